@@ -1,0 +1,35 @@
+/** How long to wait before trying again. Pure: time and chance are arguments. */
+
+export interface BackoffSettings {
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/**
+ * Full jitter: anywhere between nothing and the exponential bound, so that many senders do not come back in
+ * step (Marc Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).
+ * @param attempt how many attempts have failed so far, from 1.
+ * @param random a number in [0, 1).
+ */
+export function backoffMs(attempt: number, random: number, settings: BackoffSettings): number {
+  const doublings = Math.min(Math.max(attempt - 1, 0), 30);
+  const bound = Math.min(settings.maxMs, settings.baseMs * 2 ** doublings);
+  return Math.floor(random * bound);
+}
+
+/** No server is believed that asks for more than a day: a wrong clock there must not stop us for good. */
+export const RETRY_AFTER_MAX_MS = 86_400_000;
+
+/**
+ * Reads a Retry-After header in either form (RFC 9110, section 10.2.3): seconds, or an HTTP date.
+ * @returns milliseconds from `nowMs`, at most a day; null where there is none or it cannot be read.
+ */
+export function retryAfterMs(header: string | null | undefined, nowMs: number): number | null {
+  const text = header?.trim();
+  if (!text) return null;
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Math.ceil(Number(text) * 1000), RETRY_AFTER_MAX_MS);
+  if (!/^[A-Za-z]{3}/.test(text)) return null;
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) return null;
+  return Math.min(Math.max(0, at - nowMs), RETRY_AFTER_MAX_MS);
+}

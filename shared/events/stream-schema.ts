@@ -1,0 +1,125 @@
+/**
+ * Event schemas of usage streams: what a meter says its events look like, and the check made from it.
+ * zod describes the schema document; the check itself is compiled once for each stream because it runs for
+ * every event.
+ */
+import { z } from "zod";
+import { type Fault, validationFault } from "../fault.ts";
+import { JsonNumber, type JsonObject, type JsonValue } from "../scan.ts";
+import { isDateTime } from "./date-time.ts";
+
+export const FIELD_TYPES = ["string", "number", "integer", "boolean", "date-time"] as const;
+export type FieldType = (typeof FIELD_TYPES)[number];
+
+export const fieldSchema = z.strictObject({
+  name: z.string().min(1).max(256),
+  type: z.enum(FIELD_TYPES),
+  required: z.boolean(),
+});
+export type Field = z.infer<typeof fieldSchema>;
+
+/** The four fields of Zuora's default usage event. */
+export const DEFAULT_FIELDS: readonly Field[] = [
+  { name: "CustomerId", type: "string", required: true },
+  { name: "UsageIdentifier", type: "string", required: true },
+  { name: "UsageDate", type: "date-time", required: true },
+  { name: "Quantity", type: "number", required: true },
+];
+
+/** Where a usage stream's events become meter data of a priced meter. */
+export const feedsSchema = z.strictObject({
+  meter_reference: z.string().min(1),
+  meter_value_reference: z.string().min(1),
+  customer_field: z.string().min(1).optional(),
+  quantity_field: z.string().min(1).optional(),
+  properties: z.record(z.string(), z.string()).optional(),
+});
+
+export const streamSchema = z.strictObject({
+  meter_global_id: z.string().min(1).max(256),
+  name: z.string().max(256).optional(),
+  strict: z.boolean().optional(),
+  event_id_field: z.string().min(1).max(256).optional(),
+  event_time_field: z.string().min(1).max(256).optional(),
+  fields: z.array(fieldSchema).max(200).optional(),
+  feeds: feedsSchema.optional(),
+});
+export type StreamSchema = z.infer<typeof streamSchema>;
+
+/** Faults of one event, without their index; an empty list for a valid event. */
+export type EventCheck = (event: JsonObject) => Fault[];
+
+/**
+ * Compiles a stream's schema into a check. Null counts as absent for an optional field. A strict stream
+ * refuses fields its schema does not name.
+ */
+export function compileCheck(stream: StreamSchema): EventCheck {
+  const fields = stream.fields ?? DEFAULT_FIELDS;
+  const names = new Set(fields.map((field) => field.name));
+  const idField = stream.event_id_field;
+  return (event) => {
+    const faults: Fault[] = [];
+    for (const field of fields) {
+      const fault = checkField(field, event.get(field.name));
+      if (fault !== null) faults.push(fault);
+    }
+    if (idField !== undefined && !names.has(idField)) {
+      const fault = checkOwnId(idField, event.get(idField));
+      if (fault !== null) faults.push(fault);
+    }
+    if (stream.strict === true) {
+      for (const name of event.keys()) {
+        if (names.has(name) || name === idField) continue;
+        faults.push(validationFault(`${name} is not a field of this meter's event schema`, { field: name }));
+      }
+    }
+    return faults;
+  };
+}
+
+function checkField(field: Field, value: JsonValue | undefined): Fault | null {
+  const { name, type } = field;
+  if (value === undefined || value === null) {
+    if (!field.required) return null;
+    const problem = value === undefined ? "is required and absent" : "is required and may not be null";
+    return validationFault(`${name} ${problem}`, { field: name });
+  }
+  if (hasType(type, value)) return null;
+  return validationFault(`${name} must be ${TYPE_WORDS[type]}, got ${describe(value)}`, { field: name });
+}
+
+function checkOwnId(name: string, value: JsonValue | undefined): Fault | null {
+  if (value === undefined || value === null || typeof value === "string" || value instanceof JsonNumber) return null;
+  return validationFault(`${name} is the event id and must be a string or a number`, { field: name });
+}
+
+const TYPE_WORDS: Record<FieldType, string> = {
+  string: "a string",
+  number: "a number",
+  integer: "an integer",
+  boolean: "true or false",
+  "date-time": "a date-time with offset (RFC 3339)",
+};
+
+function hasType(type: FieldType, value: JsonValue): boolean {
+  switch (type) {
+    case "string":
+      return typeof value === "string";
+    case "number":
+      return value instanceof JsonNumber;
+    case "integer":
+      return value instanceof JsonNumber && /^-?\d+$/.test(value.text);
+    case "boolean":
+      return typeof value === "boolean";
+    case "date-time":
+      return typeof value === "string" && isDateTime(value);
+  }
+}
+
+function describe(value: JsonValue): string {
+  if (value instanceof JsonNumber) return "a number";
+  if (value instanceof Map) return "an object";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "boolean") return "a boolean";
+  return typeof value === "string" ? "a string" : "null";
+}

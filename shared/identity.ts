@@ -1,0 +1,129 @@
+/**
+ * What makes two events the same, and the id that follows from it.
+ *
+ * An event's identity is the first of: its own id, the request's idempotency key with the event's index, its
+ * producer position, its content. The id is a function of kind, stream and identity alone, so that agent and
+ * edge give an event the same id without having to talk.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { utf8ToBytes } from "@noble/hashes/utils.js";
+import { ID_PREFIX, type Kind } from "./events/kind.ts";
+import { canonicalText, JsonNumber, type JsonObject } from "./scan.ts";
+
+export type Identity =
+  | { readonly by: "id"; readonly id: string }
+  | { readonly by: "key"; readonly key: string; readonly index: number }
+  | { readonly by: "position"; readonly producer: string; readonly position: number }
+  | { readonly by: "content"; readonly hash: Uint8Array };
+
+/** The text that stands for an identity wherever one is hashed: `i:`, `k:`, `p:` or `c:` and what follows. */
+export function identityText(identity: Identity): string {
+  switch (identity.by) {
+    case "id":
+      return `i:${identity.id}`;
+    case "key":
+      return `k:${identity.key}#${identity.index}`;
+    case "position":
+      return `p:${identity.producer}:${identity.position}`;
+    case "content":
+      return `c:${toHex(identity.hash)}`;
+  }
+}
+
+/** SHA-256 of an event's canonical text, 32 bytes. `readOnly` names top-level fields that are not content. */
+export function contentHash(event: JsonObject, readOnly: ReadonlySet<string> = new Set()): Uint8Array {
+  let content = event;
+  for (const field of readOnly) {
+    if (!content.has(field)) continue;
+    if (content === event) content = new Map(event);
+    content.delete(field);
+  }
+  return sha256(utf8ToBytes(canonicalText(content)));
+}
+
+/**
+ * An event's own id as text: a string as it is, a number by its source text, so that 1 and "1" are one id.
+ * Null where there is none: absent, null, or the empty string.
+ */
+export function ownIdOf(value: unknown): string | null {
+  if (typeof value === "string") return value === "" ? null : value;
+  return value instanceof JsonNumber ? value.text : null;
+}
+
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/**
+ * The id of an event: the kind's prefix, then SHA-256 of `KIND LF STREAM LF IDENTITY` as a big-endian integer
+ * modulo 62^20, written in 20 digits of 0-9A-Za-z.
+ */
+export function eventId(kind: Kind, stream: string, identity: Identity): string {
+  const hash = sha256(utf8ToBytes(`${kind}\n${stream}\n${identityText(identity)}`));
+  return ID_PREFIX[kind] + base62(hash);
+}
+
+// Four divisions by 62^5 over 16-bit digits stay below 2^46, exact in a double; BigInt takes ten times as long.
+const FIVE_DIGITS = 62 ** 5;
+
+function base62(hash: Uint8Array): string {
+  const limbs = new Float64Array(16);
+  for (let i = 0; i < 16; i++) limbs[i] = (hash[2 * i] ?? 0) * 256 + (hash[2 * i + 1] ?? 0);
+  let digits = "";
+  for (let group = 0; group < 4; group++) {
+    let rest = 0;
+    for (let i = 0; i < 16; i++) {
+      const current = rest * 65536 + (limbs[i] ?? 0);
+      const quotient = Math.floor(current / FIVE_DIGITS);
+      rest = current - quotient * FIVE_DIGITS;
+      limbs[i] = quotient;
+    }
+    let five = "";
+    for (let i = 0; i < 5; i++) {
+      five = ALPHABET.charAt(rest % 62) + five;
+      rest = Math.floor(rest / 62);
+    }
+    digits = five + digits;
+  }
+  return digits;
+}
+
+export function toHex(bytes: Uint8Array): string {
+  let hex = "";
+  for (const byte of bytes) hex += HEX[byte];
+  return hex;
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/**
+ * A sum over ids that does not depend on their order: modulo 2^128, of the first 16 bytes (big-endian) of
+ * SHA-256 of each id. Two ledgers with the same sum and count hold the same events. Kept as four 32-bit
+ * parts, the lowest first, because D1 rounds integers above 2^53.
+ */
+export type Digest = readonly [number, number, number, number];
+
+export const EMPTY_DIGEST: Digest = [0, 0, 0, 0];
+
+/** The part one id adds to a digest. */
+export function digestOf(id: string): Digest {
+  const hash = sha256(utf8ToBytes(id));
+  const view = new DataView(hash.buffer, hash.byteOffset, 16);
+  return [view.getUint32(12), view.getUint32(8), view.getUint32(4), view.getUint32(0)];
+}
+
+/** The sum of two digests, modulo 2^128. */
+export function addDigests(a: Digest, b: Digest): Digest {
+  const s0 = a[0] + b[0];
+  const s1 = a[1] + b[1] + carry(s0);
+  const s2 = a[2] + b[2] + carry(s1);
+  const s3 = a[3] + b[3] + carry(s2);
+  return [s0 >>> 0, s1 >>> 0, s2 >>> 0, s3 >>> 0];
+}
+
+function carry(sum: number): number {
+  return sum > 0xffffffff ? 1 : 0;
+}
+
+/** A digest as the ledgers show it: 32 hex digits, big-endian. */
+export function digestHex(digest: Digest): string {
+  return [digest[3], digest[2], digest[1], digest[0]].map((part) => part.toString(16).padStart(8, "0")).join("");
+}

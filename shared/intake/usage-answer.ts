@@ -1,0 +1,47 @@
+/** The answers of the usage doors, the same from edge and agent. */
+import { FAULTS_LISTED_MAX, type Fault } from "../fault.ts";
+
+export type EventStatus = "accepted" | "duplicate" | "conflict" | "quarantined";
+
+export interface EventResult {
+  readonly index: number;
+  readonly status: EventStatus;
+  readonly id: string;
+  readonly reasons?: readonly Fault[];
+}
+
+export interface UsageAnswer {
+  readonly success: true;
+  readonly message: string;
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly quarantined: number;
+  readonly results?: readonly EventResult[];
+}
+
+export interface UsageRefusal {
+  readonly success: false;
+  readonly message: string;
+  readonly reasons: readonly Fault[];
+}
+
+/** The 200 of a usage door; its four counts add up to the events sent. */
+export function usageAnswer(results: readonly EventResult[], representation: boolean): UsageAnswer {
+  const count = (status: EventStatus) => results.reduce((sum, result) => sum + (result.status === status ? 1 : 0), 0);
+  const accepted = count("accepted");
+  return {
+    success: true,
+    message: `${accepted} of ${results.length} usage events accepted`,
+    accepted,
+    duplicates: count("duplicate"),
+    conflicts: count("conflict"),
+    quarantined: count("quarantined"),
+    ...(representation ? { results } : {}),
+  };
+}
+
+/** An error of any door that is not Solvimon's. Lists the first 100 faults. */
+export function usageRefusal(message: string, reasons: readonly Fault[] = []): UsageRefusal {
+  return { success: false, message, reasons: reasons.slice(0, FAULTS_LISTED_MAX) };
+}

@@ -1,0 +1,76 @@
+/** From a usage stream's body to checked events: the part of intake that edge and agent share. */
+import type { EventCheck } from "../events/stream-schema.ts";
+import { type Fault, VALIDATION_FAULT } from "../fault.ts";
+import {
+  countEvents,
+  decodeBody,
+  type JsonObject,
+  type ScanFault,
+  type ScannedEvent,
+  scanJson,
+  scanLines,
+} from "../scan.ts";
+import type { BodyForm, BodyLimits } from "../wire.ts";
+
+export interface CheckedEvent {
+  /** Source text, byte for byte. */
+  readonly source: string;
+  readonly value: JsonObject;
+  /** What is wrong with it, with its index in the body; empty for a valid event. */
+  readonly faults: readonly Fault[];
+}
+
+export type BodyOutcome =
+  | { readonly kind: "events"; readonly events: CheckedEvent[]; readonly faulty: number }
+  /** Too large in bytes or events: 413. */
+  | { readonly kind: "too-large"; readonly message: string; readonly index?: number }
+  /** Not a body of JSON objects: 400 whatever the preference. */
+  | { readonly kind: "malformed"; readonly fault: Fault };
+
+/**
+ * Reads an inflated body and checks each event.
+ * Events are counted before they are checked, so a body that is both too long and faulty is too long.
+ */
+export function readUsageBody(bytes: Uint8Array, form: BodyForm, check: EventCheck, limits: BodyLimits): BodyOutcome {
+  if (bytes.length > limits.bodyBytesMax) return tooLarge(`the body has more than ${limits.bodyBytesMax} bytes`);
+  const decoded = decodeBody(bytes);
+  if (decoded.kind === "fault") return { kind: "malformed", fault: bodyFault(decoded.fault) };
+  const scanned = form === "json" ? scanJson(decoded.text, limits) : scanLines(decoded.text, limits);
+  if (scanned.kind === "fault") return refuseBody(scanned.fault, decoded.text, form, limits);
+  let faulty = 0;
+  const events = scanned.events.map((event, index) => {
+    const checked = checkEvent(event, index, check);
+    if (checked.faults.length > 0) faulty++;
+    return checked;
+  });
+  return { kind: "events", events, faulty };
+}
+
+function checkEvent(event: ScannedEvent, index: number, check: EventCheck): CheckedEvent {
+  const faults = check(event.value);
+  return { ...event, faults: faults.length === 0 ? faults : faults.map((fault) => ({ ...fault, index })) };
+}
+
+function refuseBody(fault: ScanFault, text: string, form: BodyForm, limits: BodyLimits): BodyOutcome {
+  if (fault.kind === "too-many-events" || countEvents(text, form) > limits.eventsMax) {
+    return tooLarge(`the body has more than ${limits.eventsMax} events`);
+  }
+  if (fault.kind === "event-too-large") {
+    return { ...tooLarge(fault.message), ...(fault.index === undefined ? {} : { index: fault.index }) };
+  }
+  return { kind: "malformed", fault: bodyFault(fault) };
+}
+
+function tooLarge(message: string): BodyOutcome & { kind: "too-large" } {
+  return { kind: "too-large", message };
+}
+
+/** A scan fault in the words of an answer: the event's index and the byte offset into the body. */
+export function bodyFault(fault: ScanFault): Fault {
+  const where = fault.index === undefined ? "" : `event ${fault.index}, `;
+  return {
+    code: VALIDATION_FAULT,
+    message: `${where}offset ${fault.offset}: ${fault.message}`,
+    ...(fault.index === undefined ? {} : { index: fault.index }),
+  };
+}

@@ -1,0 +1,85 @@
+/** What a request costs, by D1's own account. */
+import { expect, it } from "vitest";
+import * as outbox from "../../worker/delivery/outbox-sql.ts";
+import * as filing from "../../worker/ledger/filing-sql.ts";
+import { bindings, connectEdge, events, setupEdge } from "./support/edge.ts";
+import { type Step, tapWorld } from "./support/tapped.ts";
+
+async function recordedEdge(meter: string, stream: Record<string, unknown> = {}) {
+  const stable = await setupEdge();
+  await stable.putCatalog({ streams: [{ meter_global_id: meter, ...stream }] });
+  const steps: Step[] = [];
+  const world = tapWorld({ after: (step) => steps.push(step) });
+  const edge = connectEdge(stable.tenant, { bindings: world.bindings, world: { fetch: world.fetch } });
+  const rowsWritten = () => steps.flatMap((step) => step.meta ?? []).reduce((sum, meta) => sum + meta.rows_written, 0);
+  return { edge, steps, rowsWritten };
+}
+
+it("a producer's common request is one D1 batch, and one batch only", async () => {
+  const { edge, steps } = await recordedEdge("one-batch");
+  const post = (first: number) =>
+    edge.post("one-batch", `[${events(100, first).join(",")}]`, {
+      "weir-producer": "p",
+      "weir-sequence": String(first),
+    });
+  expect((await post(0)).status).toBe(200);
+  steps.length = 0;
+  expect((await post(100)).status).toBe(200);
+  expect(steps.map((step) => step.name)).toEqual(["D1 batch", "queue.send"]);
+});
+
+it("a keyed event's common request is one D1 batch as well", async () => {
+  const { edge, steps } = await recordedEdge("one-batch-keyed");
+  await edge.post("one-batch-keyed", `[${events(100).join(",")}]`);
+  steps.length = 0;
+  await edge.post("one-batch-keyed", `[${events(100, 100).join(",")}]`);
+  expect(steps.map((step) => step.name)).toEqual(["D1 batch", "queue.send"]);
+});
+
+it("rows written an event, delivery included, stay below 0.02 from producers at 1,000 a batch", async () => {
+  const { edge, rowsWritten } = await recordedEdge("rows-producer");
+  for (let batch = 0; batch < 5; batch++) {
+    const headers = { "weir-producer": "p", "weir-sequence": String(batch * 1000 + 1) };
+    await edge.post("rows-producer", `[${events(1000, batch * 1000).join(",")}]`, headers);
+    await edge.services.delivery.sweep();
+  }
+  expect(await edge.ledger()).toMatchObject([{ accepted: 5000, delivered: 5000, gaps: [] }]);
+  const perEvent = rowsWritten() / 5000;
+  console.log(`rows written an event from producers, delivery included: ${perEvent}`);
+  expect(perEvent).toBeLessThanOrEqual(0.02);
+});
+
+it("rows written an event, delivery included, stay below 1.1 for keyed events at 1,000 a batch", async () => {
+  const { edge, rowsWritten } = await recordedEdge("rows-keyed");
+  for (let batch = 0; batch < 3; batch++) {
+    await edge.post("rows-keyed", `[${events(1000, batch * 1000).join(",")}]`);
+    await edge.services.delivery.sweep();
+  }
+  const perEvent = rowsWritten() / 3000;
+  console.log(`rows written an event, keyed, delivery included: ${perEvent}`);
+  expect(perEvent).toBeLessThanOrEqual(1.1);
+});
+
+/** Parameters bound to nothing: a plan does not depend on their values. */
+async function planOf(sql: string): Promise<string[]> {
+  const parameters = Math.max(0, ...[...sql.matchAll(/\?(\d+)/g)].map((match) => Number(match[1])));
+  const { results } = await bindings.LEDGER.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    .bind(...Array.from({ length: parameters }, () => null))
+    .all<{ detail: string }>();
+  return results.map((row) => row.detail);
+}
+
+const statements = Object.entries({ ...filing, ...outbox }).filter(
+  (entry): entry is [string, string] => typeof entry[1] === "string",
+);
+
+it.each(statements)("%s seeks by an index and scans no table", async (_name, sql) => {
+  await setupEdge();
+  const plan = await planOf(sql);
+  const scans = plan.filter(
+    (step) =>
+      /^SCAN /.test(step) &&
+      !/^SCAN (\S+ VIRTUAL TABLE|run|wanted|part|json_each|found|tenants|CONSTANT ROW|\(subquery)/.test(step),
+  );
+  expect(scans, plan.join("\n")).toEqual([]);
+});

@@ -1,0 +1,126 @@
+/** An edge inside workerd: real D1, real queue binding, the twin as upstream. Each test gets a tenant of its own. */
+import { applyD1Migrations, type D1Migration } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { inject } from "vitest";
+import { hashApiKey } from "../../../worker/accounts/api-keys.ts";
+import { createApp } from "../../../worker/app.ts";
+import type { Bindings } from "../../../worker/env.ts";
+import type { LedgerRow } from "../../../worker/ledger/ledger.ts";
+import { createServices, REAL_WORLD, type Services, type World } from "../../../worker/services.ts";
+
+interface TestBindings extends Bindings {
+  readonly TEST_MIGRATIONS: D1Migration[];
+}
+
+export const bindings = env as unknown as TestBindings;
+
+export interface TestEdge {
+  readonly tenant: string;
+  readonly services: Services;
+  /** A request to the app with the tenant's key; what it leaves to waitUntil has been done when it answers. */
+  request(path: string, init?: RequestInit): Promise<Response>;
+  post(meter: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
+  putCatalog(document: unknown): Promise<Response>;
+  ledger(): Promise<LedgerRow[]>;
+  /** The twin's events of one of this edge's streams, in order of arrival. */
+  twinEvents(meter: string): Promise<string[]>;
+}
+
+export interface EdgeOptions {
+  readonly vars?: Record<string, unknown>;
+  readonly world?: Partial<World>;
+  /** In place of D1 and the queue, for breaking them. */
+  readonly bindings?: Partial<Bindings>;
+  readonly tenant?: string;
+}
+
+export const twinUrl = (): string => inject("twinUrl");
+
+let count = 0;
+
+/** Applies the migrations and adds a tenant with one key for everything. */
+export async function setupEdge(options: EdgeOptions = {}): Promise<TestEdge> {
+  await applyD1Migrations(bindings.LEDGER, bindings.TEST_MIGRATIONS);
+  const tenant = options.tenant ?? `tenant-${++count}-${crypto.randomUUID().slice(0, 8)}`;
+  const key = `key-of-${tenant}`;
+  await bindings.LEDGER.prepare(
+    "INSERT OR IGNORE INTO api_keys (id, hash, tenant, name, permissions, created_at) VALUES (?1, ?2, ?3, 'test', ?4, 0)",
+  )
+    .bind(`id-of-${tenant}`, hashApiKey(key), tenant, JSON.stringify(["METER_DATA.INGEST", "WEIR.ADMIN"]))
+    .run();
+  return connectEdge(tenant, options);
+}
+
+/** Another instance of the Worker on the same ledger: what a restart, or a second isolate, sees. */
+export function connectEdge(tenant: string, options: EdgeOptions = {}): TestEdge {
+  const vars = {
+    ZUORA_BASE_URL: twinUrl(),
+    ZUORA_CLIENT_ID: "twin-client",
+    ZUORA_CLIENT_SECRET: "twin-secret",
+    ...options.vars,
+  };
+  const services = createServices(
+    { LEDGER: bindings.LEDGER, NUDGES: silentQueue, ...vars, ...options.bindings } as Bindings,
+    { ...REAL_WORLD, ...options.world },
+  );
+  const app = createApp(services);
+  const request = async (path: string, init: RequestInit = {}) => {
+    const waiting: Promise<unknown>[] = [];
+    const headers = new Headers(init.headers);
+    if (!headers.has("x-api-key") && !headers.has("authorization")) headers.set("x-api-key", `key-of-${tenant}`);
+    const context = {
+      waitUntil: (promise: Promise<unknown>) => waiting.push(promise),
+      passThroughOnException() {},
+      props: {},
+    };
+    const response = await app.fetch(
+      new Request(`http://edge${path}`, { ...init, headers }),
+      services.bindings,
+      context as unknown as ExecutionContext,
+    );
+    await Promise.all(waiting);
+    return response;
+  };
+  return {
+    tenant,
+    services,
+    request,
+    post: (meter, body, headers = {}) =>
+      request(`/meters/streaming/ingestion/${encodeURIComponent(meter)}`, {
+        method: "POST",
+        // Bytes carry no Content-Type of their own, a string would.
+        body: typeof body === "string" ? new TextEncoder().encode(body) : body,
+        headers,
+      }),
+    putCatalog: (document) => request("/admin/catalog", { method: "PUT", body: JSON.stringify(document) }),
+    async ledger() {
+      const { items } = await (await request("/admin/ledger")).json<{ items: LedgerRow[] }>();
+      return items;
+    },
+    async twinEvents(meter) {
+      const answer = await fetch(`${twinUrl()}/twin/events?exact=1&stream=${encodeURIComponent(`usage/${meter}`)}`);
+      const text = new TextDecoder().decode(await answer.arrayBuffer());
+      return text
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line).source);
+    },
+  };
+}
+
+/** Nudges go nowhere: the tests that use it deliver by the sweep, as the contract allows. */
+const silentQueue = { send: async () => undefined } as unknown as Queue;
+
+export function event(fields: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    CustomerId: "cus_1",
+    UsageIdentifier: "egress_bytes",
+    UsageDate: "2015-05-17T10:05:03Z",
+    Quantity: 1,
+    ...fields,
+  });
+}
+
+export function events(count: number, from = 0): string[] {
+  return Array.from({ length: count }, (_, i) => event({ Quantity: from + i }));
+}

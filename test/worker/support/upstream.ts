@@ -1,0 +1,15 @@
+/** Starts the upstream twin, in Node, for the tests that run inside workerd. */
+import type { TestProject } from "vitest/node";
+import { createTwin } from "../../twin/twin.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    twinUrl: string;
+  }
+}
+
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const twin = await createTwin({ port: 0 });
+  project.provide("twinUrl", twin.url);
+  return () => twin.close();
+}

@@ -1,0 +1,72 @@
+/** Tenants' catalogs in D1, remembered for a few seconds by each instance. */
+import { eq, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { compileCheck, type EventCheck, type StreamSchema } from "../../shared/events/stream-schema.ts";
+import { catalogs } from "../ledger/schema.ts";
+import { type Catalog, catalogSchema } from "./document.ts";
+
+/** How long an instance believes a catalog without asking again. Writes are checked in their transaction. */
+export const CATALOG_TTL_MS = 5_000;
+const CATALOGS_REMEMBERED_MAX = 200;
+
+export interface StreamEntry {
+  readonly schema: StreamSchema;
+  readonly check: EventCheck;
+}
+
+export interface LoadedCatalog {
+  /** 0 for a tenant that never had one. */
+  readonly version: number;
+  readonly document: Catalog;
+  /** By meter_global_id. */
+  readonly streams: ReadonlyMap<string, StreamEntry>;
+}
+
+export interface Catalogs {
+  /** @param fresh true: ask D1 even if one is remembered. */
+  load(tenant: string, nowMs: number, fresh?: boolean): Promise<LoadedCatalog>;
+  /** Replaces the whole document. @returns its new version. */
+  replace(tenant: string, document: Catalog): Promise<number>;
+}
+
+export function createCatalogs(db: D1Database): Catalogs {
+  const remembered = new Map<string, { catalog: LoadedCatalog; until: number }>();
+  return {
+    async load(tenant, nowMs, fresh = false) {
+      const known = remembered.get(tenant);
+      if (!fresh && known !== undefined && nowMs < known.until) return known.catalog;
+      const row = await drizzle(db).select().from(catalogs).where(eq(catalogs.tenant, tenant)).get();
+      const unchanged = known !== undefined && known.catalog.version === (row?.version ?? 0);
+      const catalog = unchanged ? known.catalog : loadedOf(row);
+      remembered.delete(tenant);
+      for (const oldest of remembered.size >= CATALOGS_REMEMBERED_MAX ? remembered.keys() : []) {
+        remembered.delete(oldest);
+        break;
+      }
+      remembered.set(tenant, { catalog, until: nowMs + CATALOG_TTL_MS });
+      return catalog;
+    },
+    async replace(tenant, document) {
+      const text = JSON.stringify(document);
+      const row = await drizzle(db)
+        .insert(catalogs)
+        .values({ tenant, version: 1, document: text })
+        .onConflictDoUpdate({
+          target: catalogs.tenant,
+          set: { version: sql`${catalogs.version} + 1`, document: text },
+        })
+        .returning({ version: catalogs.version })
+        .get();
+      remembered.delete(tenant);
+      return row.version;
+    },
+  };
+}
+
+function loadedOf(row: typeof catalogs.$inferSelect | undefined): LoadedCatalog {
+  const document = catalogSchema.parse(row === undefined ? {} : JSON.parse(row.document));
+  const streams = new Map(
+    document.streams.map((schema) => [schema.meter_global_id, { schema, check: compileCheck(schema) }]),
+  );
+  return { version: row?.version ?? 0, document, streams };
+}

@@ -1,0 +1,143 @@
+/**
+ * Brings pending events upstream. Called by the queue for one stream and by the sweep for all; safe to run
+ * twice and side by side, since every call is leased and every settlement looks for its lease.
+ */
+import { parseStream } from "../../shared/events/kind.ts";
+import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
+import { scanDocument } from "../../shared/scan.ts";
+import type { Settings } from "../env.ts";
+import { entrySpans } from "../ledger/entries.ts";
+import type { CallOutcome, Dialect } from "./dialect.ts";
+import type { Fetch } from "./exchange.ts";
+import {
+  type BatchRow,
+  createOutbox,
+  type Outbox,
+  type QuarantinedEvent,
+  type Settlement,
+  type Shipment,
+  type StreamKey,
+} from "./outbox.ts";
+import type { Part } from "./pack.ts";
+import { type Shipping, ship, streamScope } from "./ship.ts";
+import { createZuora } from "./zuora.ts";
+
+export interface DeliveryWorld {
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly fetch: Fetch;
+}
+
+export interface DeliveryParts {
+  readonly db: D1Database;
+  readonly settings: Settings;
+  readonly world: DeliveryWorld;
+  readonly nudge: (tenant: string, stream: string, delaySeconds?: number) => Promise<void>;
+}
+
+export interface Delivery {
+  /** Sends what is due of one stream, until nothing is or the upstream asks for patience. */
+  deliver(stream: StreamKey): Promise<void>;
+  /** Finds pending work that no message reached and delivers it. */
+  sweep(): Promise<void>;
+}
+
+/** Calls of one stream under way at once; a Worker may hold six connections. */
+const CALLS_AT_ONCE = 4;
+/** Rounds of one run; what is left gets a nudge, so that no run lasts for ever. */
+const ROUNDS_MAX = 200;
+/** Streams one sweep looks at. */
+const SWEEP_STREAMS_MAX = 1000;
+/** A lease outlasts the call by this, so that a slow settlement is not taken for a dead sender. */
+const LEASE_MARGIN_MS = 15_000;
+/** Longest delay a queue takes. */
+const DELAY_SECONDS_MAX = 43_200;
+
+export function createDelivery({ db, settings, world, nudge }: DeliveryParts): Delivery {
+  const outbox = createOutbox(db, world.random);
+  const { baseUrl } = settings.zuora;
+  const zuora = baseUrl === null ? null : createZuora({ ...settings.zuora, baseUrl }, world.fetch, world.now);
+  const dialectOf = (stream: string): Dialect | null => (parseStream(stream)?.kind === "usage" ? zuora : null);
+
+  async function deliver(key: StreamKey): Promise<void> {
+    const dialect = dialectOf(key.stream);
+    if (dialect === null) return;
+    const scopes = [dialect.name, streamScope(dialect, key)] as const;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      // Two tries at most go into a call (a fresh token), each with a token fetch before it.
+      const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
+      const request = { ...key, now: world.now(), leaseMs, count: CALLS_AT_ONCE, scopes };
+      const shipments = await outbox.take(request, dialect.limits);
+      if (shipments.length === 0) return scheduleNext(key, scopes);
+      const settled = await Promise.all(shipments.map((shipment) => shipOne(shipment, dialect)));
+      if (settled.some((kind) => kind === "postponed")) return scheduleNext(key, scopes);
+    }
+    await nudge(key.tenant, key.stream);
+  }
+
+  async function shipOne(shipment: Shipment, dialect: Dialect): Promise<Settlement["kind"]> {
+    const cargo = await outbox.cargo(shipment);
+    const shipping = await ship(shipment, cargo, dialect, settings, world);
+    const settlement = await settlementOf(shipping, shipment, outbox);
+    await outbox.settle(shipment, shipping.record, settlement, world.now());
+    return settlement.kind;
+  }
+
+  async function scheduleNext(key: StreamKey, scopes: readonly [string, string]): Promise<void> {
+    const due = await outbox.nextDue(key, scopes);
+    if (due === null) return;
+    const seconds = Math.max(1, Math.ceil((due - world.now()) / 1000));
+    await nudge(key.tenant, key.stream, Math.min(seconds, DELAY_SECONDS_MAX));
+  }
+
+  return {
+    deliver,
+    async sweep() {
+      const streams = await outbox.pending(SWEEP_STREAMS_MAX);
+      const results = await Promise.allSettled(streams.map(deliver));
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed !== undefined) throw new Error("a stream could not be swept", { cause: failed.reason });
+    },
+  };
+}
+
+async function settlementOf(shipping: Shipping, shipment: Shipment, outbox: Outbox): Promise<Settlement> {
+  const { settlement } = shipping;
+  if (settlement.kind !== "guilty") return settlement;
+  const row = await outbox.batch(settlement.part.batch);
+  return { kind: "quarantined", event: guiltyEvent(shipment.stream, settlement.part, row, settlement.outcome) };
+}
+
+/** The one event of a call that the upstream refuses, with its id and the upstream's words. */
+function guiltyEvent(stream: string, part: Part, row: BatchRow, outcome: CallOutcome): QuarantinedEvent {
+  const spans = entrySpans(row.entries);
+  const entry = spans.findIndex((span, i) => i >= part.from && i <= part.to && span.end > span.start);
+  const span = spans[entry];
+  if (span === undefined) throw new Error(`batch ${part.batch} has no event between ${part.from} and ${part.to}`);
+  const event = row.payload.slice(span.start, span.end);
+  const status = outcome.result.kind === "answer" ? outcome.result.status : 0;
+  const reasons = [{ code: status, message: `the upstream refused the event with ${status}` }];
+  return {
+    producer: row.producer ?? "",
+    batch: part.batch,
+    entry,
+    eventId: storedEventId(stream, row, entry, span.index, event),
+    event,
+    reasons: JSON.stringify(reasons),
+    upstream: outcome.words,
+  };
+}
+
+/** The id of an event as it was filed. Identity by content never needs the batch: it is in the event itself. */
+function storedEventId(stream: string, row: BatchRow, entry: number, index: number, event: string): string {
+  const kind = parseStream(stream)?.kind ?? "usage";
+  const scanned = scanDocument(event);
+  if (scanned.kind === "fault" || !(scanned.value instanceof Map)) throw new Error("a stored event is not an object");
+  const ownId = row.own_id_field === null ? null : ownIdOf(scanned.value.get(row.own_id_field));
+  if (ownId !== null) return eventId(kind, stream, { by: "id", id: ownId });
+  if (row.idempotency_key !== null) return eventId(kind, stream, { by: "key", key: row.idempotency_key, index });
+  if (row.producer !== null && row.first !== null) {
+    return eventId(kind, stream, { by: "position", producer: row.producer, position: row.first + entry });
+  }
+  return eventId(kind, stream, { by: "content", hash: contentHash(scanned.value) });
+}

@@ -1,0 +1,138 @@
+/** Sends one call and says what came of it. Decides by the shared verdict; touches no database. */
+import { backoffMs } from "../../shared/backoff.ts";
+import { decide, type Verdict } from "../../shared/verdict.ts";
+import type { Settings } from "../env.ts";
+import { ENTRY_STATUS, type EntrySpan, entrySpans } from "../ledger/entries.ts";
+import type { CallOutcome, Dialect } from "./dialect.ts";
+import type { AttemptRecord, Cargo, Settlement, Shipment } from "./outbox.ts";
+import { halve, type Part } from "./pack.ts";
+
+/** Characters of the upstream's words kept with an attempt. */
+const WORDS_KEPT = 1000;
+
+export interface Shipping {
+  readonly record: AttemptRecord;
+  readonly settlement: Settlement | { readonly kind: "guilty"; readonly part: Part; readonly outcome: CallOutcome };
+}
+
+export interface Chance {
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+export async function ship(
+  shipment: Shipment,
+  cargo: readonly Cargo[],
+  dialect: Dialect,
+  settings: Settings,
+  { now, random }: Chance,
+): Promise<Shipping> {
+  const at = now();
+  const layout = new Layout(cargo);
+  const outcome = await dialect.send({
+    stream: shipment.stream,
+    context: shipment.context,
+    callKey: shipment.callKey,
+    events: layout.text(),
+    timeoutMs: settings.upstreamTimeoutMs,
+  });
+  const verdict = decide(outcome.result, { outcomeUnknown: shipment.outcomeUnknown }, now());
+  const record = recordOf(outcome, verdict, at, now() - at);
+  return {
+    record,
+    settlement: settlementOf(verdict, { shipment, cargo, layout, dialect, settings, outcome, now, random }),
+  };
+}
+
+interface Circumstances extends Chance {
+  readonly shipment: Shipment;
+  readonly cargo: readonly Cargo[];
+  readonly layout: Layout;
+  readonly dialect: Dialect;
+  readonly settings: Settings;
+  readonly outcome: CallOutcome;
+}
+
+function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement"] {
+  const { shipment, dialect, settings, outcome } = of;
+  const { backoff } = settings;
+  const outcomeUnknown = outcome.sent && outcome.result.kind === "silence";
+  const postponed = (waitMs: number, scope?: string) => {
+    const nextAt = of.now() + waitMs;
+    const reason = (outcome.words ?? "").slice(0, WORDS_KEPT);
+    return {
+      kind: "postponed" as const,
+      nextAt,
+      outcomeUnknown,
+      ...(scope === undefined ? {} : { hold: { scope, until: nextAt, reason } }),
+    };
+  };
+  switch (verdict.kind) {
+    case "delivered":
+      return { kind: "delivered", perProducer: eventsPerProducer(of.cargo) };
+    case "split":
+    case "bisect": {
+      const [only] = shipment.parts;
+      if (shipment.events === 1 && only !== undefined) return { kind: "guilty", part: only, outcome };
+      return { kind: "split", halves: halve(shipment.parts, of.layout.isSent) };
+    }
+    case "wait":
+      return postponed(verdict.waitMs, dialect.name);
+    case "pause":
+      return postponed(backoff.maxMs, verdict.scope === "destination" ? dialect.name : streamScope(dialect, shipment));
+    case "retry":
+      return postponed(backoffMs(shipment.attempt, of.random(), backoff));
+  }
+}
+
+/** The hold scope of one stream of one tenant at a destination. */
+export function streamScope(dialect: Dialect, of: { readonly tenant: string; readonly stream: string }): string {
+  return `${dialect.name} ${of.tenant} ${of.stream}`;
+}
+
+function recordOf(outcome: CallOutcome, verdict: Verdict, at: number, durationMs: number): AttemptRecord {
+  const { result, words } = outcome;
+  const silence = result.kind === "silence" ? `${result.reason}: ` : "";
+  return {
+    at,
+    durationMs,
+    status: result.kind === "answer" ? result.status : null,
+    verdict: verdict.kind,
+    message: verdict.kind === "delivered" || words === null ? null : (silence + words).slice(0, WORDS_KEPT),
+  };
+}
+
+function eventsPerProducer(cargo: readonly Cargo[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { part, producer } of cargo) sums.set(producer, (sums.get(producer) ?? 0) + part.events);
+  return sums;
+}
+
+/** Where the events of a call stand in the payloads of its batches. */
+class Layout {
+  private readonly cargo: readonly Cargo[];
+  private readonly spans = new Map<number, EntrySpan[]>();
+
+  constructor(cargo: readonly Cargo[]) {
+    this.cargo = cargo;
+    for (const { part, entries } of cargo) if (entries !== null) this.spans.set(part.batch, entrySpans(entries));
+  }
+
+  /** The source texts of the call's events, joined by commas. */
+  text(): string {
+    return this.cargo.map((item) => this.partText(item)).join(",");
+  }
+
+  private partText({ part, payload }: Cargo): string {
+    const spans = this.spans.get(part.batch);
+    if (spans === undefined) return payload;
+    const stored = spans.slice(part.from, part.to + 1).filter((span) => span.status === ENTRY_STATUS.stored);
+    return payload.slice(stored.at(0)?.start ?? 0, stored.at(-1)?.end ?? 0);
+  }
+
+  /** Without spans every entry of the batch is in the payload, or the part would not be whole. */
+  readonly isSent = (batch: number, entry: number): boolean => {
+    const spans = this.spans.get(batch);
+    return spans === undefined || spans[entry]?.status === ENTRY_STATUS.stored;
+  };
+}

@@ -1,0 +1,52 @@
+/** Gives each checked event its identity, its id and its key in the ledger. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { utf8ToBytes } from "@noble/hashes/utils.js";
+import type { Kind } from "../../shared/events/kind.ts";
+import { contentHash, eventId, type Identity, identityText, ownIdOf, toHex } from "../../shared/identity.ts";
+import type { ProducerPosition } from "../../shared/intake/headers.ts";
+import type { CheckedEvent } from "../../shared/intake/usage-body.ts";
+import { HASH_BYTES } from "../ledger/entries.ts";
+import type { IncomingEvent } from "../ledger/plan.ts";
+
+export interface IdentityRule {
+  readonly tenant: string;
+  readonly kind: Kind;
+  readonly stream: string;
+  /** Top-level field that holds an event's own id, if the stream has one. */
+  readonly ownIdField: string | null;
+  readonly idempotencyKey: string | null;
+  readonly position: ProducerPosition | null;
+}
+
+/** An event's identity is the first of: own id, idempotency key, producer position, content. */
+export function identify(events: readonly CheckedEvent[], rule: IdentityRule): IncomingEvent[] {
+  return events.map((event, index) => {
+    const hash = contentHash(event.value);
+    const identity = identityOf(event, index, hash, rule);
+    return {
+      index,
+      source: event.source,
+      hash: hash.subarray(0, HASH_BYTES),
+      id: eventId(rule.kind, rule.stream, identity),
+      key: identity.by === "position" ? null : ledgerKey(rule, identity),
+      position: rule.position === null ? null : rule.position.first + index,
+      faults: event.faults,
+    };
+  });
+}
+
+function identityOf(event: CheckedEvent, index: number, hash: Uint8Array, rule: IdentityRule): Identity {
+  const ownId = rule.ownIdField === null ? null : ownIdOf(event.value.get(rule.ownIdField));
+  if (ownId !== null) return { by: "id", id: ownId };
+  if (rule.idempotencyKey !== null) return { by: "key", key: rule.idempotencyKey, index };
+  if (rule.position !== null) {
+    return { by: "position", producer: rule.position.producer, position: rule.position.first + index };
+  }
+  return { by: "content", hash };
+}
+
+/** First 16 bytes, in hex, of SHA-256 over tenant and identity: the same event of two tenants is two events. */
+function ledgerKey(rule: IdentityRule, identity: Identity): string {
+  const text = `${rule.tenant}\n${rule.kind}\n${rule.stream}\n${identityText(identity)}`;
+  return toHex(sha256(utf8ToBytes(text)).subarray(0, HASH_BYTES));
+}

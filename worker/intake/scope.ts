@@ -1,0 +1,43 @@
+/** The entity and org ids a request names: allowed to its key, and never mixed with others on the way up. */
+import { type Fault, validationFault } from "../../shared/fault.ts";
+import type { Principal } from "../accounts/principal.ts";
+
+export interface UpstreamContext {
+  readonly entity?: string;
+  readonly org?: string;
+}
+
+export interface ScopeOutcome {
+  /** JSON of an UpstreamContext, or "" where no ids were named. */
+  readonly context: string;
+  readonly faults: readonly Fault[];
+}
+
+/** Checks Zuora-Entity-Ids and Zuora-Org-Ids (comma separated) against the key's own lists. */
+export function contextOf(principal: Principal, entityIds: string | null, orgIds: string | null): ScopeOutcome {
+  const faults = [
+    ...foreign("Zuora-Entity-Ids", entityIds, principal.entityIds),
+    ...foreign("Zuora-Org-Ids", orgIds, principal.orgIds),
+  ];
+  const named: UpstreamContext = {
+    ...(entityIds === null ? {} : { entity: idsOf(entityIds).join(",") }),
+    ...(orgIds === null ? {} : { org: idsOf(orgIds).join(",") }),
+  };
+  return { context: Object.keys(named).length === 0 ? "" : JSON.stringify(named), faults };
+}
+
+function idsOf(header: string): string[] {
+  return header
+    .split(",")
+    .map((id) => id.trim())
+    .filter((id) => id !== "");
+}
+
+function foreign(field: string, header: string | null, allowed: readonly string[] | null): Fault[] {
+  if (header === null) return [];
+  const ids = idsOf(header);
+  if (ids.length === 0) return [validationFault(`${field} names no id`, { field })];
+  return ids
+    .filter((id) => !(allowed ?? []).includes(id))
+    .map((id) => validationFault(`the key may not use ${JSON.stringify(id.slice(0, 80))}`, { field }));
+}

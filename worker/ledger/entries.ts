@@ -1,0 +1,66 @@
+/**
+ * The compact index of a batch row. An entry is 25 bytes: 16 of its content hash, 4 of its length in the
+ * payload, 4 of its index in the request's body, 1 of its status; integers big-endian.
+ */
+
+export const ENTRY_BYTES = 25;
+export const HASH_BYTES = 16;
+
+export const ENTRY_STATUS = {
+  /** In the payload, to be delivered. */
+  stored: 0,
+  /** Takes its position, but the event was there before under its own id. */
+  positionOnly: 1,
+  /** Taken in charge and handed to quarantine at the door. */
+  quarantined: 2,
+} as const;
+export type EntryStatus = (typeof ENTRY_STATUS)[keyof typeof ENTRY_STATUS];
+
+export interface Entry {
+  /** First 16 bytes of the content hash. */
+  readonly hash: Uint8Array;
+  /** UTF-16 units of its source in the payload; 0 where it has none there. */
+  readonly length: number;
+  /** Its place in the request's body, part of its identity where that is by idempotency key. */
+  readonly index: number;
+  readonly status: EntryStatus;
+}
+
+export function encodeEntries(entries: readonly Entry[]): Uint8Array {
+  const bytes = new Uint8Array(entries.length * ENTRY_BYTES);
+  const view = new DataView(bytes.buffer);
+  entries.forEach((entry, i) => {
+    const at = i * ENTRY_BYTES;
+    bytes.set(entry.hash.subarray(0, HASH_BYTES), at);
+    view.setUint32(at + HASH_BYTES, entry.length);
+    view.setUint32(at + HASH_BYTES + 4, entry.index);
+    bytes[at + HASH_BYTES + 8] = entry.status;
+  });
+  return bytes;
+}
+
+export interface EntrySpan {
+  /** Where its source stands in the payload, in UTF-16 units. */
+  readonly start: number;
+  readonly end: number;
+  readonly index: number;
+  readonly status: number;
+}
+
+/**
+ * Where each entry of a batch stands in its payload.
+ * @param hex the entries blob in hex, as SQL's `hex()` gives it.
+ */
+export function entrySpans(hex: string): EntrySpan[] {
+  const spans: EntrySpan[] = [];
+  let start = 0;
+  for (let at = 0; at < hex.length; at += ENTRY_BYTES * 2) {
+    const lengthAt = at + HASH_BYTES * 2;
+    const length = Number.parseInt(hex.slice(lengthAt, lengthAt + 8), 16);
+    const index = Number.parseInt(hex.slice(lengthAt + 8, lengthAt + 16), 16);
+    const status = Number.parseInt(hex.slice(lengthAt + 16, lengthAt + 18), 16);
+    spans.push({ start, end: start + length, index, status });
+    if (status === ENTRY_STATUS.stored) start += length + 1;
+  }
+  return spans;
+}

@@ -1,0 +1,191 @@
+/**
+ * Files a request: plan, one transaction, and where the ledger refuses it, a look at what it holds and a
+ * better plan.
+ *
+ * Durable when it returns "filed". A crash before the commit leaves nothing, one after it leaves everything;
+ * the caller's repeat then finds its events as duplicates.
+ */
+
+import { ENTRY_BYTES, HASH_BYTES } from "./entries.ts";
+import * as SQL from "./filing-sql.ts";
+import type { FileOutcome, Filing } from "./ledger.ts";
+import { type Known, NOTHING_KNOWN, type Plan, planFiling } from "./plan.ts";
+import { createRowId } from "./row-id.ts";
+
+export interface Chance {
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** How often a request is planned anew before the database is called unclear. Each round needs a concurrent writer. */
+const ROUNDS_MAX = 8;
+
+/** @throws Error with the last cause where the ledger gave no clear answer. */
+export async function fileRequest(db: D1Database, filing: Filing, chance: Chance): Promise<FileOutcome> {
+  let known = NOTHING_KNOWN;
+  let cause: unknown;
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const plan = planFiling(filing.events, filing.stream, filing.producer, known);
+    if (!filing.lenient && plan.counts.conflict > 0) return { kind: "conflicts", indexes: conflictsOf(plan) };
+    const claim: Claim = { id: createRowId(chance.now(), chance.random()), nonce: crypto.randomUUID() };
+    const attempt = await tryTransaction(db, filing, plan, claim, chance.now());
+    if (attempt.kind === "committed") return { kind: "filed", fates: plan.fates };
+    if (attempt.kind === "failed") cause = attempt.cause;
+    const standing = await readStanding(db, filing, claim, chance.now());
+    if (standing.committed) return { kind: "filed", fates: plan.fates };
+    if (!standing.keyValid) return { kind: "key-ended" };
+    if (standing.catalogVersion !== filing.catalogVersion) return { kind: "catalog-changed" };
+    known = await readKnown(db, filing);
+  }
+  throw new Error("the ledger gave no clear answer", { cause });
+}
+
+function conflictsOf(plan: Plan): number[] {
+  return plan.fates.flatMap((fate, index) => (fate === "conflict" ? [index] : []));
+}
+
+interface Claim {
+  readonly id: number;
+  readonly nonce: string;
+}
+
+type Attempt =
+  | { readonly kind: "committed" }
+  /** The claim matched nothing; nothing was written. */
+  | { readonly kind: "unclaimed" }
+  /** The transaction aborted (a key is known), or its end is unknown. */
+  | { readonly kind: "failed"; readonly cause: unknown };
+
+async function tryTransaction(db: D1Database, filing: Filing, plan: Plan, claim: Claim, now: number): Promise<Attempt> {
+  const statements =
+    plan.rows.length === 0 ? countOnly(db, filing, plan, now) : filingStatements(db, filing, plan, claim, now);
+  try {
+    const [first] = await db.batch(statements);
+    return (first?.meta.changes ?? 0) > 0 ? { kind: "committed" } : { kind: "unclaimed" };
+  } catch (cause) {
+    return { kind: "failed", cause };
+  }
+}
+
+function countOnly(db: D1Database, filing: Filing, plan: Plan, now: number): D1PreparedStatement[] {
+  return [db.prepare(SQL.COUNT_ONLY).bind(...counterValues(filing, plan), filing.apiKeyId, now, filing.catalogVersion)];
+}
+
+function filingStatements(
+  db: D1Database,
+  filing: Filing,
+  plan: Plan,
+  claim: Claim,
+  now: number,
+): D1PreparedStatement[] {
+  const { tenant, stream, context } = filing;
+  const producer = filing.producer ?? "";
+  const by = (sql: string, ...values: unknown[]) => db.prepare(sql).bind(claim.id, claim.nonce, ...values);
+  const statements: D1PreparedStatement[] = [];
+  plan.rows.forEach((row, i) => {
+    const id = claim.id + i;
+    const columns = [
+      id,
+      claim.nonce,
+      tenant,
+      stream,
+      row.first === null ? null : filing.producer,
+      row.first,
+      row.last,
+      context,
+      filing.idempotencyKey,
+      filing.ownIdField,
+      filing.receivedAt,
+      row.entries,
+      row.payload,
+    ];
+    if (i === 0) {
+      const gate = [filing.apiKeyId, now, filing.catalogVersion, JSON.stringify(plan.runs), filing.producer];
+      statements.push(db.prepare(SQL.CLAIM).bind(...columns, ...gate));
+    } else statements.push(by(SQL.FURTHER_ROW, ...columns));
+    if (row.keys.some((key) => key !== "")) statements.push(by(SQL.KEYS, id, JSON.stringify(row.keys)));
+    if (row.events > 0) {
+      const bytes = new TextEncoder().encode(row.payload).length;
+      statements.push(by(SQL.OUTBOX, tenant, stream, id, context, row.entryCount, row.events, bytes));
+    }
+    if (row.quarantined.length > 0) {
+      const held = row.quarantined.map(({ entry, event }) => [
+        id,
+        entry,
+        event.id,
+        event.source,
+        JSON.stringify(event.faults),
+      ]);
+      statements.push(by(SQL.QUARANTINE, tenant, stream, producer, context, now, JSON.stringify(held)));
+    }
+  });
+  for (const [first, last] of plan.runs) {
+    statements.push(by(SQL.RANGE, tenant, stream, producer, first, last));
+    statements.push(by(SQL.RANGE_ABSORBED, tenant, stream, producer, last + 1));
+  }
+  statements.push(by(SQL.COUNT, ...counterValues(filing, plan)));
+  return statements;
+}
+
+function counterValues(filing: Filing, plan: Plan): (string | number)[] {
+  const { accepted, quarantined, duplicate, conflict } = plan.counts;
+  return [
+    filing.tenant,
+    filing.stream,
+    filing.producer ?? "",
+    accepted + quarantined,
+    duplicate,
+    conflict,
+    quarantined,
+    ...plan.digest,
+    ...plan.positionsDigest,
+  ];
+}
+
+interface Standing {
+  readonly keyValid: boolean;
+  readonly catalogVersion: number;
+  readonly committed: boolean;
+}
+
+async function readStanding(db: D1Database, filing: Filing, claim: Claim, now: number): Promise<Standing> {
+  const row = await db
+    .prepare(SQL.STANDING)
+    .bind(filing.apiKeyId, now, filing.tenant, claim.id, claim.nonce)
+    .first<{ key_valid: number; catalog_version: number; committed: number }>();
+  if (row === null) throw new Error("the ledger did not say how a claim stands");
+  return { keyValid: row.key_valid === 1, catalogVersion: row.catalog_version, committed: row.committed === 1 };
+}
+
+/** Reads what the ledger holds of the positions and keys that a request names, in one round trip. */
+async function readKnown(db: D1Database, filing: Filing): Promise<Known> {
+  const statements: D1PreparedStatement[] = [];
+  const wanted = filing.events.flatMap((event) => (event.key === null ? [] : [event.key]));
+  statements.push(db.prepare(SQL.KNOWN_KEYS).bind(JSON.stringify(wanted)));
+  const first = filing.events[0]?.position ?? null;
+  const last = filing.events.at(-1)?.position ?? null;
+  if (first !== null && last !== null) {
+    statements.push(db.prepare(SQL.TAKEN).bind(filing.tenant, filing.stream, filing.producer, first, last));
+  }
+  const [keyRows, takenRows] = await db.batch<Record<string, unknown>>(statements);
+  return { keys: keysFound(keyRows?.results ?? []), positions: positionsFound(takenRows?.results ?? []) };
+}
+
+function keysFound(rows: readonly Record<string, unknown>[]): Map<string, string[]> {
+  const keys = new Map<string, string[]>();
+  for (const row of rows) keys.set(String(row["key"]), [String(row["hash"]).toLowerCase()]);
+  return keys;
+}
+
+function positionsFound(rows: readonly Record<string, unknown>[]): Map<number, string> {
+  const positions = new Map<number, string>();
+  for (const row of rows) {
+    const from = Number(row["from"]);
+    const entries = String(row["entries"]).toLowerCase();
+    for (let i = 0; i * ENTRY_BYTES * 2 < entries.length; i++) {
+      const at = i * ENTRY_BYTES * 2;
+      positions.set(from + i, entries.slice(at, at + HASH_BYTES * 2));
+    }
+  }
+  return positions;
+}

@@ -1,0 +1,62 @@
+/**
+ * The ledger as the rest of the Worker sees it: every event taken in charge, its fate, and the counts that
+ * prove it. All access names the tenant, so that a tenant can live on a database of its own.
+ */
+import type { Fate, IncomingEvent } from "./plan.ts";
+
+/** One request's events of one stream, checked and identified, in the order they were sent. */
+export interface Filing {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly producer: string | null;
+  /** Entity and org ids as JSON, or "" for none: calls upstream never mix them. */
+  readonly context: string;
+  readonly idempotencyKey: string | null;
+  /** The top-level field that holds an event's own id, if the stream has one. */
+  readonly ownIdField: string | null;
+  readonly receivedAt: number;
+  readonly events: readonly IncomingEvent[];
+  /** False: one conflict, and nothing of the request is stored. */
+  readonly lenient: boolean;
+  /** The key the request came with; the storing transaction looks again whether it is still valid. */
+  readonly apiKeyId: string;
+  /** The catalog the events were checked by; the storing transaction looks whether it still stands. */
+  readonly catalogVersion: number;
+}
+
+export type FileOutcome =
+  /** Durable: each event's fate, in order. */
+  | { readonly kind: "filed"; readonly fates: readonly Fate[] }
+  /** Strict, and some events conflict: nothing was stored. */
+  | { readonly kind: "conflicts"; readonly indexes: readonly number[] }
+  /** The key was revoked or has expired meanwhile. */
+  | { readonly kind: "key-ended" }
+  /** Check the events again by the new catalog. */
+  | { readonly kind: "catalog-changed" };
+
+export interface LedgerRow {
+  readonly kind: string;
+  readonly stream: string;
+  readonly producer?: string;
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly pending: number;
+  readonly delivered: number;
+  readonly quarantined: number;
+  readonly discarded: number;
+  readonly first_sequence?: number;
+  readonly last_sequence?: number;
+  /** Missing positions between first and last, ends inclusive; the first 1,000. */
+  readonly gaps: readonly (readonly [number, number])[];
+  readonly gaps_total?: number;
+  readonly digest: string;
+  readonly positions_digest?: string;
+}
+
+export interface Ledger {
+  /** Files a request in one transaction. @throws where the database gave no clear answer after several tries. */
+  file(filing: Filing): Promise<FileOutcome>;
+  /** The counts of each stream and producer, with gaps and digests. */
+  rows(tenant: string, filter: { producer?: string | undefined; stream?: string | undefined }): Promise<LedgerRow[]>;
+}

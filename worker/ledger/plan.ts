@@ -1,0 +1,206 @@
+/**
+ * Decides what becomes of each event of a request, and in which rows it is filed. Pure: what the ledger
+ * already knows is an argument. The first plan is made knowing nothing, since most requests bring only new
+ * events; the ledger refuses it where that was wrong, and the next plan is made from what it found.
+ */
+
+import { parseStream } from "../../shared/events/kind.ts";
+import type { Fault } from "../../shared/fault.ts";
+import { addDigests, type Digest, digestOf, EMPTY_DIGEST, eventId, toHex } from "../../shared/identity.ts";
+import { ENTRY_STATUS, type Entry, encodeEntries, HASH_BYTES } from "./entries.ts";
+
+/** A checked event with its identity. */
+export interface IncomingEvent {
+  readonly index: number;
+  /** Source text. */
+  readonly source: string;
+  /** First 16 bytes of the content hash. */
+  readonly hash: Uint8Array;
+  readonly id: string;
+  /** Ledger key in hex, 32 digits, where the identity is not the position. */
+  readonly key: string | null;
+  readonly position: number | null;
+  /** Why it goes to quarantine; empty for a valid event. */
+  readonly faults: readonly Fault[];
+}
+
+export type Fate = "accepted" | "quarantined" | "duplicate" | "conflict";
+
+/** What the ledger holds of the identities and positions that a request names. */
+export interface Known {
+  /** Ledger key → content hashes it is known by, hex. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
+  /** Position → content hash, hex. */
+  readonly positions: ReadonlyMap<number, string>;
+}
+
+export const NOTHING_KNOWN: Known = { keys: new Map(), positions: new Map() };
+
+/** One row to be, in `batches`. */
+export interface PlannedRow {
+  readonly first: number | null;
+  readonly last: number | null;
+  /** Ledger keys in order of the entries; "" for an entry without one. */
+  readonly keys: readonly string[];
+  readonly entries: Uint8Array;
+  readonly entryCount: number;
+  readonly payload: string;
+  readonly events: number;
+  readonly quarantined: readonly { readonly entry: number; readonly event: IncomingEvent }[];
+}
+
+export interface Plan {
+  /** One for each event, in order. */
+  readonly fates: readonly Fate[];
+  readonly rows: readonly PlannedRow[];
+  /** Maximal runs of positions taken, [first, last]. */
+  readonly runs: readonly (readonly [number, number])[];
+  readonly counts: Readonly<Record<Fate, number>>;
+  /** Over the ids of events taken in charge. */
+  readonly digest: Digest;
+  /** Over the ids of positions taken. */
+  readonly positionsDigest: Digest;
+}
+
+/** UTF-16 units of payload in one row; a body beyond it becomes several rows under one claim. */
+export const ROW_PAYLOAD_MAX = 256 * 1024;
+
+/**
+ * @param stream the stream's name.
+ * @param producer the producer whose positions these are, if any.
+ */
+export function planFiling(
+  events: readonly IncomingEvent[],
+  stream: string,
+  producer: string | null,
+  known: Known,
+): Plan {
+  const fates = decideFates(events, known);
+  const rows = new RowBuilder();
+  let digest = EMPTY_DIGEST;
+  let positionsDigest = EMPTY_DIGEST;
+  const counts: Record<Fate, number> = { accepted: 0, quarantined: 0, duplicate: 0, conflict: 0 };
+  const kind = parseStream(stream)?.kind ?? "usage";
+  events.forEach((event, i) => {
+    const fate = fates[i] ?? "conflict";
+    counts[fate]++;
+    const isNew = fate === "accepted" || fate === "quarantined";
+    const takesPosition = event.position !== null && fate !== "conflict" && !known.positions.has(event.position);
+    if (isNew || takesPosition) rows.add(event, fate, takesPosition);
+    const added = isNew ? digestOf(event.id) : null;
+    if (added !== null) digest = addDigests(digest, added);
+    if (takesPosition && producer !== null && event.position !== null) {
+      const positionId = eventId(kind, stream, { by: "position", producer, position: event.position });
+      positionsDigest = addDigests(positionsDigest, positionId === event.id && added ? added : digestOf(positionId));
+    }
+  });
+  return { fates, rows: rows.finish(), runs: rows.runs, counts, digest, positionsDigest };
+}
+
+function decideFates(events: readonly IncomingEvent[], known: Known): Fate[] {
+  const earlier = new Map<string, string>();
+  return events.map((event) => {
+    const hash = hashHex(event.hash);
+    const hashes = event.key === null ? knownAt(known, event.position) : known.keys.get(event.key);
+    const before = hashes ?? (event.key === null ? undefined : single(earlier.get(event.key)));
+    if (before !== undefined) return before.includes(hash) ? "duplicate" : "conflict";
+    if (event.key !== null) earlier.set(event.key, hash);
+    return event.faults.length > 0 ? "quarantined" : "accepted";
+  });
+}
+
+function knownAt(known: Known, position: number | null): readonly string[] | undefined {
+  return position === null ? undefined : single(known.positions.get(position));
+}
+
+function single(hash: string | undefined): readonly string[] | undefined {
+  return hash === undefined ? undefined : [hash];
+}
+
+export function hashHex(hash: Uint8Array): string {
+  return toHex(hash.subarray(0, HASH_BYTES));
+}
+
+interface OpenRow {
+  readonly first: number | null;
+  last: number | null;
+  readonly keys: string[];
+  readonly entries: Entry[];
+  readonly sources: string[];
+  units: number;
+  readonly quarantined: { entry: number; event: IncomingEvent }[];
+}
+
+/** Collects entries into rows: positions without a hole, or none at all; a bounded payload. */
+class RowBuilder {
+  readonly runs: [number, number][] = [];
+  private readonly done: PlannedRow[] = [];
+  private row: OpenRow | null = null;
+
+  add(event: IncomingEvent, fate: Fate, takesPosition: boolean): void {
+    const position = takesPosition ? event.position : null;
+    const stored = fate === "accepted";
+    const units = stored ? event.source.length + 1 : 0;
+    const row = this.rowFor(position, units);
+    row.last = position;
+    row.units += units;
+    row.keys.push(fate === "duplicate" ? "" : (event.key ?? ""));
+    if (fate === "quarantined") row.quarantined.push({ entry: row.entries.length, event });
+    const length = stored ? event.source.length : 0;
+    row.entries.push({ hash: event.hash, length, index: event.index, status: STATUS[fate] });
+    if (stored) row.sources.push(event.source);
+    if (position !== null) this.extendRun(position);
+  }
+
+  private rowFor(position: number | null, units: number): OpenRow {
+    const row = this.row;
+    const follows = row !== null && (position === null ? row.last === null : row.last === position - 1);
+    if (row !== null && follows && row.units + units <= ROW_PAYLOAD_MAX) return row;
+    this.close();
+    const fresh: OpenRow = {
+      first: position,
+      last: position,
+      keys: [],
+      entries: [],
+      sources: [],
+      units: 0,
+      quarantined: [],
+    };
+    this.row = fresh;
+    return fresh;
+  }
+
+  private extendRun(position: number): void {
+    const run = this.runs.at(-1);
+    if (run !== undefined && run[1] === position - 1) run[1] = position;
+    else this.runs.push([position, position]);
+  }
+
+  private close(): void {
+    if (this.row === null) return;
+    const { first, last, keys, entries, sources, quarantined } = this.row;
+    this.done.push({
+      first,
+      last,
+      keys,
+      entries: encodeEntries(entries),
+      entryCount: entries.length,
+      payload: sources.join(","),
+      events: sources.length,
+      quarantined,
+    });
+    this.row = null;
+  }
+
+  finish(): PlannedRow[] {
+    this.close();
+    return this.done;
+  }
+}
+
+const STATUS = {
+  accepted: ENTRY_STATUS.stored,
+  quarantined: ENTRY_STATUS.quarantined,
+  duplicate: ENTRY_STATUS.positionOnly,
+  conflict: ENTRY_STATUS.positionOnly,
+} as const;

@@ -1,0 +1,210 @@
+/**
+ * The ledger's tables. The unit of storage is the batch: a run of events under one claim, so that a thousand
+ * events cost a handful of rows. Times are milliseconds since 1970; positions fit in 53 bits.
+ *
+ * D1 bills every row and every index row written: each index here is on a path that needs it.
+ */
+import { sql } from "drizzle-orm";
+import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    id: text("id").primaryKey(),
+    /** SHA-256 of the key, hex. The key itself is shown once and kept nowhere. */
+    hash: text("hash").notNull(),
+    tenant: text("tenant").notNull(),
+    name: text("name").notNull(),
+    /** JSON array of permissions. */
+    permissions: text("permissions").notNull(),
+    /** JSON arrays, or null: any platform, no entity, no org. */
+    platformIds: text("platform_ids"),
+    entityIds: text("entity_ids"),
+    orgIds: text("org_ids"),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at"),
+    revokedAt: integer("revoked_at"),
+  },
+  (table) => [uniqueIndex("api_keys_hash").on(table.hash), index("api_keys_tenant").on(table.tenant, table.id)],
+);
+
+export const catalogs = sqliteTable("catalogs", {
+  tenant: text("tenant").primaryKey(),
+  /** Rises by one with each change; the storing transaction compares it. */
+  version: integer("version").notNull(),
+  document: text("document").notNull(),
+});
+
+/** Runs of events as accepted, never changed afterwards. */
+export const batches = sqliteTable(
+  "batches",
+  {
+    /** Time and chance (see row-id.ts), chosen by the writer. */
+    id: integer("id").primaryKey(),
+    /** Names this very write: with the id it answers "did my unclear commit happen?" by one seek. */
+    nonce: text("nonce").notNull(),
+    tenant: text("tenant").notNull(),
+    stream: text("stream").notNull(),
+    /** Producer and positions, first to last inclusive, one an entry; null where the events have none. */
+    producer: text("producer"),
+    first: integer("first"),
+    last: integer("last"),
+    /** What calls upstream must not mix: entity and org ids, JSON; empty for none. */
+    context: text("context").notNull(),
+    /** Idempotency key of the request, where it gives the events their identity. */
+    idempotencyKey: text("idempotency_key"),
+    /** The field that held an event's own id when it was filed; with the key and the position it gives every id again. */
+    ownIdField: text("own_id_field"),
+    receivedAt: integer("received_at").notNull(),
+    /** A fixed number of bytes an entry: see entries.ts. */
+    entries: blob("entries", { mode: "buffer" }).notNull(),
+    /** The events' source texts, joined by commas. */
+    payload: text("payload").notNull(),
+  },
+  (table) => [
+    index("batches_position").on(table.tenant, table.stream, table.producer, table.first).where(sql`first IS NOT NULL`),
+  ],
+);
+
+/**
+ * Batches that no call upstream owns yet, with what packing needs to know. A table of its own because SQLite
+ * rewrites a whole row, payload included, when one of its flags changes.
+ */
+export const outbox = sqliteTable(
+  "outbox",
+  {
+    tenant: text("tenant").notNull(),
+    stream: text("stream").notNull(),
+    batch: integer("batch").notNull(),
+    context: text("context").notNull(),
+    /** Entries of the batch, and how many of them are to be sent. */
+    entries: integer("entries").notNull(),
+    events: integer("events").notNull(),
+    /** Bytes of the payload. */
+    bytes: integer("bytes").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.stream, table.batch] })],
+);
+
+/** One small row for each event that is known by its own id, an idempotency key or its content. */
+export const keys = sqliteTable("keys", {
+  /** First 16 bytes of SHA-256 over tenant, kind, stream and identity. */
+  key: blob("key", { mode: "buffer" }).primaryKey(),
+  batch: integer("batch").notNull(),
+  entry: integer("entry").notNull(),
+});
+
+/** Positions taken, coalesced: as many rows as a producer's stream has gaps, plus one. */
+export const ranges = sqliteTable(
+  "ranges",
+  {
+    tenant: text("tenant").notNull(),
+    stream: text("stream").notNull(),
+    producer: text("producer").notNull(),
+    first: integer("first").notNull(),
+    last: integer("last").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.stream, table.producer, table.first] })],
+);
+
+/** The running count of each stream and producer ('' for events without one). Pending is what remains. */
+export const counters = sqliteTable(
+  "counters",
+  {
+    tenant: text("tenant").notNull(),
+    stream: text("stream").notNull(),
+    producer: text("producer").notNull(),
+    accepted: integer("accepted").notNull().default(0),
+    duplicates: integer("duplicates").notNull().default(0),
+    conflicts: integer("conflicts").notNull().default(0),
+    delivered: integer("delivered").notNull().default(0),
+    quarantined: integer("quarantined").notNull().default(0),
+    discarded: integer("discarded").notNull().default(0),
+    // Sums modulo 2^128 in four 32-bit parts, the lowest first: D1 rounds integers above 2^53.
+    digest0: integer("digest0").notNull().default(0),
+    digest1: integer("digest1").notNull().default(0),
+    digest2: integer("digest2").notNull().default(0),
+    digest3: integer("digest3").notNull().default(0),
+    positions0: integer("positions0").notNull().default(0),
+    positions1: integer("positions1").notNull().default(0),
+    positions2: integer("positions2").notNull().default(0),
+    positions3: integer("positions3").notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.stream, table.producer] })],
+);
+
+/** Calls upstream, fixed before they are first sent: a repeat is the same call with the same key. */
+export const shipments = sqliteTable(
+  "shipments",
+  {
+    id: integer("id").primaryKey(),
+    tenant: text("tenant").notNull(),
+    stream: text("stream").notNull(),
+    context: text("context").notNull(),
+    /** The idempotency-key header of every attempt. */
+    callKey: text("call_key").notNull(),
+    /** JSON array of [batch, first entry, last entry], inclusive. */
+    parts: text("parts").notNull(),
+    events: integer("events").notNull(),
+    /** open | delivered | split | quarantined. */
+    state: text("state").notNull(),
+    attempts: integer("attempts").notNull().default(0),
+    /** 1 while an attempt is under way; found so by a later lease, that attempt's outcome is unknown. */
+    inFlight: integer("in_flight").notNull().default(0),
+    outcomeUnknown: integer("outcome_unknown").notNull().default(0),
+    leaseUntil: integer("lease_until").notNull().default(0),
+    nextAt: integer("next_at").notNull().default(0),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [index("shipments_open").on(table.tenant, table.stream, table.id).where(sql`state = 'open'`)],
+);
+
+/** Every attempt of every call that got an answer, or none in time. */
+export const attempts = sqliteTable(
+  "attempts",
+  {
+    shipment: integer("shipment").notNull(),
+    attempt: integer("attempt").notNull(),
+    at: integer("at").notNull(),
+    durationMs: integer("duration_ms").notNull(),
+    /** HTTP status; null where no answer came. */
+    status: integer("status"),
+    verdict: text("verdict").notNull(),
+    /** The upstream's own words, cut to 1,000 characters. */
+    message: text("message"),
+  },
+  (table) => [primaryKey({ columns: [table.shipment, table.attempt] })],
+);
+
+/** Why nothing is sent to a destination, or to one of its streams, before a time. */
+export const holds = sqliteTable("holds", {
+  /** `zuora`, or `zuora TENANT STREAM`. */
+  scope: text("scope").primaryKey(),
+  until: integer("until").notNull(),
+  reason: text("reason").notNull(),
+});
+
+/** Events that wait for a person, and what became of them. */
+export const quarantine = sqliteTable(
+  "quarantine",
+  {
+    id: integer("id").primaryKey(),
+    tenant: text("tenant").notNull(),
+    stream: text("stream").notNull(),
+    producer: text("producer").notNull(),
+    batch: integer("batch").notNull(),
+    entry: integer("entry").notNull(),
+    eventId: text("event_id").notNull(),
+    /** Source text. */
+    event: text("event").notNull(),
+    context: text("context").notNull(),
+    /** JSON array of faults. */
+    reasons: text("reasons").notNull(),
+    /** The upstream's own words where it was the one to refuse. */
+    upstream: text("upstream"),
+    createdAt: integer("created_at").notNull(),
+    /** open | replayed | discarded. */
+    state: text("state").notNull(),
+  },
+  (table) => [index("quarantine_tenant").on(table.tenant, table.state, table.id)],
+);

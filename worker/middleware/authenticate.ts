@@ -1,0 +1,32 @@
+/** Who calls, and may they: 401 for no or bad credentials, 403 for a permission or platform they lack. */
+import { createMiddleware } from "hono/factory";
+import { HEADER } from "../../shared/wire.ts";
+import { isPermitted, type Permission } from "../accounts/principal.ts";
+import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
+
+/** Lets a request pass whose key has at least one of the permissions and covers the platform it names. */
+export function requirePermission(...anyOf: Permission[]) {
+  return createMiddleware<WeirEnv>(async function authenticate(c, next) {
+    const credential = credentialOf(c);
+    if (credential === null) return refuse(c, 401, "no credentials: send X-API-KEY or Authorization: Bearer");
+    const { keys, world } = c.get("services");
+    const principal = await keys.find(credential, world.now());
+    if (principal === null) return refuse(c, 401, "the credentials are unknown, revoked or expired");
+    if (!anyOf.some((permission) => isPermitted(principal, permission))) {
+      return refuse(c, 403, `the key lacks the permission ${anyOf.join(" or ")}`);
+    }
+    const platform = c.req.header(HEADER.platformId);
+    if (platform !== undefined && principal.platformIds !== null && !principal.platformIds.includes(platform)) {
+      return refuse(c, 403, "the key does not cover the platform named in x-platform-id");
+    }
+    c.set("principal", principal);
+    return next();
+  });
+}
+
+function credentialOf(c: WeirContext): string | null {
+  const key = c.req.header(HEADER.apiKey)?.trim();
+  if (key) return key;
+  const bearer = /^Bearer\s+(\S+)\s*$/i.exec(c.req.header(HEADER.authorization) ?? "");
+  return bearer?.[1] ?? null;
+}

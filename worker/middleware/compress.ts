@@ -1,0 +1,38 @@
+/** Compresses answers above 1,000 bytes for clients that ask for gzip. */
+import { createMiddleware } from "hono/factory";
+import { HEADER } from "../../shared/wire.ts";
+import type { WeirEnv } from "../context.ts";
+
+/** Zuora compresses only above this. */
+const COMPRESS_ABOVE_BYTES = 1000;
+
+export const compress = createMiddleware<WeirEnv>(async function compressAnswer(c, next) {
+  await next();
+  if (!acceptsGzip(c.req.header(HEADER.acceptEncoding)) || c.res.body === null) return;
+  if (c.res.headers.has("content-encoding")) return;
+  const bytes = await c.res.arrayBuffer();
+  const { status, headers } = c.res;
+  if (bytes.byteLength <= COMPRESS_ABOVE_BYTES) {
+    c.res = new Response(bytes, { status, headers });
+    return;
+  }
+  const zipped = new Response(bytes).body?.pipeThrough(new CompressionStream("gzip"));
+  const compressed = new Headers(headers);
+  compressed.set("Content-Encoding", "gzip");
+  compressed.append("Vary", "Accept-Encoding");
+  compressed.delete("Content-Length");
+  // "manual": the body is compressed already; left to itself the runtime would do it twice.
+  c.res = new Response(zipped, { status, headers: compressed, encodeBody: "manual" });
+});
+
+/** Whether an Accept-Encoding header lists gzip (or *) with a weight above zero (RFC 9110, section 12.5.3). */
+export function acceptsGzip(header: string | undefined): boolean {
+  let wildcard = false;
+  for (const part of (header ?? "").split(",")) {
+    const [coding, ...parameters] = part.split(";").map((piece) => piece.trim().toLowerCase());
+    const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+    if (coding === "gzip" || coding === "x-gzip") return !refused;
+    if (coding === "*") wildcard = !refused;
+  }
+  return wildcard;
+}

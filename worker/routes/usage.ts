@@ -1,0 +1,189 @@
+/** The usage doors: Zuora's streaming ingestion in its two spellings. */
+import type { Hono } from "hono";
+import { usageStream } from "../../shared/events/kind.ts";
+import { CONFLICT_FAULT, type Fault, validationFault } from "../../shared/fault.ts";
+import {
+  bodyCodingOf,
+  bodyFormOf,
+  idempotencyKeyFault,
+  type ProducerPosition,
+  preferencesOf,
+  producerPositionOf,
+  trackIdFault,
+} from "../../shared/intake/headers.ts";
+import { type EventResult, type EventStatus, usageAnswer } from "../../shared/intake/usage-answer.ts";
+import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body.ts";
+import { HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
+import type { LoadedCatalog, StreamEntry } from "../catalog/catalogs.ts";
+import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
+import { identify } from "../intake/identify.ts";
+import { readBody } from "../intake/read-body.ts";
+import { contextOf } from "../intake/scope.ts";
+import type { IncomingEvent } from "../ledger/plan.ts";
+import { requirePermission } from "../middleware/authenticate.ts";
+
+/** How often a request is checked anew because the catalog changed under it. */
+const CATALOG_ROUNDS_MAX = 4;
+
+export function registerUsage(app: Hono<WeirEnv>): void {
+  for (const path of USAGE_PATHS) app.post(path, requirePermission("METER_DATA.INGEST"), ingestUsage);
+}
+
+async function ingestUsage(c: WeirContext): Promise<Response> {
+  const { catalogs, world } = c.get("services");
+  const meterGlobalId = c.req.param("meterGlobalId") ?? "";
+  const found = await findStream(c, meterGlobalId);
+  if (found === null) return refuse(c, 404, `there is no meter ${JSON.stringify(meterGlobalId)}`);
+  const form = bodyFormOf(c.req.header(HEADER.contentType));
+  if (form === null) return refuse(c, 415, "send application/json or application/x-ndjson");
+  const coding = bodyCodingOf(c.req.header(HEADER.contentEncoding));
+  if (coding === null) return refuse(c, 415, "send Content-Encoding gzip, or none");
+  const { limits } = c.get("services").settings;
+  const read = await readBody(c.req.raw.body, coding, limits.bodyBytesMax);
+  if (read.kind === "too-large") return refuse(c, 413, `the body has more than ${limits.bodyBytesMax} bytes`);
+  if (read.kind === "broken") return refuse(c, 400, "the body ended early or is not valid gzip");
+  const body = readUsageBody(read.bytes, form, found.stream.check, limits);
+  if (body.kind === "too-large") return refuse(c, 413, body.message);
+  const headers = readHeaders(c);
+  if (headers.faults.length > 0) return refuse(c, 400, "a header is not valid", headers.faults);
+  if (body.kind === "malformed") return refuse(c, 400, body.fault.message, [body.fault]);
+  if (headers.position !== null && headers.position.first + body.events.length - 1 > POSITION_MAX) {
+    return refuse(c, 400, "the positions run past 2^53-1", [
+      validationFault("Weir-Sequence and the number of events run past 2^53-1", { field: "Weir-Sequence" }),
+    ]);
+  }
+  let { events } = body;
+  let { catalog, stream } = found;
+  for (let round = 0; round < CATALOG_ROUNDS_MAX; round++) {
+    const answer = await fileUsage(c, { catalog, stream, meterGlobalId, events, headers });
+    if (answer !== "catalog-changed") return answer;
+    catalog = await catalogs.load(c.get("principal").tenant, world.now(), true);
+    const entry = catalog.streams.get(meterGlobalId);
+    if (entry === undefined) return refuse(c, 404, `there is no meter ${JSON.stringify(meterGlobalId)}`);
+    stream = entry;
+    events = recheck(events, entry);
+  }
+  c.header("Retry-After", "1");
+  return refuse(c, 503, "the catalog keeps changing; try again");
+}
+
+function recheck(events: readonly CheckedEvent[], stream: StreamEntry): CheckedEvent[] {
+  return events.map((event, index) => ({
+    ...event,
+    faults: stream.check(event.value).map((fault) => ({ ...fault, index })),
+  }));
+}
+
+interface FoundStream {
+  readonly catalog: LoadedCatalog;
+  readonly stream: StreamEntry;
+}
+
+/** An unknown meter is looked up afresh before it is called unknown: it may have been added a second ago. */
+async function findStream(c: WeirContext, meterGlobalId: string): Promise<FoundStream | null> {
+  const { catalogs, world } = c.get("services");
+  for (const fresh of [false, true]) {
+    const catalog = await catalogs.load(c.get("principal").tenant, world.now(), fresh);
+    const stream = catalog.streams.get(meterGlobalId);
+    if (stream !== undefined) return { catalog, stream };
+  }
+  return null;
+}
+
+interface UsageHeaders {
+  readonly faults: readonly Fault[];
+  readonly lenient: boolean;
+  readonly representation: boolean;
+  readonly idempotencyKey: string | null;
+  readonly position: ProducerPosition | null;
+  readonly context: string;
+}
+
+function readHeaders(c: WeirContext): UsageHeaders {
+  const header = (name: string) => c.req.header(name) ?? null;
+  const producer = producerPositionOf(header(HEADER.producer), header(HEADER.sequence));
+  const scope = contextOf(c.get("principal"), header(HEADER.entityIds), header(HEADER.orgIds));
+  const faults = [
+    trackIdFault(header(HEADER.trackId)),
+    idempotencyKeyFault(header(HEADER.idempotencyKey)),
+    producer.kind === "fault" ? producer.fault : null,
+    ...scope.faults,
+  ].filter((fault) => fault !== null);
+  return {
+    faults,
+    ...preferencesOf(header(HEADER.prefer)),
+    idempotencyKey: header(HEADER.idempotencyKey),
+    position: producer.kind === "position" ? producer.position : null,
+    context: scope.context,
+  };
+}
+
+interface UsageRequest extends FoundStream {
+  readonly meterGlobalId: string;
+  readonly events: readonly CheckedEvent[];
+  readonly headers: UsageHeaders;
+}
+
+async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Response | "catalog-changed"> {
+  const { services, principal } = { services: c.get("services"), principal: c.get("principal") };
+  const { catalog, stream, events, headers } = request;
+  const name = usageStream(request.meterGlobalId);
+  const faults = events.flatMap((event) => event.faults);
+  if (!headers.lenient && faults.length > 0) {
+    const latest = await services.catalogs.load(principal.tenant, services.world.now(), true);
+    if (latest.version !== catalog.version) return "catalog-changed";
+    return refuse(c, 400, refusalMessage(faults, events.length), faults);
+  }
+  const incoming = identify(events, {
+    tenant: principal.tenant,
+    kind: "usage",
+    stream: name,
+    ownIdField: stream.schema.event_id_field ?? null,
+    idempotencyKey: headers.idempotencyKey,
+    position: headers.position,
+  });
+  const outcome = await services.ledger.file({
+    tenant: principal.tenant,
+    stream: name,
+    producer: headers.position?.producer ?? null,
+    context: headers.context,
+    idempotencyKey: headers.idempotencyKey,
+    ownIdField: stream.schema.event_id_field ?? null,
+    receivedAt: services.world.now(),
+    events: incoming,
+    lenient: headers.lenient,
+    apiKeyId: principal.keyId,
+    catalogVersion: catalog.version,
+  });
+  if (outcome.kind === "catalog-changed") return "catalog-changed";
+  if (outcome.kind === "key-ended") return refuse(c, 401, "the credentials are unknown, revoked or expired");
+  if (outcome.kind === "conflicts") {
+    const conflicts = outcome.indexes.map((index) => conflictFault(index, incoming[index]));
+    return refuse(c, 400, `${conflicts.length} events conflict with ones taken before; nothing was stored`, conflicts);
+  }
+  if (outcome.fates.includes("accepted")) c.executionCtx.waitUntil(services.nudge(principal.tenant, name));
+  const results = incoming.map((event, i) => resultOf(event, outcome.fates[i] ?? "conflict"));
+  if (headers.lenient || headers.representation) {
+    const applied = [headers.lenient ? "handling=lenient" : "", headers.representation ? "return=representation" : ""];
+    c.header("Preference-Applied", applied.filter((name) => name !== "").join(", "));
+  }
+  return c.json(usageAnswer(results, headers.representation));
+}
+
+function refusalMessage(faults: readonly Fault[], total: number): string {
+  const [first] = faults;
+  const where = first?.index === undefined ? "" : ` The first: event ${first.index}, ${first.message}.`;
+  return `Data validation failed: ${new Set(faults.map((fault) => fault.index)).size} of ${total} events; nothing was stored.${where}`;
+}
+
+function resultOf(event: IncomingEvent, status: EventStatus): EventResult {
+  const { index, id } = event;
+  if (status === "quarantined") return { index, status, id, reasons: event.faults };
+  if (status === "conflict") return { index, status, id, reasons: [conflictFault(index, event)] };
+  return { index, status, id };
+}
+
+function conflictFault(index: number, event: IncomingEvent | undefined): Fault {
+  const by = event?.key === null ? "its position" : "its identity";
+  return { code: CONFLICT_FAULT, message: `${by} was taken before by an event with other content`, index };
+}

@@ -1,0 +1,67 @@
+/** What an instance of the Worker holds on to between requests, made once from its bindings. */
+import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
+import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
+import { createDelivery, type Delivery } from "./delivery/delivery.ts";
+import { type Bindings, parseSettings, type Settings } from "./env.ts";
+import { createD1Ledger } from "./ledger/d1-ledger.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import { logWarning } from "./log.ts";
+
+export interface World {
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly fetch: typeof fetch;
+}
+
+export interface Services {
+  readonly bindings: Bindings;
+  readonly settings: Settings;
+  readonly world: World;
+  readonly keys: KeyRing;
+  readonly catalogs: Catalogs;
+  readonly ledger: Ledger;
+  readonly delivery: Delivery;
+  /**
+   * Tells the queue that a stream has pending events. Never fails a request: what no message reaches, the
+   * sweep finds.
+   */
+  nudge(tenant: string, stream: string, delaySeconds?: number): Promise<void>;
+}
+
+export const REAL_WORLD: World = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  fetch: (...args) => fetch(...args),
+};
+
+export function createServices(bindings: Bindings, world: World = REAL_WORLD): Services {
+  const settings = parseSettings(bindings);
+  const nudge: Services["nudge"] = async (tenant, stream, delaySeconds = 0) => {
+    try {
+      await bindings.NUDGES.send({ tenant, stream }, { delaySeconds });
+    } catch (cause) {
+      logWarning("a nudge was lost; the sweep will find its work", cause, { stream });
+    }
+  };
+  return {
+    bindings,
+    settings,
+    world,
+    keys: createKeyRing(bindings.LEDGER),
+    catalogs: createCatalogs(bindings.LEDGER),
+    ledger: createD1Ledger(bindings.LEDGER, world),
+    delivery: createDelivery({ db: bindings.LEDGER, settings, world, nudge }),
+    nudge,
+  };
+}
+
+const instances = new WeakMap<Bindings, Services>();
+
+/** The services of these bindings, made at their first use. */
+export function servicesOf(bindings: Bindings): Services {
+  const known = instances.get(bindings);
+  if (known !== undefined) return known;
+  const made = createServices(bindings);
+  instances.set(bindings, made);
+  return made;
+}
