@@ -38,6 +38,7 @@ CREATE TABLE `batches` (
 	`context` text NOT NULL,
 	`idempotency_key` text,
 	`own_id_field` text,
+	`replay_of` integer,
 	`received_at` integer NOT NULL,
 	`entries` blob NOT NULL,
 	`payload` text NOT NULL
@@ -49,6 +50,13 @@ CREATE TABLE `catalogs` (
 	`version` integer NOT NULL,
 	`document` text NOT NULL
 );
+--> statement-breakpoint
+CREATE TABLE `corrections` (
+	`batch` integer NOT NULL,
+	`entry` integer NOT NULL,
+	`hash` blob NOT NULL,
+	PRIMARY KEY(`batch`, `entry`, `hash`)
+) WITHOUT ROWID;
 --> statement-breakpoint
 CREATE TABLE `counters` (
 	`tenant` text NOT NULL,
@@ -107,7 +115,9 @@ CREATE TABLE `quarantine` (
 	`reasons` text NOT NULL,
 	`upstream` text,
 	`created_at` integer NOT NULL,
-	`state` text NOT NULL
+	`state` text NOT NULL,
+	`settled_at` integer,
+	`note` text
 );
 --> statement-breakpoint
 CREATE INDEX `quarantine_tenant` ON `quarantine` (`tenant`,`state`,`id`);--> statement-breakpoint

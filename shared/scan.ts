@@ -186,6 +186,36 @@ export function scanDocument(
   }
 }
 
+export interface Member {
+  /** The member's value by its source text. */
+  readonly source: string;
+  readonly value: JsonValue;
+}
+
+/**
+ * Scans one JSON object and gives its members with their source texts, for envelopes whose content must travel
+ * byte for byte.
+ */
+export function scanMembers(
+  text: string,
+):
+  | { readonly kind: "members"; readonly members: ReadonlyMap<string, Member> }
+  | { readonly kind: "fault"; readonly fault: ScanFault } {
+  const scanner = new Scanner(text, { eventsMax: 1, eventBytesMax: text.length * 3 });
+  const members = new Map<string, Member>();
+  try {
+    refuseByteOrderMark(text);
+    scanner.space();
+    if (scanner.peek() !== OPEN_BRACE) throw new ScanError("not-object", "send a JSON object", scanner.position);
+    scanner.object(1, (key, value, start, end) => members.set(key, { source: text.slice(start, end), value }));
+    scanner.space();
+    if (scanner.position < text.length) throw scanner.unexpected(scanner.position, "the end of the document");
+    return { kind: "members", members };
+  } catch (error) {
+    return { kind: "fault", fault: faultOf(error, text) };
+  }
+}
+
 function refuseByteOrderMark(text: string): void {
   if (text.charCodeAt(0) === 0xfeff) {
     throw new ScanError("byte-order-mark", "the body starts with a byte order mark", 0);
@@ -295,7 +325,8 @@ class Scanner {
     this.space();
   }
 
-  private object(depth: number): JsonObject {
+  /** @param onMember told of each member with where its value starts and ends. */
+  object(depth: number, onMember?: (key: string, value: JsonValue, start: number, end: number) => void): JsonObject {
     this.enter(depth);
     const members: JsonObject = new Map();
     if (this.peek() === CLOSE_BRACE) {
@@ -314,7 +345,10 @@ class Scanner {
       if (this.peek() !== COLON) throw this.unexpected(this.position, "':'");
       this.position++;
       this.space();
-      members.set(key, this.value(depth));
+      const start = this.position;
+      const value = this.value(depth);
+      members.set(key, value);
+      onMember?.(key, value, start, this.position);
       this.space();
       const next = this.peek();
       if (next === CLOSE_BRACE) {

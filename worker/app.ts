@@ -7,6 +7,8 @@ import { trace } from "./middleware/trace.ts";
 import { registerCatalog } from "./routes/catalog.ts";
 import { registerHealth } from "./routes/health.ts";
 import { registerLedger } from "./routes/ledger.ts";
+import { registerQuarantine } from "./routes/quarantine.ts";
+import { registerToken } from "./routes/token.ts";
 import { registerUsage } from "./routes/usage.ts";
 import { type Services, servicesOf } from "./services.ts";
 
@@ -19,8 +21,10 @@ export function createApp(services?: Services): Hono<WeirEnv> {
     return next();
   });
   registerHealth(app);
+  registerToken(app);
   registerUsage(app);
   registerLedger(app);
+  registerQuarantine(app);
   registerCatalog(app);
   app.notFound((c) => refuse(c, 404, "there is nothing here"));
   app.onError((error, c) => {

@@ -28,6 +28,7 @@ const text = z.string().default("");
 const settingsSchema = z.object({
   MAX_BODY_BYTES: whole(DEFAULT_LIMITS.bodyBytesMax),
   MAX_EVENTS: whole(DEFAULT_LIMITS.eventsMax),
+  RATE_LIMIT_PER_MINUTE: whole(0, 0),
   ZUORA_BASE_URL: url,
   ZUORA_INGEST_PATH: z.string().min(1).default("/meters/streaming/ingestion/{meterGlobalId}"),
   ZUORA_CLIENT_ID: text,
@@ -51,6 +52,8 @@ export interface ZuoraSettings {
 
 export interface Settings {
   readonly limits: BodyLimits;
+  /** Requests a key may send in a minute to one Worker instance; 0 for any number. */
+  readonly rateLimitPerMinute: number;
   readonly zuora: ZuoraSettings;
   readonly upstreamTimeoutMs: number;
   readonly backoff: BackoffSettings;
@@ -69,6 +72,7 @@ export function parseSettings(bindings: Bindings): Settings {
   const set = parsed.data;
   return {
     limits: { ...DEFAULT_LIMITS, bodyBytesMax: set.MAX_BODY_BYTES, eventsMax: set.MAX_EVENTS },
+    rateLimitPerMinute: set.RATE_LIMIT_PER_MINUTE,
     zuora: {
       baseUrl: set.ZUORA_BASE_URL,
       ingestPath: set.ZUORA_INGEST_PATH,

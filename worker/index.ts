@@ -6,6 +6,19 @@ import { servicesOf } from "./services.ts";
 
 const app = createApp();
 
+/** Where nudges go whose delivery failed again and again. */
+const DEAD_LETTERS = "weir-nudges-dead";
+
+/** A dead nudge takes no event with it: the ledger holds the work and the sweep finds it. It is only told. */
+function buryNudges(batch: MessageBatch<Nudge>): void {
+  for (const message of batch.messages) {
+    logFailure("a nudge was given up after its retries; the sweep will find its work", "dead letter", {
+      stream: message.body.stream,
+    });
+    message.ack();
+  }
+}
+
 export default {
   fetch: app.fetch,
 
@@ -14,6 +27,7 @@ export default {
    * acknowledged by itself, since an uncaught throw would bring back them all.
    */
   async queue(batch, bindings) {
+    if (batch.queue === DEAD_LETTERS) return buryNudges(batch);
     const { delivery } = servicesOf(bindings);
     const streams = new Map<string, Message<Nudge>[]>();
     for (const message of batch.messages) {

@@ -5,7 +5,9 @@ import { createDelivery, type Delivery } from "./delivery/delivery.ts";
 import { type Bindings, parseSettings, type Settings } from "./env.ts";
 import { createD1Ledger } from "./ledger/d1-ledger.ts";
 import type { Ledger } from "./ledger/ledger.ts";
+import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { logWarning } from "./log.ts";
+import { Rates } from "./middleware/rate-limit.ts";
 
 export interface World {
   readonly now: () => number;
@@ -21,6 +23,8 @@ export interface Services {
   readonly catalogs: Catalogs;
   readonly ledger: Ledger;
   readonly delivery: Delivery;
+  readonly quarantine: Quarantine;
+  readonly rates: Rates;
   /**
    * Tells the queue that a stream has pending events. Never fails a request: what no message reaches, the
    * sweep finds.
@@ -51,6 +55,8 @@ export function createServices(bindings: Bindings, world: World = REAL_WORLD): S
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, world),
     delivery: createDelivery({ db: bindings.LEDGER, settings, world, nudge }),
+    quarantine: createQuarantine(bindings.LEDGER, world),
+    rates: new Rates(),
     nudge,
   };
 }

@@ -3,6 +3,7 @@ import { eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { compileCheck, type EventCheck, type StreamSchema } from "../../shared/events/stream-schema.ts";
 import { catalogs } from "../ledger/schema.ts";
+import { Remembered } from "../remembered.ts";
 import { type Catalog, catalogSchema } from "./document.ts";
 
 /** How long an instance believes a catalog without asking again. Writes are checked in their transaction. */
@@ -30,20 +31,15 @@ export interface Catalogs {
 }
 
 export function createCatalogs(db: D1Database): Catalogs {
-  const remembered = new Map<string, { catalog: LoadedCatalog; until: number }>();
+  const remembered = new Remembered<LoadedCatalog>(CATALOGS_REMEMBERED_MAX);
   return {
     async load(tenant, nowMs, fresh = false) {
-      const known = remembered.get(tenant);
-      if (!fresh && known !== undefined && nowMs < known.until) return known.catalog;
+      const believed = fresh ? undefined : remembered.get(tenant, nowMs);
+      if (believed !== undefined) return believed;
       const row = await drizzle(db).select().from(catalogs).where(eq(catalogs.tenant, tenant)).get();
-      const unchanged = known !== undefined && known.catalog.version === (row?.version ?? 0);
-      const catalog = unchanged ? known.catalog : loadedOf(row);
-      remembered.delete(tenant);
-      for (const oldest of remembered.size >= CATALOGS_REMEMBERED_MAX ? remembered.keys() : []) {
-        remembered.delete(oldest);
-        break;
-      }
-      remembered.set(tenant, { catalog, until: nowMs + CATALOG_TTL_MS });
+      const known = remembered.last(tenant);
+      const catalog = known !== undefined && known.version === (row?.version ?? 0) ? known : loadedOf(row);
+      remembered.set(tenant, catalog, nowMs + CATALOG_TTL_MS);
       return catalog;
     },
     async replace(tenant, document) {

@@ -119,16 +119,16 @@ function guiltyEvent(stream: string, part: Part, row: BatchRow, outcome: CallOut
   const reasons = [{ code: status, message: `the upstream refused the event with ${status}` }];
   return {
     producer: row.producer ?? "",
-    batch: part.batch,
-    entry,
-    eventId: storedEventId(stream, row, entry, span.index, event),
+    batch: row.origin_batch ?? part.batch,
+    entry: row.origin_entry ?? entry,
+    eventId: row.origin_id ?? storedEventId(stream, row, entry, span.index, event),
     event,
     reasons: JSON.stringify(reasons),
     upstream: outcome.words,
   };
 }
 
-/** The id of an event as it was filed. Identity by content never needs the batch: it is in the event itself. */
+/** The id of an event as it was filed. */
 function storedEventId(stream: string, row: BatchRow, entry: number, index: number, event: string): string {
   const kind = parseStream(stream)?.kind ?? "usage";
   const scanned = scanDocument(event);

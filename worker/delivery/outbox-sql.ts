@@ -41,9 +41,10 @@ export const CARGO = `SELECT batches.id AS batch, coalesce(batches.producer, '')
     THEN hex(batches.entries) END AS entries
 FROM json_each(?1) AS part CROSS JOIN batches ON batches.id = part.value ->> 0 ORDER BY part.key`;
 
-/** One batch with what gives its events their identity. ?1 batch id. */
-export const BATCH = `SELECT producer, first, idempotency_key, own_id_field, payload, hex(entries) AS entries
-FROM batches WHERE id = ?1`;
+/** One batch with what gives its events their identity; a replay's is that of the event it sends again. ?1 batch id. */
+export const BATCH = `SELECT batches.producer, first, idempotency_key, own_id_field, payload, hex(entries) AS entries,
+  origin.event_id AS origin_id, origin.batch AS origin_batch, origin.entry AS origin_entry
+FROM batches LEFT JOIN quarantine AS origin ON origin.id = batches.replay_of WHERE batches.id = ?1`;
 
 /** The lease of this very attempt still stands. */
 const LEASED = "EXISTS (SELECT 1 FROM shipments WHERE id = ?1 AND attempts = ?2 AND state = 'open')";

@@ -95,6 +95,10 @@ export interface BatchRow {
   readonly own_id_field: string | null;
   readonly payload: string;
   readonly entries: string;
+  /** Of the event that this batch sends again from quarantine; null for any other batch. */
+  readonly origin_id: string | null;
+  readonly origin_batch: number | null;
+  readonly origin_entry: number | null;
 }
 
 /** Batches read for one packing. */

@@ -28,7 +28,7 @@ export function identify(events: readonly CheckedEvent[], rule: IdentityRule): I
       source: event.source,
       hash: hash.subarray(0, HASH_BYTES),
       id: eventId(rule.kind, rule.stream, identity),
-      key: identity.by === "position" ? null : ledgerKey(rule, identity),
+      key: identity.by === "position" ? null : ledgerKey(rule, identityText(identity)),
       position: rule.position === null ? null : rule.position.first + index,
       faults: event.faults,
     };
@@ -46,7 +46,6 @@ function identityOf(event: CheckedEvent, index: number, hash: Uint8Array, rule: 
 }
 
 /** First 16 bytes, in hex, of SHA-256 over tenant and identity: the same event of two tenants is two events. */
-function ledgerKey(rule: IdentityRule, identity: Identity): string {
-  const text = `${rule.tenant}\n${rule.kind}\n${rule.stream}\n${identityText(identity)}`;
-  return toHex(sha256(utf8ToBytes(text)).subarray(0, HASH_BYTES));
+export function ledgerKey(of: Pick<IdentityRule, "tenant" | "kind" | "stream">, identity: string): string {
+  return toHex(sha256(utf8ToBytes(`${of.tenant}\n${of.kind}\n${of.stream}\n${identity}`)).subarray(0, HASH_BYTES));
 }

@@ -6,10 +6,10 @@
  * the caller's repeat then finds its events as duplicates.
  */
 
-import { ENTRY_BYTES, HASH_BYTES } from "./entries.ts";
 import * as SQL from "./filing-sql.ts";
 import type { FileOutcome, Filing } from "./ledger.ts";
-import { type Known, NOTHING_KNOWN, type Plan, planFiling } from "./plan.ts";
+import { type Claim, lookUp } from "./look-up.ts";
+import { NOTHING_KNOWN, type Plan, planFiling } from "./plan.ts";
 import { createRowId } from "./row-id.ts";
 
 export interface Chance {
@@ -31,22 +31,17 @@ export async function fileRequest(db: D1Database, filing: Filing, chance: Chance
     const attempt = await tryTransaction(db, filing, plan, claim, chance.now());
     if (attempt.kind === "committed") return { kind: "filed", fates: plan.fates };
     if (attempt.kind === "failed") cause = attempt.cause;
-    const standing = await readStanding(db, filing, claim, chance.now());
-    if (standing.committed) return { kind: "filed", fates: plan.fates };
-    if (!standing.keyValid) return { kind: "key-ended" };
-    if (standing.catalogVersion !== filing.catalogVersion) return { kind: "catalog-changed" };
-    known = await readKnown(db, filing);
+    const held = await lookUp(db, filing, claim, chance.now());
+    if (held.committed) return { kind: "filed", fates: plan.fates };
+    if (!held.keyValid) return { kind: "key-ended" };
+    if (held.catalogVersion !== filing.catalogVersion) return { kind: "catalog-changed" };
+    known = held.known;
   }
   throw new Error("the ledger gave no clear answer", { cause });
 }
 
 function conflictsOf(plan: Plan): number[] {
   return plan.fates.flatMap((fate, index) => (fate === "conflict" ? [index] : []));
-}
-
-interface Claim {
-  readonly id: number;
-  readonly nonce: string;
 }
 
 type Attempt =
@@ -89,7 +84,7 @@ function filingStatements(
       claim.nonce,
       tenant,
       stream,
-      row.first === null ? null : filing.producer,
+      filing.producer,
       row.first,
       row.last,
       context,
@@ -100,7 +95,7 @@ function filingStatements(
       row.payload,
     ];
     if (i === 0) {
-      const gate = [filing.apiKeyId, now, filing.catalogVersion, JSON.stringify(plan.runs), filing.producer];
+      const gate = [filing.apiKeyId, now, filing.catalogVersion, JSON.stringify(plan.runs)];
       statements.push(db.prepare(SQL.CLAIM).bind(...columns, ...gate));
     } else statements.push(by(SQL.FURTHER_ROW, ...columns));
     if (row.keys.some((key) => key !== "")) statements.push(by(SQL.KEYS, id, JSON.stringify(row.keys)));
@@ -140,52 +135,4 @@ function counterValues(filing: Filing, plan: Plan): (string | number)[] {
     ...plan.digest,
     ...plan.positionsDigest,
   ];
-}
-
-interface Standing {
-  readonly keyValid: boolean;
-  readonly catalogVersion: number;
-  readonly committed: boolean;
-}
-
-async function readStanding(db: D1Database, filing: Filing, claim: Claim, now: number): Promise<Standing> {
-  const row = await db
-    .prepare(SQL.STANDING)
-    .bind(filing.apiKeyId, now, filing.tenant, claim.id, claim.nonce)
-    .first<{ key_valid: number; catalog_version: number; committed: number }>();
-  if (row === null) throw new Error("the ledger did not say how a claim stands");
-  return { keyValid: row.key_valid === 1, catalogVersion: row.catalog_version, committed: row.committed === 1 };
-}
-
-/** Reads what the ledger holds of the positions and keys that a request names, in one round trip. */
-async function readKnown(db: D1Database, filing: Filing): Promise<Known> {
-  const statements: D1PreparedStatement[] = [];
-  const wanted = filing.events.flatMap((event) => (event.key === null ? [] : [event.key]));
-  statements.push(db.prepare(SQL.KNOWN_KEYS).bind(JSON.stringify(wanted)));
-  const first = filing.events[0]?.position ?? null;
-  const last = filing.events.at(-1)?.position ?? null;
-  if (first !== null && last !== null) {
-    statements.push(db.prepare(SQL.TAKEN).bind(filing.tenant, filing.stream, filing.producer, first, last));
-  }
-  const [keyRows, takenRows] = await db.batch<Record<string, unknown>>(statements);
-  return { keys: keysFound(keyRows?.results ?? []), positions: positionsFound(takenRows?.results ?? []) };
-}
-
-function keysFound(rows: readonly Record<string, unknown>[]): Map<string, string[]> {
-  const keys = new Map<string, string[]>();
-  for (const row of rows) keys.set(String(row["key"]), [String(row["hash"]).toLowerCase()]);
-  return keys;
-}
-
-function positionsFound(rows: readonly Record<string, unknown>[]): Map<number, string> {
-  const positions = new Map<number, string>();
-  for (const row of rows) {
-    const from = Number(row["from"]);
-    const entries = String(row["entries"]).toLowerCase();
-    for (let i = 0; i * ENTRY_BYTES * 2 < entries.length; i++) {
-      const at = i * ENTRY_BYTES * 2;
-      positions.set(from + i, entries.slice(at, at + HASH_BYTES * 2));
-    }
-  }
-  return positions;
 }

@@ -19,7 +19,7 @@ function gate(key: string, now: string, tenant: string, version: string): string
 }
 
 /**
- * ?1-?13 the columns, ?14 key id, ?15 now, ?16 catalog version, ?17 JSON array of [first, last] runs, ?18 their producer.
+ * ?1-?13 the columns, ?14 key id, ?15 now, ?16 catalog version, ?17 JSON array of [first, last] runs.
  * Batches of a producer never overlap, so of those that begin at or before a run's end only the last one can
  * reach into it: one seek a run, never a scan.
  */
@@ -27,7 +27,7 @@ export const CLAIM = `INSERT INTO batches (${BATCH_COLUMNS})
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
 WHERE ${gate("?14", "?15", "?3", "?16")}
   AND NOT EXISTS (SELECT 1 FROM json_each(?17) AS run WHERE (
-    SELECT last FROM batches WHERE tenant = ?3 AND stream = ?4 AND producer = ?18 AND first <= run.value ->> 1
+    SELECT last FROM batches WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND first <= run.value ->> 1
     ORDER BY first DESC LIMIT 1) >= run.value ->> 0)`;
 
 const CLAIMED = "EXISTS (SELECT 1 FROM batches WHERE id = ?1 AND nonce = ?2)";
@@ -100,20 +100,30 @@ export const STANDING = `SELECT
   coalesce((SELECT version FROM catalogs WHERE tenant = ?3), 0) AS catalog_version,
   EXISTS (SELECT 1 FROM batches WHERE id = ?4 AND nonce = ?5) AS committed`;
 
+const OVERLAPPING = `batches.tenant = ?1 AND batches.stream = ?2 AND batches.producer = ?3
+  AND batches.first >= coalesce((SELECT first FROM batches WHERE tenant = ?1 AND stream = ?2 AND producer = ?3
+    AND first <= ?4 ORDER BY first DESC LIMIT 1), ?4)
+  AND batches.first <= ?5 AND batches.last >= ?4`;
+
 /**
  * The content hashes at the positions a run covers, cut out of the rows that hold them.
  * ?1 tenant, ?2 stream, ?3 producer, ?4 first, ?5 last. Gives from, and hex of the entries from there on.
  */
-export const TAKEN = `SELECT max(first, ?4) AS "from",
-  hex(substr(entries, (max(first, ?4) - first) * ${ENTRY_BYTES} + 1, (min(last, ?5) - max(first, ?4) + 1) * ${ENTRY_BYTES}))
-    AS entries
-FROM batches WHERE tenant = ?1 AND stream = ?2 AND producer = ?3
-  AND first >= coalesce((SELECT first FROM batches WHERE tenant = ?1 AND stream = ?2 AND producer = ?3 AND first <= ?4
-    ORDER BY first DESC LIMIT 1), ?4)
-  AND first <= ?5 AND last >= ?4`;
+export const TAKEN = `SELECT max(first, ?4) AS "from", hex(substr(entries, (max(first, ?4) - first) * ${ENTRY_BYTES} + 1,
+    (min(last, ?5) - max(first, ?4) + 1) * ${ENTRY_BYTES})) AS entries
+FROM batches WHERE ${OVERLAPPING}`;
+
+/** Second hashes of events that were corrected in quarantine, by position. Parameters as for TAKEN. */
+export const CORRECTED_POSITIONS = `SELECT batches.first + corrections.entry AS position, hex(corrections.hash) AS hash
+FROM batches CROSS JOIN corrections ON corrections.batch = batches.id WHERE ${OVERLAPPING}`;
 
 /** Content hashes of the keys that are known. ?1 JSON array of hex keys. */
-export const KNOWN_KEYS = `SELECT wanted.value AS key, hex(substr(batches.entries, keys.entry * ${ENTRY_BYTES} + 1, ${HASH_BYTES}))
-    AS hash
+export const KNOWN_KEYS = `SELECT wanted.value AS key,
+  hex(substr(batches.entries, keys.entry * ${ENTRY_BYTES} + 1, ${HASH_BYTES})) AS hash
 FROM json_each(?1) AS wanted CROSS JOIN keys ON keys.key = unhex(wanted.value)
 CROSS JOIN batches ON batches.id = keys.batch`;
+
+/** Second hashes of events that were corrected in quarantine, by key. ?1 JSON array of hex keys. */
+export const CORRECTED_KEYS = `SELECT wanted.value AS key, hex(corrections.hash) AS hash
+FROM json_each(?1) AS wanted CROSS JOIN keys ON keys.key = unhex(wanted.value)
+CROSS JOIN corrections ON corrections.batch = keys.batch AND corrections.entry = keys.entry`;

@@ -30,8 +30,8 @@ export type Fate = "accepted" | "quarantined" | "duplicate" | "conflict";
 export interface Known {
   /** Ledger key → content hashes it is known by, hex. */
   readonly keys: ReadonlyMap<string, readonly string[]>;
-  /** Position → content hash, hex. */
-  readonly positions: ReadonlyMap<number, string>;
+  /** Position → content hashes it is known by, hex. */
+  readonly positions: ReadonlyMap<number, readonly string[]>;
 }
 
 export const NOTHING_KNOWN: Known = { keys: new Map(), positions: new Map() };
@@ -101,19 +101,22 @@ function decideFates(events: readonly IncomingEvent[], known: Known): Fate[] {
   const earlier = new Map<string, string>();
   return events.map((event) => {
     const hash = hashHex(event.hash);
-    const hashes = event.key === null ? knownAt(known, event.position) : known.keys.get(event.key);
-    const before = hashes ?? (event.key === null ? undefined : single(earlier.get(event.key)));
+    const before = knownOf(event, known) ?? earlierIn(earlier, event.key);
     if (before !== undefined) return before.includes(hash) ? "duplicate" : "conflict";
     if (event.key !== null) earlier.set(event.key, hash);
     return event.faults.length > 0 ? "quarantined" : "accepted";
   });
 }
 
-function knownAt(known: Known, position: number | null): readonly string[] | undefined {
-  return position === null ? undefined : single(known.positions.get(position));
+/** The hashes by which the ledger knows an event's identity, if it does. */
+function knownOf(event: IncomingEvent, known: Known): readonly string[] | undefined {
+  if (event.key !== null) return known.keys.get(event.key);
+  return event.position === null ? undefined : known.positions.get(event.position);
 }
 
-function single(hash: string | undefined): readonly string[] | undefined {
+/** The hash by which an earlier event of the same request has the identity, if one does. */
+function earlierIn(earlier: ReadonlyMap<string, string>, key: string | null): readonly string[] | undefined {
+  const hash = key === null ? undefined : earlier.get(key);
   return hash === undefined ? undefined : [hash];
 }
 

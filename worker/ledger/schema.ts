@@ -55,6 +55,8 @@ export const batches = sqliteTable(
     idempotencyKey: text("idempotency_key"),
     /** The field that held an event's own id when it was filed; with the key and the position it gives every id again. */
     ownIdField: text("own_id_field"),
+    /** The quarantine entry that this row sends again; its event keeps that entry's id. */
+    replayOf: integer("replay_of"),
     receivedAt: integer("received_at").notNull(),
     /** A fixed number of bytes an entry: see entries.ts. */
     entries: blob("entries", { mode: "buffer" }).notNull(),
@@ -93,6 +95,18 @@ export const keys = sqliteTable("keys", {
   batch: integer("batch").notNull(),
   entry: integer("entry").notNull(),
 });
+
+/** Second contents of events that were corrected in quarantine: both are known as this event from then on. */
+export const corrections = sqliteTable(
+  "corrections",
+  {
+    batch: integer("batch").notNull(),
+    entry: integer("entry").notNull(),
+    /** First 16 bytes of the corrected content's hash. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.batch, table.entry, table.hash] })],
+);
 
 /** Positions taken, coalesced: as many rows as a producer's stream has gaps, plus one. */
 export const ranges = sqliteTable(
@@ -205,6 +219,9 @@ export const quarantine = sqliteTable(
     createdAt: integer("created_at").notNull(),
     /** open | replayed | discarded. */
     state: text("state").notNull(),
+    /** When and, for a discard, why it was settled. */
+    settledAt: integer("settled_at"),
+    note: text("note"),
   },
   (table) => [index("quarantine_tenant").on(table.tenant, table.state, table.id)],
 );

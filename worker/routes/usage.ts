@@ -20,13 +20,14 @@ import { identify } from "../intake/identify.ts";
 import { readBody } from "../intake/read-body.ts";
 import { contextOf } from "../intake/scope.ts";
 import type { IncomingEvent } from "../ledger/plan.ts";
+import { rateLimit } from "../middleware/rate-limit.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 
 /** How often a request is checked anew because the catalog changed under it. */
 const CATALOG_ROUNDS_MAX = 4;
 
 export function registerUsage(app: Hono<WeirEnv>): void {
-  for (const path of USAGE_PATHS) app.post(path, requirePermission("METER_DATA.INGEST"), ingestUsage);
+  for (const path of USAGE_PATHS) app.post(path, requirePermission("METER_DATA.INGEST"), rateLimit, ingestUsage);
 }
 
 async function ingestUsage(c: WeirContext): Promise<Response> {

@@ -2,7 +2,7 @@
 import { applyD1Migrations, type D1Migration } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
-import { hashApiKey } from "../../../worker/accounts/api-keys.ts";
+import { hashApiKey } from "../../../worker/accounts/key-hash.ts";
 import { createApp } from "../../../worker/app.ts";
 import type { Bindings } from "../../../worker/env.ts";
 import type { LedgerRow } from "../../../worker/ledger/ledger.ts";

@@ -1,0 +1,126 @@
+/**
+ * Events that wait for a person. An entry leaves by a replay (it is pending again, as it was or corrected, and
+ * keeps its id) or by a discard; either way it stays on record and is known as a duplicate.
+ */
+import { toHex } from "../../shared/identity.ts";
+import { encodeEntries, ENTRY_STATUS, HASH_BYTES } from "./entries.ts";
+import * as FILING from "./filing-sql.ts";
+import type { Claim } from "./look-up.ts";
+import * as SQL from "./quarantine-sql.ts";
+import { createRowId } from "./row-id.ts";
+
+export const QUARANTINE_STATES = ["open", "replayed", "discarded"] as const;
+export type QuarantineState = (typeof QUARANTINE_STATES)[number];
+
+export interface QuarantineItem {
+  readonly id: number;
+  readonly event_id: string;
+  readonly stream: string;
+  /** Source text. */
+  readonly event: string;
+  /** JSON array of faults. */
+  readonly reasons: string;
+  readonly upstream: string | null;
+  readonly created_at: number;
+  readonly state: QuarantineState;
+  readonly settled_at: number | null;
+  readonly note: string | null;
+}
+
+export interface QuarantineEntry {
+  readonly id: number;
+  readonly event_id: string;
+  readonly stream: string;
+  readonly producer: string;
+  readonly event: string;
+  readonly context: string;
+  /** Where the event's identity is filed. */
+  readonly batch: number;
+  readonly entry: number;
+  readonly state: QuarantineState;
+  readonly first: number | null;
+  readonly idempotency_key: string | null;
+}
+
+/** An event as it is to be sent again. */
+export interface Replay {
+  readonly source: string;
+  readonly hash: Uint8Array;
+  readonly ownIdField: string | null;
+  /** True where its content differs from what was quarantined: it is then known by both. */
+  readonly corrected: boolean;
+  /** Ledger key in hex that the corrected event is to be known by as well. */
+  readonly key: string | null;
+}
+
+export type SettleOutcome =
+  | { readonly kind: "done" }
+  /** It was replayed or discarded before. */
+  | { readonly kind: "settled" }
+  /** The corrected event is one that was taken before under another id. */
+  | { readonly kind: "known-elsewhere" };
+
+export interface Quarantine {
+  list(tenant: string, state: QuarantineState, after: number, count: number): Promise<QuarantineItem[]>;
+  find(tenant: string, id: number): Promise<QuarantineEntry | null>;
+  replay(tenant: string, entry: QuarantineEntry, replay: Replay): Promise<SettleOutcome>;
+  discard(tenant: string, id: number, reason: string): Promise<SettleOutcome>;
+}
+
+interface Chance {
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+export function createQuarantine(db: D1Database, chance: Chance): Quarantine {
+  return {
+    async list(tenant, state, after, count) {
+      return (await db.prepare(SQL.LIST).bind(tenant, state, after, count).all<QuarantineItem>()).results;
+    },
+    find: (tenant, id) => db.prepare(SQL.ENTRY).bind(id, tenant).first<QuarantineEntry>(),
+    replay: (tenant, entry, replay) => replayEntry(db, chance, tenant, entry, replay),
+    async discard(tenant, id, reason) {
+      const results = await db.batch([
+        db.prepare(SQL.COUNT_DISCARD).bind(id, tenant),
+        db.prepare(SQL.DISCARD).bind(id, tenant, chance.now(), reason),
+      ]);
+      return { kind: results[1]?.meta.changes === 1 ? "done" : "settled" };
+    },
+  };
+}
+
+async function replayEntry(
+  db: D1Database,
+  chance: Chance,
+  tenant: string,
+  entry: QuarantineEntry,
+  replay: Replay,
+): Promise<SettleOutcome> {
+  const key = await keyToAdd(db, entry, replay);
+  if (key === "known-elsewhere") return { kind: "known-elsewhere" };
+  const now = chance.now();
+  const claim: Claim = { id: createRowId(now, chance.random()), nonce: crypto.randomUUID() };
+  const by = (sql: string, ...values: unknown[]) => db.prepare(sql).bind(claim.id, claim.nonce, ...values);
+  const { source, hash, ownIdField } = replay;
+  const entries = encodeEntries([{ hash, length: source.length, index: 0, status: ENTRY_STATUS.stored }]);
+  const bytes = new TextEncoder().encode(source).length;
+  const results = await db.batch([
+    by(SQL.REPLAY, entry.id, tenant, now, ownIdField, entries, source),
+    by(FILING.OUTBOX, tenant, entry.stream, claim.id, entry.context, 1, 1, bytes),
+    ...(replay.corrected
+      ? [by(SQL.CORRECTION, entry.batch, entry.entry, toHex(hash.subarray(0, HASH_BYTES)))]
+      : []),
+    ...(key === null ? [] : [by(SQL.CORRECTED_KEY, key, entry.batch, entry.entry)]),
+    by(SQL.COUNT_REPLAY, tenant, entry.stream, entry.producer),
+    by(SQL.MARK_REPLAYED, entry.id, now),
+  ]);
+  return { kind: (results[0]?.meta.changes ?? 0) > 0 ? "done" : "settled" };
+}
+
+/** The key a corrected event brings, unless it leads to this very event already. */
+async function keyToAdd(db: D1Database, entry: QuarantineEntry, replay: Replay): Promise<string | null> {
+  if (replay.key === null) return null;
+  const held = await db.prepare(SQL.KEY).bind(replay.key).first<{ batch: number; entry: number }>();
+  if (held === null) return replay.key;
+  return held.batch === entry.batch && held.entry === entry.entry ? null : "known-elsewhere";
+}

@@ -1,0 +1,26 @@
+/** Lists in pages: `?limit=` and `?cursor=`, answered as `{items, next}`. */
+import { type Fault, validationFault } from "../../shared/fault.ts";
+import type { WeirContext } from "../context.ts";
+
+const LIMIT_DEFAULT = 100;
+const LIMIT_MAX = 1000;
+
+export type PageOutcome =
+  | { readonly kind: "page"; readonly limit: number; readonly after: number }
+  | { readonly kind: "fault"; readonly fault: Fault };
+
+export function pageOf(c: WeirContext): PageOutcome {
+  const limit = wholeNumber(c.req.query("limit") ?? String(LIMIT_DEFAULT));
+  const after = wholeNumber(c.req.query("cursor") ?? "0");
+  if (limit === null || limit < 1 || limit > LIMIT_MAX) {
+    return { kind: "fault", fault: validationFault(`limit is a whole number from 1 to ${LIMIT_MAX}`, { field: "limit" }) };
+  }
+  if (after === null) return { kind: "fault", fault: validationFault("cursor is one that a list gave", { field: "cursor" }) };
+  return { kind: "page", limit, after };
+}
+
+/** Null for a text that is not a whole number a double holds exactly. */
+export function wholeNumber(text: string): number | null {
+  const number = Number(text);
+  return /^\d{1,16}$/.test(text) && number <= Number.MAX_SAFE_INTEGER ? number : null;
+}
