@@ -37,7 +37,12 @@ export default defineConfig({
       {
         test: {
           name: "agent",
-          include: ["test/agent/**/*.test.ts", "test/twin/**/*.test.ts", "test/support/**/*.test.ts"],
+          include: [
+            "test/agent/**/*.test.ts",
+            "test/twin/**/*.test.ts",
+            "test/support/**/*.test.ts",
+            "test/local/**/*.test.ts",
+          ],
           testTimeout: PROCESS_TEST_MS,
           hookTimeout: PROCESS_TEST_MS,
         },

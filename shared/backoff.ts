@@ -28,8 +28,10 @@ export function retryAfterMs(header: string | null | undefined, nowMs: number): 
   const text = header?.trim();
   if (!text) return null;
   if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Math.ceil(Number(text) * 1000), RETRY_AFTER_MAX_MS);
-  if (!/^[A-Za-z]{3}/.test(text)) return null;
-  const at = Date.parse(text);
+  // `Date.parse` finds a date in any word before a number, so the weekday that opens each form is asked for.
+  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return null;
+  // The oldest form names no zone; all three are in UTC, whatever the zone of this machine.
+  const at = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`);
   if (Number.isNaN(at)) return null;
   return Math.min(Math.max(0, at - nowMs), RETRY_AFTER_MAX_MS);
 }

@@ -65,6 +65,7 @@ export const DEPTH_MAX = 64;
 /** Characters of one number. */
 export const NUMBER_LENGTH_MAX = 400;
 
+const BYTE_ORDER_MARK = "\ufeff";
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
@@ -85,8 +86,8 @@ class ScanError extends Error {
 }
 
 /**
- * Decodes UTF-8 strictly. Returns a fault with the byte offset for bytes that are not UTF-8 or for a byte
- * order mark (RFC 8259, section 8.1, lets a reader refuse it).
+ * Decodes UTF-8 strictly. Returns a fault with the byte offset for bytes that are not UTF-8. A byte order mark
+ * stays in the text, where every scan refuses it (RFC 8259, section 8.1, lets a reader do so).
  */
 export function decodeBody(
   bytes: Uint8Array,
@@ -102,19 +103,22 @@ export function decodeBody(
   return { kind: "text", text };
 }
 
-/** Length in bytes of the longest valid UTF-8 prefix. */
+/** Length in bytes of the longest valid UTF-8 prefix, in one pass: a hostile body must not take longer. */
 function validUtf8Length(bytes: Uint8Array): number {
   const replaced = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytes);
-  const encoder = new TextEncoder();
-  let from = 0;
-  for (;;) {
-    const at = replaced.indexOf("\ufffd", from);
-    if (at < 0) return bytes.length;
-    const offset = encoder.encode(replaced.slice(0, at)).length;
-    const genuine = bytes[offset] === 0xef && bytes[offset + 1] === 0xbf && bytes[offset + 2] === 0xbd;
-    if (!genuine) return offset;
-    from = at + 1;
+  let offset = 0;
+  for (let at = 0; at < replaced.length; at++) {
+    const code = replaced.charCodeAt(at);
+    if (code === 0xfffd && !isReplacementCharacter(bytes, offset)) return offset;
+    // Each half of a surrogate pair stands for two of its character's four bytes.
+    offset += code < 0x80 ? 1 : code < 0x800 || (code >= 0xd800 && code <= 0xdfff) ? 2 : 3;
   }
+  return offset;
+}
+
+/** Whether U+FFFD itself was sent there, and no byte replaced. */
+function isReplacementCharacter(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd;
 }
 
 /**
@@ -124,6 +128,7 @@ function validUtf8Length(bytes: Uint8Array): number {
 export function scanJson(text: string, limits: ScanLimits): ScanOutcome {
   return scanWith(text, limits, (scanner, events) => {
     scanner.space();
+    if (scanner.position === text.length) throw new ScanError("empty", "the body holds no event", scanner.position);
     if (scanner.peek() !== OPEN_BRACKET) {
       events.push(scanner.event());
     } else {
@@ -217,7 +222,7 @@ export function scanMembers(
 }
 
 function refuseByteOrderMark(text: string): void {
-  if (text.charCodeAt(0) === 0xfeff) {
+  if (text.startsWith(BYTE_ORDER_MARK)) {
     throw new ScanError("byte-order-mark", "the body starts with a byte order mark", 0);
   }
 }
@@ -284,10 +289,10 @@ class Scanner {
 
   event(): ScannedEvent {
     const start = this.position;
-    if (this.began >= this.limits.eventsMax) {
+    this.began++;
+    if (this.began > this.limits.eventsMax) {
       throw new ScanError("too-many-events", `more than ${this.limits.eventsMax} events`, start);
     }
-    this.began++;
     const value = this.value(0);
     if (!(value instanceof Map)) throw new ScanError("not-object", "an event must be a JSON object", start);
     const source = this.text.slice(start, this.position);
@@ -532,7 +537,7 @@ export function countEvents(text: string, form: "json" | "ndjson"): number {
   let depth = 0;
   let commas = 0;
   let items = false;
-  for (let at = 0; at < text.length; at++) {
+  for (let at = text.startsWith(BYTE_ORDER_MARK) ? 1 : 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code <= 0x20) continue;
     if (depth === 0 && code !== OPEN_BRACKET) return items ? commas + 1 : 1;

@@ -34,7 +34,7 @@ export type BodyOutcome =
 export function readUsageBody(bytes: Uint8Array, form: BodyForm, check: EventCheck, limits: BodyLimits): BodyOutcome {
   if (bytes.length > limits.bodyBytesMax) return tooLarge(`the body has more than ${limits.bodyBytesMax} bytes`);
   const decoded = decodeBody(bytes);
-  if (decoded.kind === "fault") return { kind: "malformed", fault: bodyFault(decoded.fault) };
+  if (decoded.kind === "fault") return refuseBody(decoded.fault, new TextDecoder().decode(bytes), form, limits);
   const scanned = form === "json" ? scanJson(decoded.text, limits) : scanLines(decoded.text, limits);
   if (scanned.kind === "fault") return refuseBody(scanned.fault, decoded.text, form, limits);
   let faulty = 0;

@@ -15,7 +15,10 @@ it("numbers, white space, key order and escapes arrive byte for byte, straight a
     await fetch(`${river.twin.url}/twin`, { method: "DELETE" });
     const headers = url === agent.url ? {} : { "weir-producer": "straight", "weir-sequence": "0" };
     expect((await post(url, ODD, { headers })).status).toBe(200);
-    await until(async () => (await river.twinCounts()).events === ODD.length, { what: "the events at the twin", timeoutMs: 30_000 });
+    await until(async () => (await river.twinCounts()).events === ODD.length, {
+      what: "the events at the twin",
+      timeoutMs: 30_000,
+    });
     expect((await river.twinEvents()).sort()).toEqual([...ODD].sort());
   }
 });

@@ -21,7 +21,10 @@ it("10,000 real events without ids fold into 9,893, and posted again they are al
 it("10,000 events with positions are all taken, and repeated in any batch sizes all duplicates", async () => {
   const river = await startRiver();
   const events = sampleEvents();
-  expect(await postAll(river.edge.url, events, { size: 250, producer: "p" })).toMatchObject({ accepted: 10_000, duplicates: 0 });
+  expect(await postAll(river.edge.url, events, { size: 250, producer: "p" })).toMatchObject({
+    accepted: 10_000,
+    duplicates: 0,
+  });
   for (const size of [1, 7, 100, 999]) {
     expect(await postAll(river.edge.url, events, { size, producer: "p" }), `size ${size}`).toEqual({
       accepted: 0,

@@ -5,10 +5,11 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { onTestFinished } from "vitest";
 import type { LedgerRow } from "../../worker/ledger/ledger.ts";
+import { LOCAL_KEYS } from "../support/local-keys.ts";
 import type { Restartable } from "../support/restartable.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { until } from "../support/until.ts";
-import { type AgentProcess, LOCAL_KEYS, runAgent, runEdge, runTwin, twinVars } from "../support/weir-processes.ts";
+import { type AgentProcess, runAgent, runEdge, runTwin, twinVars } from "../support/weir-processes.ts";
 
 export const METER = "web-egress";
 export const STREAM = `usage/${METER}`;
@@ -49,7 +50,13 @@ export async function startRiver(vars: Record<string, string> = {}, twinArgs: re
   onTestFinished(() => state.remove());
   const twin = await runTwin({ args: twinArgs });
   onTestFinished(async () => void (await twin.stop()));
-  const edgeVars = { ...twinVars(twin.url), BACKOFF_BASE_MS: "50", BACKOFF_MAX_MS: "500", UPSTREAM_TIMEOUT_MS: "5000", ...vars };
+  const edgeVars = {
+    ...twinVars(twin.url),
+    BACKOFF_BASE_MS: "50",
+    BACKOFF_MAX_MS: "500",
+    UPSTREAM_TIMEOUT_MS: "5000",
+    ...vars,
+  };
   const edge = await runEdge({ persistTo: join(state.path, "edge"), vars: edgeVars });
   onTestFinished(async () => void (await edge.stop()));
   await putCatalog(edge.url, { streams: [{ meter_global_id: METER }] });
@@ -65,10 +72,17 @@ export async function startRiver(vars: Record<string, string> = {}, twinArgs: re
     edgeRows,
     async twinEvents() {
       const text = await (await fetch(`${twin.url}/twin/events?exact=1`)).text();
-      return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line).source);
+      return text
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line).source);
     },
     async twinCounts() {
-      return (await (await fetch(`${twin.url}/twin/counts`)).json()) as { events: number; distinct: number; requests: number };
+      return (await (await fetch(`${twin.url}/twin/counts`)).json()) as {
+        events: number;
+        distinct: number;
+        requests: number;
+      };
     },
     async faults(script) {
       const response = await fetch(`${twin.url}/twin/faults`, { method: "POST", body: JSON.stringify(script) });

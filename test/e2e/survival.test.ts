@@ -21,7 +21,9 @@ const FAULTS = [
 it(`an agent killed ${KILLS} times under ${CLIENTS} clients and a faulty upstream loses and doubles nothing`, async () => {
   // The edge believes in larger calls than the twin takes: every call of more than 20 events meets a real 413.
   const river = await startRiver({}, ["--zuora-max-events", "20"]);
-  const agent = await river.startAgent({ upload: { linger_ms: 20, backoff_base_ms: 50, backoff_max_ms: 500, timeout_ms: 5000 } });
+  const agent = await river.startAgent({
+    upload: { linger_ms: 20, backoff_base_ms: 50, backoff_max_ms: 500, timeout_ms: 5000 },
+  });
   const owed = new Set<string>();
   const unsure = new Set<string>();
   const stop = new AbortController();
@@ -41,19 +43,39 @@ it(`an agent killed ${KILLS} times under ${CLIENTS} clients and a faulty upstrea
   const atTwin = await river.twinEvents();
   const counts = new Map<string, number>();
   for (const source of atTwin) counts.set(source, (counts.get(source) ?? 0) + 1);
-  expect([...owed].filter((source) => counts.get(source) !== 1), "each acknowledged event exactly once").toEqual([]);
+  expect(
+    [...owed].filter((source) => counts.get(source) !== 1),
+    "each acknowledged event exactly once",
+  ).toEqual([]);
   // What got no answer may have been taken or not, but never twice, and nothing else may be there.
   expect([...counts].filter(([source, n]) => n > 1 || !(owed.has(source) || unsure.has(source)))).toEqual([]);
   expect(owed.size).toBeGreaterThan(KILLS * 40);
-  expect(row).toMatchObject({ accepted: atTwin.length, delivered: atTwin.length, pending: 0, quarantined: 0, gaps: [] });
+  expect(row).toMatchObject({
+    accepted: atTwin.length,
+    delivered: atTwin.length,
+    pending: 0,
+    quarantined: 0,
+    gaps: [],
+  });
   expect(await faultsSeen(river)).toEqual(expect.arrayContaining([413, 429, 503]));
 });
 
 /** Sends event after event, each its own, until told to stop; an unanswered one is not repeated. */
-async function send(url: string, client: number, owed: Set<string>, unsure: Set<string>, stop: AbortSignal): Promise<void> {
+async function send(
+  url: string,
+  client: number,
+  owed: Set<string>,
+  unsure: Set<string>,
+  stop: AbortSignal,
+): Promise<void> {
   for (let n = 0; !stop.aborted; n++) {
     const bodies = Array.from({ length: 5 }, (_, i) =>
-      JSON.stringify({ CustomerId: `client-${client}`, UsageIdentifier: METER, UsageDate: "2015-05-17T10:05:03Z", Quantity: n * 5 + i }),
+      JSON.stringify({
+        CustomerId: `client-${client}`,
+        UsageIdentifier: METER,
+        UsageDate: "2015-05-17T10:05:03Z",
+        Quantity: n * 5 + i,
+      }),
     );
     try {
       const response = await post(url, bodies);
@@ -82,7 +104,9 @@ async function drained(agentUrl: string): Promise<void> {
 
 /** The statuses the twin answered with, from its own log of calls. */
 async function faultsSeen(river: River): Promise<number[]> {
-  const calls = (await (await fetch(`${river.twin.url}/twin/requests`)).json()) as { status?: number | null }[] | { items: { status?: number | null }[] };
+  const calls = (await (await fetch(`${river.twin.url}/twin/requests`)).json()) as
+    | { status?: number | null }[]
+    | { items: { status?: number | null }[] };
   const items = Array.isArray(calls) ? calls : calls.items;
   return [...new Set(items.map((call) => call.status ?? 0))];
 }

@@ -9,7 +9,8 @@ import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { parse } from "smol-toml";
 import { z } from "zod";
-import { hashApiKey } from "../../worker/accounts/api-keys.ts";
+import { hashApiKey } from "../../worker/accounts/key-hash.ts";
+import { LOCAL_KEYS } from "../support/local-keys.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -46,10 +47,9 @@ export interface EdgeServer {
   close(): Promise<void>;
 }
 
-/** The keys of a local edge, made by nothing that is deployed. */
-export const LOCAL_KEYS = [
-  { id: "key_local_ingest", key: "weir_local_ingest", permissions: ["METER_DATA.INGEST"] },
-  { id: "key_local_admin", key: "weir_local_admin", permissions: ["WEIR.ADMIN", "WEIR.OPERATOR"] },
+const KEY_ROWS = [
+  { id: "key_local_ingest", key: LOCAL_KEYS.ingest, permissions: ["METER_DATA.INGEST"] },
+  { id: "key_local_admin", key: LOCAL_KEYS.admin, permissions: ["WEIR.ADMIN", "WEIR.OPERATOR"] },
 ] as const;
 
 const SWEEP_MS = 2_000;
@@ -153,7 +153,7 @@ type D1 = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 
 async function addLocalKeys(db: D1): Promise<void> {
   await db.batch(
-    LOCAL_KEYS.map(({ id, key, permissions }) =>
+    KEY_ROWS.map(({ id, key, permissions }) =>
       db
         .prepare(
           "INSERT OR IGNORE INTO api_keys (id, hash, tenant, name, permissions, created_at) VALUES (?1, ?2, 'local', ?3, ?4, ?5)",

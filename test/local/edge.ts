@@ -13,6 +13,8 @@ const options = command.opts<{ port: number; persistTo: string; var: Record<stri
 
 const edge = await startEdge({ port: options.port, persistTo: options.persistTo, vars: options.var });
 let ending = false;
+// Miniflare ends the process at a signal with 128 + its number; here a signal is how it is meant to end.
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.removeAllListeners(signal);
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, async () => {
     if (ending) return;

@@ -3,8 +3,8 @@
  * conflicts, own ids, two instances taking turns. What the ledger says must be what the model says.
  */
 import { expect, it } from "vitest";
-import { eventId } from "../../shared/identity.ts";
 import { usageStream } from "../../shared/events/kind.ts";
+import { eventId } from "../../shared/identity.ts";
 import { connectEdge, event, setupEdge, type TestEdge } from "./support/edge.ts";
 import { seeded } from "./support/seeded.ts";
 
@@ -30,7 +30,10 @@ class Model {
   send(events: readonly Sent[]): string[] {
     return events.map(({ position, source, ownId }) => {
       const identity = ownId === null ? `position ${position}` : `id ${ownId}`;
-      const before = ownId === null && this.taken.has(position) ? (this.known.get(identity) ?? this.contentAt(position)) : this.known.get(identity);
+      const before =
+        ownId === null && this.taken.has(position)
+          ? (this.known.get(identity) ?? this.contentAt(position))
+          : this.known.get(identity);
       if (before !== undefined && before !== source) {
         this.counts.conflicts++;
         return "conflict";
@@ -119,7 +122,9 @@ async function expectLedger(edge: TestEdge, meter: string, model: Model, seed: n
       ? eventId("usage", stream, { by: "id", id: value })
       : eventId("usage", stream, { by: "position", producer: "p", position: Number(value) });
   });
-  const positionIds = [...model.taken].map((position) => eventId("usage", stream, { by: "position", producer: "p", position }));
+  const positionIds = [...model.taken].map((position) =>
+    eventId("usage", stream, { by: "position", producer: "p", position }),
+  );
   const [row] = await edge.ledger();
   expect(row, `seed ${seed}`).toMatchObject({
     ...model.counts,

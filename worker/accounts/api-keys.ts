@@ -2,10 +2,10 @@
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { apiKeys } from "../ledger/schema.ts";
+import { Remembered } from "../remembered.ts";
 import { isGenuine, issueToken, readToken, TOKEN_SECONDS } from "./access-token.ts";
 import { hashApiKey } from "./key-hash.ts";
 import type { Principal } from "./principal.ts";
-import { Remembered } from "../remembered.ts";
 
 /** How long an instance believes a credential without asking again. Writes are checked anew in their transaction. */
 export const KEY_TTL_MS = 5_000;

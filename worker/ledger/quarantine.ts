@@ -3,7 +3,7 @@
  * keeps its id) or by a discard; either way it stays on record and is known as a duplicate.
  */
 import { toHex } from "../../shared/identity.ts";
-import { encodeEntries, ENTRY_STATUS, HASH_BYTES } from "./entries.ts";
+import { ENTRY_STATUS, encodeEntries, HASH_BYTES } from "./entries.ts";
 import * as FILING from "./filing-sql.ts";
 import type { Claim } from "./look-up.ts";
 import * as SQL from "./quarantine-sql.ts";
@@ -107,9 +107,7 @@ async function replayEntry(
   const results = await db.batch([
     by(SQL.REPLAY, entry.id, tenant, now, ownIdField, entries, source),
     by(FILING.OUTBOX, tenant, entry.stream, claim.id, entry.context, 1, 1, bytes),
-    ...(replay.corrected
-      ? [by(SQL.CORRECTION, entry.batch, entry.entry, toHex(hash.subarray(0, HASH_BYTES)))]
-      : []),
+    ...(replay.corrected ? [by(SQL.CORRECTION, entry.batch, entry.entry, toHex(hash.subarray(0, HASH_BYTES)))] : []),
     ...(key === null ? [] : [by(SQL.CORRECTED_KEY, key, entry.batch, entry.entry)]),
     by(SQL.COUNT_REPLAY, tenant, entry.stream, entry.producer),
     by(SQL.MARK_REPLAYED, entry.id, now),

@@ -13,9 +13,13 @@ export function pageOf(c: WeirContext): PageOutcome {
   const limit = wholeNumber(c.req.query("limit") ?? String(LIMIT_DEFAULT));
   const after = wholeNumber(c.req.query("cursor") ?? "0");
   if (limit === null || limit < 1 || limit > LIMIT_MAX) {
-    return { kind: "fault", fault: validationFault(`limit is a whole number from 1 to ${LIMIT_MAX}`, { field: "limit" }) };
+    return {
+      kind: "fault",
+      fault: validationFault(`limit is a whole number from 1 to ${LIMIT_MAX}`, { field: "limit" }),
+    };
   }
-  if (after === null) return { kind: "fault", fault: validationFault("cursor is one that a list gave", { field: "cursor" }) };
+  if (after === null)
+    return { kind: "fault", fault: validationFault("cursor is one that a list gave", { field: "cursor" }) };
   return { kind: "page", limit, after };
 }
 

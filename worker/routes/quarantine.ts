@@ -49,7 +49,11 @@ function itemJson(item: QuarantineItem): string {
   return `${JSON.stringify(fields).slice(0, -1)},"event":${event},"reasons":${reasons}}`;
 }
 
-type FoundEntry = { readonly tenant: string; readonly entry: QuarantineEntry; readonly members: ReadonlyMap<string, Member> };
+type FoundEntry = {
+  readonly tenant: string;
+  readonly entry: QuarantineEntry;
+  readonly members: ReadonlyMap<string, Member>;
+};
 
 /** The entry a call names and the members of its body, or the refusal. */
 async function entryOf(c: WeirContext): Promise<FoundEntry | Response> {
@@ -75,7 +79,8 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
   if (found instanceof Response) return found;
   const { tenant, entry, members } = found;
   const stranger = [...members.keys()].find((name) => name !== "event");
-  if (stranger !== undefined) return refuse(c, 400, `${JSON.stringify(stranger)} is not a field here; send {"event":{…}} or nothing`);
+  if (stranger !== undefined)
+    return refuse(c, 400, `${JSON.stringify(stranger)} is not a field here; send {"event":{…}} or nothing`);
   const given = members.get("event");
   const source = given?.source ?? entry.event;
   const scanned = scanMembers(source);
@@ -94,9 +99,13 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
   const replay = replayOf(tenant, entry, source, value, schema.schema.event_id_field ?? null, given !== undefined);
   const outcome = await quarantine.replay(tenant, entry, replay);
   if (outcome.kind === "settled") return refuse(c, 409, "the entry was replayed or discarded before");
-  if (outcome.kind === "known-elsewhere") return refuse(c, 409, "the corrected event was taken before under another id");
+  if (outcome.kind === "known-elsewhere")
+    return refuse(c, 409, "the corrected event was taken before under another id");
   c.executionCtx.waitUntil(nudge(tenant, entry.stream));
-  return c.json({ success: true, message: "the event is pending again", id: String(entry.id), event_id: entry.event_id }, 202);
+  return c.json(
+    { success: true, message: "the event is pending again", id: String(entry.id), event_id: entry.event_id },
+    202,
+  );
 }
 
 /** What a corrected event is to be known by: its own id where it has one, its content where that was its identity. */
@@ -133,5 +142,10 @@ async function discardQuarantined(c: WeirContext): Promise<Response> {
   }
   const outcome = await c.get("services").quarantine.discard(found.tenant, found.entry.id, reason);
   if (outcome.kind !== "done") return refuse(c, 409, "the entry was replayed or discarded before");
-  return c.json({ success: true, message: "the event is discarded", id: String(found.entry.id), event_id: found.entry.event_id });
+  return c.json({
+    success: true,
+    message: "the event is discarded",
+    id: String(found.entry.id),
+    event_id: found.entry.event_id,
+  });
 }

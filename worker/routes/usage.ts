@@ -20,8 +20,8 @@ import { identify } from "../intake/identify.ts";
 import { readBody } from "../intake/read-body.ts";
 import { contextOf } from "../intake/scope.ts";
 import type { IncomingEvent } from "../ledger/plan.ts";
-import { rateLimit } from "../middleware/rate-limit.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
+import { rateLimit } from "../middleware/rate-limit.ts";
 
 /** How often a request is checked anew because the catalog changed under it. */
 const CATALOG_ROUNDS_MAX = 4;

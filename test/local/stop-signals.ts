@@ -1,0 +1,24 @@
+/**
+ * Ctrl-C reaches a script of npm twice: from the terminal, and passed on by npm. Only what comes later than that
+ * is a person who does not want to wait.
+ */
+const SAME_WISH_MS = 1_000;
+
+/** Aborts at the first signal to stop; a later one leaves at once, which kills whatever is still running. */
+export function stopSignal(): AbortSignal {
+  const stopping = new AbortController();
+  let firstAtMs = 0;
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      if (!stopping.signal.aborted) {
+        firstAtMs = performance.now();
+        stopping.abort(new Error("interrupted"));
+      } else if (performance.now() - firstAtMs > SAME_WISH_MS) {
+        process.exit(1);
+      }
+    });
+  }
+  // A reader that went away (`npm start | head`) is a reason to stop, not to crash.
+  process.stdout.on("error", () => stopping.abort(new Error("nobody reads the output")));
+  return stopping.signal;
+}

@@ -1,0 +1,108 @@
+/** A script of faults: each call takes the first one that matches it and is not used up. */
+import { validateHeaderName, validateHeaderValue } from "node:http";
+import { z } from "zod";
+
+const FAULTS_MAX = 10_000;
+const DELAY_MS_MAX = 600_000;
+
+const faultSchema = z
+  .strictObject({
+    /** How the request's path begins; without it every ingest call matches, and no other. */
+    path: z.string().startsWith("/").optional(),
+    /** Only calls whose inflated body holds this text. */
+    contains: z.string().min(1).optional(),
+    /** How many calls it strikes. */
+    times: z.int().min(1).max(1_000_000_000),
+    /** Answered instead of the twin's own; nothing is taken. */
+    status: z.int().min(200).max(599).optional(),
+    /** Laid over the answer's own headers; null leaves one out. */
+    headers: z.record(z.string(), z.union([z.string(), z.number().transform(String), z.null()])).optional(),
+    /** Waits before anything else happens; alone, the call then goes on as usual. */
+    delay_ms: z.number().min(0).max(DELAY_MS_MAX).optional(),
+    /** Cuts the connection: before taking the events, or after, without an answer. Outranks `status`. */
+    drop: z.enum(["before", "after"]).optional(),
+  })
+  .superRefine((fault, context) => {
+    const { status, headers, delay_ms, drop } = fault;
+    if (status === undefined && headers === undefined && delay_ms === undefined && drop === undefined) {
+      context.addIssue({ code: "custom", message: "does nothing: give status, headers, delay_ms or drop" });
+    }
+    for (const [name, value] of Object.entries(headers ?? {})) {
+      if (!isHeader(name, value ?? "")) {
+        context.addIssue({ code: "custom", path: ["headers", name], message: "is no HTTP header" });
+      }
+    }
+  });
+
+const scriptSchema = z.array(faultSchema).max(FAULTS_MAX);
+
+export type Fault = z.infer<typeof faultSchema>;
+
+export type ScriptOutcome =
+  | { readonly kind: "faults"; readonly faults: Fault[] }
+  | { readonly kind: "refused"; readonly reasons: readonly { readonly field: string; readonly message: string }[] };
+
+/** Reads a fault script's JSON; a refusal names each fault's place as a dotted path from its index. */
+export function parseFaultScript(text: string): ScriptOutcome {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "is not JSON";
+    return { kind: "refused", reasons: [{ field: "", message }] };
+  }
+  const parsed = scriptSchema.safeParse(value);
+  if (parsed.success) return { kind: "faults", faults: parsed.data };
+  const reasons = parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message }));
+  return { kind: "refused", reasons };
+}
+
+function isHeader(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface ScriptedCall {
+  readonly path: string;
+  readonly isIngest: boolean;
+  /** The inflated body; null where it could not be read. */
+  readonly body: Buffer | null;
+}
+
+export class FaultScript {
+  readonly #pending: { readonly fault: Fault; remaining: number }[] = [];
+
+  append(faults: readonly Fault[]): void {
+    for (const fault of faults) this.#pending.push({ fault, remaining: fault.times });
+  }
+
+  /** The fault that strikes this call, counted down; null where none does. */
+  take(call: ScriptedCall): Fault | null {
+    const at = this.#pending.findIndex(({ fault }) => isStruck(call, fault));
+    const entry = this.#pending[at];
+    if (entry === undefined) return null;
+    entry.remaining--;
+    if (entry.remaining === 0) this.#pending.splice(at, 1);
+    return entry.fault;
+  }
+
+  /** What is still to come, each with the calls it has left. */
+  list(): (Fault & { remaining: number })[] {
+    return this.#pending.map(({ fault, remaining }) => ({ ...fault, remaining }));
+  }
+
+  clear(): void {
+    this.#pending.length = 0;
+  }
+}
+
+function isStruck(call: ScriptedCall, fault: Fault): boolean {
+  const pathMatches = fault.path === undefined ? call.isIngest : call.path.startsWith(fault.path);
+  if (!pathMatches || fault.contains === undefined) return pathMatches;
+  return call.body?.includes(fault.contains) ?? false;
+}
