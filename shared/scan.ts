@@ -51,14 +51,17 @@ export interface ScanFault {
   readonly offset: number;
 }
 
-export type ScanOutcome =
-  | { readonly kind: "events"; readonly events: ScannedEvent[] }
+export type ScanOutcome<T = ScannedEvent> =
+  | { readonly kind: "events"; readonly events: T[] }
   | { readonly kind: "fault"; readonly fault: ScanFault };
 
 export interface ScanLimits {
   readonly eventsMax: number;
   readonly eventBytesMax: number;
 }
+
+/** Takes each event as it is found; what it returns is kept in its place, so that parsed values need not be. */
+export type Visit<T> = (event: ScannedEvent, index: number) => T;
 
 /** Objects and arrays inside one another, the event itself being the first. */
 export const DEPTH_MAX = 64;
@@ -125,19 +128,25 @@ function isReplacementCharacter(bytes: Uint8Array, at: number): boolean {
  * Scans a body of one object or one array of objects.
  * @returns every event with its source slice, or the first fault with the event's index and byte offset.
  */
-export function scanJson(text: string, limits: ScanLimits): ScanOutcome {
-  return scanWith(text, limits, (scanner, events) => {
+export function scanJson(text: string, limits: ScanLimits): ScanOutcome;
+export function scanJson<T>(text: string, limits: ScanLimits, visit: Visit<T>): ScanOutcome<T>;
+export function scanJson(
+  text: string,
+  limits: ScanLimits,
+  visit: Visit<unknown> = (event) => event,
+): ScanOutcome<unknown> {
+  return scanWith(text, limits, visit, (scanner, take) => {
     scanner.space();
     if (scanner.position === text.length) throw new ScanError("empty", "the body holds no event", scanner.position);
     if (scanner.peek() !== OPEN_BRACKET) {
-      events.push(scanner.event());
+      take();
     } else {
       scanner.position++;
       scanner.space();
       if (scanner.peek() === CLOSE_BRACKET) throw new ScanError("empty", "the array holds no event", scanner.position);
       for (;;) {
         scanner.space();
-        events.push(scanner.event());
+        take();
         scanner.space();
         const next = scanner.peek();
         scanner.position++;
@@ -151,8 +160,14 @@ export function scanJson(text: string, limits: ScanLimits): ScanOutcome {
 }
 
 /** Scans a body of one object a line; blank lines are passed over, the last newline may be missing. */
-export function scanLines(text: string, limits: ScanLimits): ScanOutcome {
-  return scanWith(text, limits, (scanner, events) => {
+export function scanLines(text: string, limits: ScanLimits): ScanOutcome;
+export function scanLines<T>(text: string, limits: ScanLimits, visit: Visit<T>): ScanOutcome<T>;
+export function scanLines(
+  text: string,
+  limits: ScanLimits,
+  visit: Visit<unknown> = (event) => event,
+): ScanOutcome<unknown> {
+  return scanWith(text, limits, visit, (scanner, take) => {
     let lineStart = 0;
     while (lineStart < text.length) {
       const newline = text.indexOf("\n", lineStart);
@@ -161,13 +176,13 @@ export function scanLines(text: string, limits: ScanLimits): ScanOutcome {
       scanner.end = lineEnd;
       scanner.space();
       if (scanner.position < lineEnd) {
-        events.push(scanner.event());
+        take();
         scanner.space();
         if (scanner.position < lineEnd) throw scanner.unexpected(scanner.position, "the end of the line");
       }
       lineStart = lineEnd + 1;
     }
-    if (events.length === 0) throw new ScanError("empty", "the body holds no event", 0);
+    if (scanner.began === 0) throw new ScanError("empty", "the body holds no event", 0);
   });
 }
 
@@ -227,16 +242,17 @@ function refuseByteOrderMark(text: string): void {
   }
 }
 
-function scanWith(
+function scanWith<T>(
   text: string,
   limits: ScanLimits,
-  run: (scanner: Scanner, events: ScannedEvent[]) => void,
-): ScanOutcome {
+  visit: Visit<T>,
+  run: (scanner: Scanner, take: () => void) => void,
+): ScanOutcome<T> {
   const scanner = new Scanner(text, limits);
-  const events: ScannedEvent[] = [];
+  const events: T[] = [];
   try {
     refuseByteOrderMark(text);
-    run(scanner, events);
+    run(scanner, () => events.push(visit(scanner.event(), events.length)));
     return { kind: "events", events };
   } catch (error) {
     const fault = faultOf(error, text);
@@ -344,7 +360,7 @@ class Scanner {
       const key = this.string();
       if (key === "__proto__") throw new ScanError("forbidden-key", "the key __proto__ is not allowed", keyAt);
       if (members.has(key)) {
-        throw new ScanError("duplicate-key", `the key ${JSON.stringify(key)} stands twice`, keyAt);
+        throw new ScanError("duplicate-key", `the key ${JSON.stringify(key.slice(0, 100))} stands twice`, keyAt);
       }
       this.space();
       if (this.peek() !== COLON) throw this.unexpected(this.position, "':'");

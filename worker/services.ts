@@ -3,6 +3,7 @@ import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
 import { type Bindings, parseSettings, type Settings } from "./env.ts";
+import { Admission } from "./intake/admission.ts";
 import { createD1Ledger } from "./ledger/d1-ledger.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
@@ -24,6 +25,7 @@ export interface Services {
   readonly ledger: Ledger;
   readonly delivery: Delivery;
   readonly quarantine: Quarantine;
+  readonly admission: Admission;
   readonly rates: Rates;
   /**
    * Tells the queue that a stream has pending events. Never fails a request: what no message reaches, the
@@ -56,6 +58,7 @@ export function createServices(bindings: Bindings, world: World = REAL_WORLD): S
     ledger: createD1Ledger(bindings.LEDGER, world),
     delivery: createDelivery({ db: bindings.LEDGER, settings, world, nudge }),
     quarantine: createQuarantine(bindings.LEDGER, world),
+    admission: new Admission(),
     rates: new Rates(),
     nudge,
   };

@@ -4,7 +4,7 @@
  * every event.
  */
 import { z } from "zod";
-import { type Fault, validationFault } from "../fault.ts";
+import { FAULTS_LISTED_MAX, type Fault, validationFault } from "../fault.ts";
 import { JsonNumber, type JsonObject, type JsonValue } from "../scan.ts";
 import { isDateTime } from "./date-time.ts";
 
@@ -36,7 +36,12 @@ export const feedsSchema = z.strictObject({
 });
 
 export const streamSchema = z.strictObject({
-  meter_global_id: z.string().min(1).max(256),
+  // Control characters would let one stream's name and an id read like another's where both are hashed.
+  meter_global_id: z
+    .string()
+    .min(1)
+    .max(256)
+    .regex(/^[^\p{Cc}]*$/u, "may hold no control characters"),
   name: z.string().max(256).optional(),
   strict: z.boolean().optional(),
   event_id_field: z.string().min(1).max(256).optional(),
@@ -70,7 +75,10 @@ export function compileCheck(stream: StreamSchema): EventCheck {
     if (stream.strict === true) {
       for (const name of event.keys()) {
         if (names.has(name) || name === idField) continue;
-        faults.push(validationFault(`${name} is not a field of this meter's event schema`, { field: name }));
+        if (faults.length >= FAULTS_LISTED_MAX) break;
+        faults.push(
+          validationFault(`${shown(name)} is not a field of this meter's event schema`, { field: shown(name) }),
+        );
       }
     }
     return faults;
@@ -114,6 +122,11 @@ function hasType(type: FieldType, value: JsonValue): boolean {
     case "date-time":
       return typeof value === "string" && isDateTime(value);
   }
+}
+
+/** A name that a sender chose, cut to what an answer can bear. */
+function shown(name: string): string {
+  return name.length <= 100 ? name : `${name.slice(0, 100)}…`;
 }
 
 function describe(value: JsonValue): string {

@@ -45,3 +45,11 @@ export function usageAnswer(results: readonly EventResult[], representation: boo
 export function usageRefusal(message: string, reasons: readonly Fault[] = []): UsageRefusal {
   return { success: false, message, reasons: reasons.slice(0, FAULTS_LISTED_MAX) };
 }
+
+/** The refusal of a body of `total` events for what is wrong with some of them. */
+export function validationRefusal(faults: readonly Fault[], total: number): UsageRefusal {
+  const [first] = faults;
+  const faulty = new Set(faults.map((fault) => fault.index)).size;
+  const where = first?.index === undefined ? "" : ` The first: event ${first.index}, ${first.message}.`;
+  return usageRefusal(`Data validation failed: ${faulty} of ${total} events; nothing was stored.${where}`, faults);
+}

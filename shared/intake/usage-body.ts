@@ -20,8 +20,8 @@ export interface CheckedEvent {
   readonly faults: readonly Fault[];
 }
 
-export type BodyOutcome =
-  | { readonly kind: "events"; readonly events: CheckedEvent[]; readonly faulty: number }
+export type BodyOutcome<T = CheckedEvent> =
+  | { readonly kind: "events"; readonly events: T[]; readonly faulty: number }
   /** Too large in bytes or events: 413. */
   | { readonly kind: "too-large"; readonly message: string; readonly index?: number }
   /** Not a body of JSON objects: 400 whatever the preference. */
@@ -30,20 +30,36 @@ export type BodyOutcome =
 /**
  * Reads an inflated body and checks each event.
  * Events are counted before they are checked, so a body that is both too long and faulty is too long.
+ * @param visit takes each checked event; what it returns is kept in its place. Parsed values are many times
+ *   their text, so whoever needs only something of them keeps only that.
  */
-export function readUsageBody(bytes: Uint8Array, form: BodyForm, check: EventCheck, limits: BodyLimits): BodyOutcome {
+export function readUsageBody(bytes: Uint8Array, form: BodyForm, check: EventCheck, limits: BodyLimits): BodyOutcome;
+export function readUsageBody<T>(
+  bytes: Uint8Array,
+  form: BodyForm,
+  check: EventCheck,
+  limits: BodyLimits,
+  visit: (event: CheckedEvent) => T,
+): BodyOutcome<T>;
+export function readUsageBody(
+  bytes: Uint8Array,
+  form: BodyForm,
+  check: EventCheck,
+  limits: BodyLimits,
+  visit: (event: CheckedEvent) => unknown = (event) => event,
+): BodyOutcome<unknown> {
   if (bytes.length > limits.bodyBytesMax) return tooLarge(`the body has more than ${limits.bodyBytesMax} bytes`);
   const decoded = decodeBody(bytes);
   if (decoded.kind === "fault") return refuseBody(decoded.fault, new TextDecoder().decode(bytes), form, limits);
-  const scanned = form === "json" ? scanJson(decoded.text, limits) : scanLines(decoded.text, limits);
-  if (scanned.kind === "fault") return refuseBody(scanned.fault, decoded.text, form, limits);
   let faulty = 0;
-  const events = scanned.events.map((event, index) => {
+  const take = (event: ScannedEvent, index: number) => {
     const checked = checkEvent(event, index, check);
     if (checked.faults.length > 0) faulty++;
-    return checked;
-  });
-  return { kind: "events", events, faulty };
+    return visit(checked);
+  };
+  const scanned = form === "json" ? scanJson(decoded.text, limits, take) : scanLines(decoded.text, limits, take);
+  if (scanned.kind === "fault") return refuseBody(scanned.fault, decoded.text, form, limits);
+  return { kind: "events", events: scanned.events, faulty };
 }
 
 function checkEvent(event: ScannedEvent, index: number, check: EventCheck): CheckedEvent {
@@ -51,7 +67,7 @@ function checkEvent(event: ScannedEvent, index: number, check: EventCheck): Chec
   return { ...event, faults: faults.length === 0 ? faults : faults.map((fault) => ({ ...fault, index })) };
 }
 
-function refuseBody(fault: ScanFault, text: string, form: BodyForm, limits: BodyLimits): BodyOutcome {
+function refuseBody(fault: ScanFault, text: string, form: BodyForm, limits: BodyLimits): BodyOutcome<never> {
   if (fault.kind === "too-many-events" || countEvents(text, form) > limits.eventsMax) {
     return tooLarge(`the body has more than ${limits.eventsMax} events`);
   }
@@ -61,7 +77,7 @@ function refuseBody(fault: ScanFault, text: string, form: BodyForm, limits: Body
   return { kind: "malformed", fault: bodyFault(fault) };
 }
 
-function tooLarge(message: string): BodyOutcome & { kind: "too-large" } {
+function tooLarge(message: string): BodyOutcome<never> & { kind: "too-large" } {
   return { kind: "too-large", message };
 }
 

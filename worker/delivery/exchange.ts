@@ -15,10 +15,10 @@ const ANSWER_BYTES_MAX = 65_536;
 /**
  * @param timeoutMs bounds the whole exchange, the answer's body included.
  */
-export async function exchange(fetch: Fetch, request: Request, timeoutMs: number): Promise<Exchange> {
+export async function exchange(fetch: Fetch, url: string, init: RequestInit, timeoutMs: number): Promise<Exchange> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await fetch(request, { signal });
+    const response = await fetch(url, { ...init, redirect: "manual", signal });
     const words = await readText(response);
     const accounted = response.ok ? !isFailure(words) : undefined;
     return {

@@ -10,6 +10,9 @@ import { halve, type Part } from "./pack.ts";
 /** Characters of the upstream's words kept with an attempt. */
 const WORDS_KEPT = 1000;
 
+/** At most this is added to a Retry-After. */
+const WAIT_MORE_MS = 2_000;
+
 export interface Shipping {
   readonly record: AttemptRecord;
   readonly settlement: Settlement | { readonly kind: "guilty"; readonly part: Part; readonly outcome: CallOutcome };
@@ -56,6 +59,7 @@ interface Circumstances extends Chance {
 function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement"] {
   const { shipment, dialect, settings, outcome } = of;
   const { backoff } = settings;
+  const retryMs = backoffMs(shipment.attempt, of.random(), backoff);
   const outcomeUnknown = outcome.sent && outcome.result.kind === "silence";
   const postponed = (waitMs: number, scope?: string) => {
     const nextAt = of.now() + waitMs;
@@ -77,11 +81,12 @@ function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement
       return { kind: "split", halves: halve(shipment.parts, of.layout.isSent) };
     }
     case "wait":
-      return postponed(verdict.waitMs, dialect.name);
+      // Never less than asked for; a little more, so that a Retry-After of 0 is no licence to hammer.
+      return postponed(verdict.waitMs + Math.min(WAIT_MORE_MS, retryMs), dialect.name);
     case "pause":
       return postponed(backoff.maxMs, verdict.scope === "destination" ? dialect.name : streamScope(dialect, shipment));
     case "retry":
-      return postponed(backoffMs(shipment.attempt, of.random(), backoff));
+      return postponed(retryMs);
   }
 }
 

@@ -35,8 +35,8 @@ export function createZuora(settings: ZuoraSettings & { baseUrl: string }, fetch
     const held = await currentToken(call.timeoutMs);
     if (held.kind === "none") return held.outcome;
     token = held.token;
-    const request = ingestRequest(settings, call, held.token.value, body);
-    const answer = await exchange(fetch, request, call.timeoutMs);
+    const headers = ingestHeaders(call, held.token.value);
+    const answer = await exchange(fetch, ingestUrl(settings, call), { method: "POST", headers, body }, call.timeoutMs);
     return { ...answer, sent: true, token: held.token };
   }
 
@@ -55,14 +55,13 @@ export function createZuora(settings: ZuoraSettings & { baseUrl: string }, fetch
   };
 }
 
-function ingestRequest(
-  settings: ZuoraSettings & { baseUrl: string },
-  call: OutboundCall,
-  token: string,
-  body: Uint8Array,
-): Request {
+function ingestUrl(settings: ZuoraSettings & { baseUrl: string }, call: OutboundCall): string {
   const stream = parseStream(call.stream);
   const meter = stream?.kind === "usage" ? stream.meterGlobalId : call.stream;
+  return settings.baseUrl + settings.ingestPath.replace("{meterGlobalId}", encodeURIComponent(meter));
+}
+
+function ingestHeaders(call: OutboundCall, token: string): Headers {
   const scope: UpstreamContext = call.context === "" ? {} : JSON.parse(call.context);
   const headers = new Headers({
     authorization: `Bearer ${token}`,
@@ -72,8 +71,7 @@ function ingestRequest(
   });
   if (scope.entity !== undefined) headers.set("Zuora-Entity-Ids", scope.entity);
   if (scope.org !== undefined) headers.set("Zuora-Org-Ids", scope.org);
-  const path = settings.ingestPath.replace("{meterGlobalId}", encodeURIComponent(meter));
-  return new Request(settings.baseUrl + path, { method: "POST", headers, body, redirect: "manual" });
+  return headers;
 }
 
 async function fetchToken(
@@ -87,8 +85,12 @@ async function fetchToken(
     client_secret: settings.clientSecret,
     grant_type: "client_credentials",
   });
-  const request = new Request(`${settings.baseUrl}/oauth/token`, { method: "POST", body: form, redirect: "manual" });
-  const { result, words } = await exchange(fetch, request, timeoutMs);
+  const { result, words } = await exchange(
+    fetch,
+    `${settings.baseUrl}/oauth/token`,
+    { method: "POST", body: form },
+    timeoutMs,
+  );
   if (result.kind === "answer" && result.status === 200) {
     const token = readToken(words ?? "", now());
     if (token !== null) return { kind: "token", token };

@@ -12,11 +12,12 @@ import {
   trackIdFault,
 } from "../../shared/intake/headers.ts";
 import { type EventResult, type EventStatus, usageAnswer } from "../../shared/intake/usage-answer.ts";
-import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body.ts";
-import { HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
+import { readUsageBody } from "../../shared/intake/usage-body.ts";
+import { scanDocument } from "../../shared/scan.ts";
+import { type BodyForm, HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
 import type { LoadedCatalog, StreamEntry } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
-import { identify } from "../intake/identify.ts";
+import { type DigestedEvent, digestEvent, identify } from "../intake/identify.ts";
 import { readBody } from "../intake/read-body.ts";
 import { contextOf } from "../intake/scope.ts";
 import type { IncomingEvent } from "../ledger/plan.ts";
@@ -31,7 +32,6 @@ export function registerUsage(app: Hono<WeirEnv>): void {
 }
 
 async function ingestUsage(c: WeirContext): Promise<Response> {
-  const { catalogs, world } = c.get("services");
   const meterGlobalId = c.req.param("meterGlobalId") ?? "";
   const found = await findStream(c, meterGlobalId);
   if (found === null) return refuse(c, 404, `there is no meter ${JSON.stringify(meterGlobalId)}`);
@@ -43,7 +43,29 @@ async function ingestUsage(c: WeirContext): Promise<Response> {
   const read = await readBody(c.req.raw.body, coding, limits.bodyBytesMax);
   if (read.kind === "too-large") return refuse(c, 413, `the body has more than ${limits.bodyBytesMax} bytes`);
   if (read.kind === "broken") return refuse(c, 400, "the body ended early or is not valid gzip");
-  const body = readUsageBody(read.bytes, form, found.stream.check, limits);
+  const release = await c.get("services").admission.enter(read.bytes.length);
+  if (release === null) {
+    c.header("Retry-After", "1");
+    return refuse(c, 503, "too many large bodies at once; try again");
+  }
+  try {
+    return await ingestBody(c, meterGlobalId, found, read.bytes, form);
+  } finally {
+    release();
+  }
+}
+
+async function ingestBody(
+  c: WeirContext,
+  meterGlobalId: string,
+  found: FoundStream,
+  bytes: Uint8Array,
+  form: BodyForm,
+): Promise<Response> {
+  const { catalogs, world, settings } = c.get("services");
+  const body = readUsageBody(bytes, form, found.stream.check, settings.limits, (event) =>
+    digestEvent(event, ownIdFieldOf(found.stream)),
+  );
   if (body.kind === "too-large") return refuse(c, 413, body.message);
   const headers = readHeaders(c);
   if (headers.faults.length > 0) return refuse(c, 400, "a header is not valid", headers.faults);
@@ -68,11 +90,18 @@ async function ingestUsage(c: WeirContext): Promise<Response> {
   return refuse(c, 503, "the catalog keeps changing; try again");
 }
 
-function recheck(events: readonly CheckedEvent[], stream: StreamEntry): CheckedEvent[] {
-  return events.map((event, index) => ({
-    ...event,
-    faults: stream.check(event.value).map((fault) => ({ ...fault, index })),
-  }));
+/** Reads each event again from its source, since only that was kept of it. */
+function recheck(events: readonly DigestedEvent[], stream: StreamEntry): DigestedEvent[] {
+  return events.map(({ source }, index) => {
+    const scanned = scanDocument(source);
+    if (scanned.kind === "fault" || !(scanned.value instanceof Map)) throw new Error("a checked event is no object");
+    const faults = stream.check(scanned.value).map((fault) => ({ ...fault, index }));
+    return digestEvent({ source, value: scanned.value, faults }, ownIdFieldOf(stream));
+  });
+}
+
+function ownIdFieldOf(stream: StreamEntry): string | null {
+  return stream.schema.event_id_field ?? null;
 }
 
 interface FoundStream {
@@ -121,7 +150,7 @@ function readHeaders(c: WeirContext): UsageHeaders {
 
 interface UsageRequest extends FoundStream {
   readonly meterGlobalId: string;
-  readonly events: readonly CheckedEvent[];
+  readonly events: readonly DigestedEvent[];
   readonly headers: UsageHeaders;
 }
 
@@ -139,7 +168,6 @@ async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Respons
     tenant: principal.tenant,
     kind: "usage",
     stream: name,
-    ownIdField: stream.schema.event_id_field ?? null,
     idempotencyKey: headers.idempotencyKey,
     position: headers.position,
   });
@@ -149,7 +177,7 @@ async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Respons
     producer: headers.position?.producer ?? null,
     context: headers.context,
     idempotencyKey: headers.idempotencyKey,
-    ownIdField: stream.schema.event_id_field ?? null,
+    ownIdField: ownIdFieldOf(stream),
     receivedAt: services.world.now(),
     events: incoming,
     lenient: headers.lenient,

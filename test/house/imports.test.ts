@@ -1,0 +1,253 @@
+/** Who may import what, asserted for every import of every source file; the layers stay apart because this fails. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+interface Import {
+  readonly file: string;
+  /** A path from the root, or a package's name as it was written. */
+  readonly target: string;
+  /** Erased before it runs. */
+  readonly typeOnly: boolean;
+}
+
+interface Rule {
+  readonly of: string;
+  readonly files: (file: string) => boolean;
+  readonly may: (found: Import) => boolean;
+}
+
+const under =
+  (...folders: string[]) =>
+  (path: string) =>
+    folders.some((folder) => path.startsWith(`${folder}/`));
+const named =
+  (...names: string[]) =>
+  (target: string) =>
+    names.some((name) => target === name || target.startsWith(`${name}/`));
+const isNode = (target: string) => target.startsWith("node:");
+
+/** A file is held to every rule that is about it. */
+const RULES: readonly Rule[] = [
+  {
+    of: "shared: itself, zod, fflate and @noble/hashes; neither Node nor Workers",
+    files: under("shared"),
+    may: ({ target }) => under("shared")(target) || named("zod", "fflate", "@noble/hashes")(target),
+  },
+  {
+    of: "worker/intake: shared, itself, fflate, and of the ledger the form of an entry and types",
+    files: under("worker/intake"),
+    may: ({ target, typeOnly }) =>
+      under("shared", "worker/intake")(target) ||
+      named("@noble/hashes", "fflate", "worker/ledger/entries.ts")(target) ||
+      (typeOnly && under("worker")(target)),
+  },
+  {
+    of: "worker/delivery's deciders: shared, one another, the form of an entry, types",
+    files: named(...["pack", "ship", "dialect", "exchange"].map((name) => `worker/delivery/${name}.ts`)),
+    may: ({ target, typeOnly }) =>
+      under("shared")(target) ||
+      named("worker/ledger/entries.ts", "worker/delivery/pack.ts", "worker/delivery/dialect.ts")(target) ||
+      (typeOnly && under("worker")(target)),
+  },
+  {
+    of: "worker/pricing: shared, itself and the decimal library; no database",
+    files: under("worker/pricing"),
+    may: ({ target }) => under("shared", "worker/pricing")(target) || named("big.js", "decimal.js")(target),
+  },
+  {
+    of: "worker/routes: intake and interfaces; never drizzle, D1's schema or the ledger's D1 form",
+    files: under("worker/routes"),
+    may: ({ target }) =>
+      !named(
+        "drizzle-orm",
+        "worker/ledger/schema.ts",
+        "worker/ledger/d1-ledger.ts",
+        "worker/delivery/outbox.ts",
+      )(target) &&
+      !target.startsWith("cloudflare:") &&
+      !target.endsWith("-sql.ts"),
+  },
+  {
+    of: "worker/middleware: neither drizzle nor ledger nor delivery",
+    files: under("worker/middleware"),
+    may: ({ target }) => !named("drizzle-orm", "worker/ledger", "worker/delivery")(target),
+  },
+  {
+    of: "worker: never Node, never the agent",
+    files: under("worker"),
+    may: ({ target }) => !isNode(target) && !under("agent")(target),
+  },
+  {
+    of: "agent: never the worker, nor what only runs there",
+    files: under("agent"),
+    may: ({ target }) =>
+      !under("worker")(target) && !named("hono", "drizzle-orm")(target) && !target.startsWith("cloudflare:"),
+  },
+  {
+    of: "agent/buffer: shared, itself, Node, the agent's clock and faults; never upload or intake",
+    files: under("agent/buffer"),
+    may: ({ target }) =>
+      under("shared", "agent/buffer")(target) ||
+      named("agent/clock.ts", "agent/fault.ts", "agent/pulse.ts")(target) ||
+      isNode(target),
+  },
+  {
+    of: "agent/upload: shared, itself, the buffer's types and its runs of events; never intake",
+    files: under("agent/upload"),
+    may: ({ target, typeOnly }) =>
+      under("shared", "agent/upload")(target) ||
+      named("agent/clock.ts", "agent/fault.ts", "agent/pulse.ts", "agent/buffer/event-run.ts")(target) ||
+      (typeOnly && under("agent/buffer")(target)) ||
+      isNode(target) ||
+      named("undici", "zod", "pino")(target),
+  },
+  {
+    of: "all that is no test: never a test",
+    files: (file) => !under("test")(file),
+    may: ({ target }) => !under("test")(target),
+  },
+  {
+    of: "tests in Node: never the worker's code, which needs its own runtime",
+    files: (file) => under("test/shared", "test/agent", "test/twin", "test/support")(file),
+    may: ({ target }) => !under("worker")(target),
+  },
+];
+
+const FOLDERS_LEFT_OUT = /^(node_modules|migrations|dist|\..*)$/;
+
+function sourceFiles(folder = ""): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = posix.join(folder, entry.name);
+    if (entry.isDirectory()) return FOLDERS_LEFT_OUT.test(entry.name) ? [] : sourceFiles(path);
+    return /\.[cm]?tsx?$/.test(entry.name) ? [path] : [];
+  });
+}
+
+const textOf = (file: string) => readFileSync(join(ROOT, file), "utf8");
+
+// What the formatter lets through: double quotes, one statement a line, `from` behind the names.
+const STATEMENT =
+  /^(?:import|export)\s+(type\s+)?(?:[\w$]+\s*,?\s*)?(?:\*(?:\s+as\s+[\w$]+)?|\{([^}]*)\})?\s*from\s+"([^"]+)"/gm;
+const BARE = /^import\s+"([^"]+)"/gm;
+const DYNAMIC = /\bimport\(\s*"([^"]+)"/g;
+
+function importsOf(file: string, text: string): Import[] {
+  const found = (written: string, typeOnly: boolean): Import => {
+    const target = written.startsWith(".") ? posix.join(dirname(file), written) : written;
+    return { file, target, typeOnly };
+  };
+  return [
+    ...[...text.matchAll(STATEMENT)].map(([, type, names, written = ""]) => {
+      const each = (names ?? "")
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== "");
+      return found(written, type !== undefined || (each.length > 0 && each.every((name) => name.startsWith("type "))));
+    }),
+    ...[...text.matchAll(BARE)].map(([, written = ""]) => found(written, false)),
+    ...[...text.matchAll(DYNAMIC)].map(([, written = ""]) => found(written, false)),
+  ];
+}
+
+/** A file that hands on what others export and adds nothing. */
+function isBarrel(text: string): boolean {
+  const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+  const rest = code.replace(STATEMENT, (statement) => (statement.startsWith("export") ? "\0" : ""));
+  return rest.includes("\0") && rest.replace(/[\0\s;]/g, "") === "";
+}
+
+const files = sourceFiles();
+const imports = files.flatMap((file) => importsOf(file, textOf(file)));
+
+describe("every import", () => {
+  test.each(RULES)("keeps to the rule of $of", ({ files: isMeant, may }) => {
+    const broken = imports.filter((found) => isMeant(found.file) && !may(found));
+    expect(broken.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  test("names a file that is there, with its extension", () => {
+    const missing = imports.filter(
+      ({ target }) => /^(shared|worker|agent|test)\//.test(target) && !existsSync(join(ROOT, target)),
+    );
+    expect(missing.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  test("is seen: each line that ends in a module's name is one that was read", () => {
+    const unseen = files.filter((file) => {
+      const lines = textOf(file).match(/^(?:(?:import|export)\b.*|\}) from ".*";$|^import ".*";$/gm) ?? [];
+      return importsOf(file, textOf(file)).length < lines.length;
+    });
+    expect(unseen).toEqual([]);
+  });
+});
+
+test("no file only hands on what others export", () => {
+  expect(files.filter((file) => isBarrel(textOf(file)))).toEqual([]);
+});
+
+describe("these tests", () => {
+  test("look at every layer, each rule of a layer that exists at some import", () => {
+    for (const layer of ["shared", "worker", "agent", "test"])
+      expect(files.filter(under(layer)).length).toBeGreaterThan(5);
+    const idle = RULES.filter(
+      ({ files: isMeant }) => files.some(isMeant) && !imports.some((found) => isMeant(found.file)),
+    );
+    expect(idle.map((rule) => rule.of)).toEqual([]);
+  });
+
+  test.each<[text: string, target: string, typeOnly: boolean]>([
+    ['import { a } from "../b/c.ts";', "x/b/c.ts", false],
+    ['import {\n  a,\n  type B,\n} from "./c.ts";', "x/y/c.ts", false],
+    ['import {\n  type A,\n  type B,\n} from "./c.ts";', "x/y/c.ts", true],
+    ['import type { A } from "zod";', "zod", true],
+    ['import * as SQL from "./sql.ts";', "x/y/sql.ts", false],
+    ['import a from "a";', "a", false],
+    ['import a, { b } from "a";', "a", false],
+    ['import type a from "a";', "a", true],
+    ['import "./a.ts";', "x/y/a.ts", false],
+    ['export { a } from "./a.ts";', "x/y/a.ts", false],
+    ['export * from "./a.ts";', "x/y/a.ts", false],
+    ['export type { A } from "./a.ts";', "x/y/a.ts", true],
+    ['  const a = await import("undici");', "undici", false],
+  ])("read %j", (text, target, typeOnly) => {
+    expect(importsOf("x/y/z.ts", text)).toEqual([{ file: "x/y/z.ts", target, typeOnly }]);
+  });
+
+  test.each<[text: string, barrel: boolean]>([
+    ['export { a } from "./a.ts";\nexport * from "./b.ts";\n', true],
+    ['/** All of it. */\nexport type { A } from "./a.ts";\n', true],
+    ['export { a } from "./a.ts";\nexport const b = 1;\n', false],
+    ['import { a } from "./a.ts";\na();\n', false],
+    ['import "./a.ts";\n', false],
+  ])("tell a barrel: %j", (text, barrel) => {
+    expect(isBarrel(text)).toBe(barrel);
+  });
+
+  test.each<[file: string, target: string, typeOnly: boolean]>([
+    ["shared/a.ts", "node:crypto", true],
+    ["shared/a.ts", "cloudflare:workers", true],
+    ["shared/a.ts", "worker/env.ts", true],
+    ["worker/intake/a.ts", "drizzle-orm", false],
+    ["worker/intake/a.ts", "worker/ledger/d1-ledger.ts", false],
+    ["worker/delivery/pack.ts", "worker/delivery/outbox.ts", false],
+    ["worker/pricing/a.ts", "worker/ledger/ledger.ts", true],
+    ["worker/routes/a.ts", "drizzle-orm/d1", true],
+    ["worker/routes/a.ts", "worker/ledger/schema.ts", true],
+    ["worker/app.ts", "agent/status.ts", true],
+    ["worker/app.ts", "node:fs", false],
+    ["agent/status.ts", "worker/env.ts", true],
+    ["agent/buffer/a.ts", "agent/upload/gate.ts", true],
+    ["agent/buffer/a.ts", "agent/intake/body.ts", true],
+    ["agent/upload/a.ts", "agent/buffer/log.ts", false],
+    ["agent/upload/a.ts", "agent/intake/body.ts", true],
+    ["agent/main.ts", "test/support/until.ts", false],
+    ["vitest.config.ts", "test/support/until.ts", false],
+  ])("would refuse %s an import of %s", (file, target, typeOnly) => {
+    const found = { file, target, typeOnly };
+    expect(RULES.some((rule) => rule.files(file) && !rule.may(found))).toBe(true);
+  });
+});

@@ -1,0 +1,319 @@
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ID_PREFIX, KINDS, type Kind } from "../../shared/events/kind.ts";
+import {
+  addDigests,
+  contentHash,
+  type Digest,
+  digestHex,
+  digestOf,
+  EMPTY_DIGEST,
+  eventId,
+  type Identity,
+  identityText,
+  ownIdOf,
+  toHex,
+} from "../../shared/identity.ts";
+import { canonicalText, JsonNumber, type JsonObject, type JsonValue, scanDocument } from "../../shared/scan.ts";
+import { createRandom, randomObject, spell, type Tree } from "./random-json.ts";
+
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+const sha256Hex = (text: string) => createHash("sha256").update(text, "utf8").digest("hex");
+
+/** The contract's formula, in big integers and with another SHA-256. */
+function digitsOf(text: string): string {
+  let rest = BigInt(`0x${sha256Hex(text)}`) % 62n ** 20n;
+  let digits = "";
+  for (let i = 0; i < 20; i++) {
+    digits = ALPHABET.charAt(Number(rest % 62n)) + digits;
+    rest /= 62n;
+  }
+  return digits;
+}
+
+function parsed(text: string): JsonValue {
+  const scanned = scanDocument(text);
+  if (scanned.kind === "fault") throw new Error(`${scanned.fault.kind} at ${scanned.fault.offset}: ${text}`);
+  return scanned.value;
+}
+
+function objectOf(text: string): JsonObject {
+  const value = parsed(text);
+  if (!(value instanceof Map)) throw new Error(`no object: ${text}`);
+  return value;
+}
+
+const anyText = fc.string({ unit: "grapheme", maxLength: 40 });
+const identities: fc.Arbitrary<Identity> = fc.oneof(
+  fc.record({ by: fc.constant("id" as const), id: anyText }),
+  fc.record({ by: fc.constant("key" as const), key: anyText, index: fc.nat(9_999) }),
+  fc.record({
+    by: fc.constant("position" as const),
+    producer: fc.stringMatching(/^[\w.-]{1,20}$/),
+    position: fc.maxSafeNat(),
+  }),
+  fc.record({ by: fc.constant("content" as const), hash: fc.uint8Array({ minLength: 32, maxLength: 32 }) }),
+);
+
+describe("an event's id", () => {
+  const content = Uint8Array.from(Buffer.from(sha256Hex('{"a":1}'), "hex"));
+
+  test.each<[Kind, string, Identity, string]>([
+    ["usage", "usage/m1", { by: "id", id: "A-1" }, "usev_a4AuNcaJ1JdlEHLgA9l4"],
+    ["usage", "usage/m1", { by: "id", id: "10638" }, "usev_00JOyH3SzSWgU6cwGIwe"],
+    ["usage", "usage/m1", { by: "key", key: "retry-7", index: 0 }, "usev_JDdBHlAa5XOnOcyW8r1R"],
+    ["usage", "usage/m1", { by: "position", producer: "plant-7.Ab3dEf9h", position: 42 }, "usev_dGoONHFKnjG2s7xfclp8"],
+    ["persist", "persist", { by: "id", id: "order-1" }, "prda_XipAsUJ5WCaNxgefMd3C"],
+    ["charge", "charge", { by: "id", id: "é€😀" }, "chda_oL76oe7UnxPmubvIc1bt"],
+    [
+      "adjustment",
+      "adjustment",
+      { by: "position", producer: "a", position: Number.MAX_SAFE_INTEGER },
+      "adda_oeFOfMb97PezjXGUq6qO",
+    ],
+    ["meter-data", "meter-data", { by: "content", hash: content }, "mtda_MKosUqukNoeOxWPI57jo"],
+  ])("of %s on %s stays what it was when it was first given out: %o", (kind, stream, identity, id) => {
+    expect(eventId(kind, stream, identity)).toBe(id);
+  });
+
+  test("is the hash of kind, stream and identity modulo 62^20, as big integers reckon it", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...KINDS), anyText, identities, (kind, stream, identity) => {
+        expect(eventId(kind, stream, identity)).toBe(
+          ID_PREFIX[kind] + digitsOf(`${kind}\n${stream}\n${identityText(identity)}`),
+        );
+      }),
+      { seed: 11, numRuns: 5_000 },
+    );
+  });
+});
+
+describe("an identity's name space", () => {
+  test("sets own ids, keys, positions and contents apart, however they are spelt", () => {
+    const hash = Uint8Array.from(Buffer.from(sha256Hex("x"), "hex"));
+    const texts = ["1", "a#0", "a", "p:a:1", "k:a#0", "i:1", "c:", toHex(hash), "a:1", `c:${toHex(hash)}`];
+    const all: Identity[] = [
+      ...texts.map((id) => ({ by: "id" as const, id })),
+      ...texts.flatMap((key) => [0, 1].map((index) => ({ by: "key" as const, key, index }))),
+      ...["1", "a", "a.1"].flatMap((producer) =>
+        [0, 1].map((position) => ({ by: "position" as const, producer, position })),
+      ),
+      { by: "content", hash },
+    ];
+    expect(new Set(all.map((identity) => eventId("usage", "usage/m", identity))).size).toBe(all.length);
+  });
+
+  test("never holds two identities under one text", () => {
+    const same = (a: Identity, b: Identity) => JSON.stringify(a) === JSON.stringify(b);
+    fc.assert(
+      fc.property(identities, identities, (a, b) => {
+        expect(identityText(a) === identityText(b)).toBe(same(a, b));
+      }),
+      { seed: 12, numRuns: 5_000 },
+    );
+    // A key that itself ends like an index, the one place where two parts of an identity meet.
+    expect(identityText({ by: "key", key: "a#1", index: 2 })).not.toBe(
+      identityText({ by: "key", key: "a", index: 12 }),
+    );
+  });
+
+  test("is one a kind and a stream", () => {
+    const identity: Identity = { by: "id", id: "1" };
+    const ids = [
+      ...KINDS.map((kind) => eventId(kind, "s", identity).slice("xxxx_".length)),
+      eventId("usage", "usage/m1", identity).slice("xxxx_".length),
+      eventId("usage", "usage/m2", identity).slice("xxxx_".length),
+    ];
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+describe("an own id", () => {
+  test("is one id as number and as string", () => {
+    expect(ownIdOf(parsed("1"))).toBe("1");
+    expect(ownIdOf(parsed('"1"'))).toBe("1");
+  });
+
+  test.each(["1.0", "1e0", "-0", "12345678901234567890", "0.1234567890123456789"])(
+    "counts by its source text: %s",
+    (text) => {
+      expect(ownIdOf(parsed(text))).toBe(text);
+    },
+  );
+
+  test.each([undefined, null, "", true, false, [], new Map(), 7, [new JsonNumber("1")]])(
+    "is none where there is %j",
+    (value) => {
+      expect(ownIdOf(value)).toBeNull();
+    },
+  );
+});
+
+/** RFC 8785 written plainly, but for numbers: they keep their source text. */
+function canonical(tree: Tree): string {
+  switch (tree.kind) {
+    case "word":
+      return tree.word;
+    case "number":
+      return tree.text;
+    case "string":
+      return canonicalString(tree.text);
+    case "array":
+      return `[${tree.items.map(canonical).join(",")}]`;
+    case "object": {
+      const sorted = [...tree.members].sort(([a], [b]) => compareUnits(a, b));
+      return `{${sorted.map(([key, member]) => `${canonicalString(key)}:${canonical(member)}`).join(",")}}`;
+    }
+  }
+}
+
+function compareUnits(a: string, b: string): number {
+  for (let at = 0; at < Math.min(a.length, b.length); at++) {
+    const difference = a.charCodeAt(at) - b.charCodeAt(at);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+const ESCAPES = new Map([
+  ['"', '\\"'],
+  ["\\", "\\\\"],
+  ["\b", "\\b"],
+  ["\t", "\\t"],
+  ["\n", "\\n"],
+  ["\f", "\\f"],
+  ["\r", "\\r"],
+]);
+
+function canonicalString(text: string): string {
+  let out = "";
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    out += ESCAPES.get(character) ?? (code < 0x20 ? `\\u${code.toString(16).padStart(4, "0")}` : character);
+  }
+  return `"${out}"`;
+}
+
+describe("an event's content", () => {
+  test("has the canonical text that RFC 8785 gives in section 3.2.2, with numbers by their source text", () => {
+    const sample = `{
+      "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
+      "string": "\\u20ac$\\u000F\\u000aA'\\u0042\\u0022\\u005c\\\\\\"\\/",
+      "literals": [null, true, false]
+    }`;
+    expect(canonicalText(parsed(sample))).toBe(
+      '{"literals":[null,true,false],' +
+        '"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],' +
+        '"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
+    );
+  });
+
+  test("has its keys in the order that RFC 8785 gives in section 3.2.3: by UTF-16 code units", () => {
+    const sample = `{
+      "\\u20ac": "Euro Sign",
+      "\\r": "Carriage Return",
+      "\\ufb33": "Hebrew Letter Dalet With Dagesh",
+      "1": "One",
+      "\\ud83d\\ude00": "Emoji: Grinning Face",
+      "\\u0080": "Control",
+      "\\u00f6": "Latin Small Letter O With Diaeresis"
+    }`;
+    expect(canonicalText(parsed(sample))).toBe(
+      '{"\\r":"Carriage Return","1":"One","\u0080":"Control","ö":"Latin Small Letter O With Diaeresis",' +
+        '"€":"Euro Sign","😀":"Emoji: Grinning Face","\ufb33":"Hebrew Letter Dalet With Dagesh"}',
+    );
+  });
+
+  test("sorts keys inside arrays and nested objects, and integer-like keys as text", () => {
+    const text = '{"b":[{"z":1,"a":{"10":1,"9":2,"1":3}}],"a":{}}';
+    expect(canonicalText(parsed(text))).toBe('{"a":{},"b":[{"a":{"1":3,"10":1,"9":2},"z":1}]}');
+  });
+
+  test("hashes to what it always did", () => {
+    expect(toHex(contentHash(objectOf('{"b":"\\u20ac", "a" : 1.0}')))).toBe(
+      "b33c9881e4d66e8b47ede80e36e7d5c5ac0d038057d4ddc3976ba9de25857520",
+    );
+  });
+
+  test("is one hash for all spellings of an event, the one a second canonicaliser gives", () => {
+    for (let seed = 0; seed < 5_000; seed++) {
+      const random = createRandom(seed);
+      const tree = randomObject(random, 5);
+      const expected = sha256Hex(canonical(tree));
+      const shuffled: Tree = { kind: "object", members: [...tree.members].reverse() };
+      for (const spelt of [tree, shuffled]) {
+        const text = spell(spelt, { random, spaces: [" ", "\n", "\t"] });
+        expect(toHex(contentHash(objectOf(text))), `seed ${seed}: ${text}`).toBe(expected);
+      }
+    }
+  });
+
+  test.each([
+    ['{"a":1}', '{"a":1.0}'],
+    ['{"a":1}', '{"a":"1"}'],
+    ['{"a":1e2}', '{"a":1E2}'],
+    ['{"a":0}', '{"a":-0}'],
+    ['{"a":null}', "{}"],
+    ['{"a":[1,2]}', '{"a":[2,1]}'],
+    ['{"a":"é"}', '{"a":"e\\u0301"}'],
+  ])("differs between %s and %s", (one, other) => {
+    expect(toHex(contentHash(objectOf(one)))).not.toBe(toHex(contentHash(objectOf(other))));
+  });
+
+  test("leaves out read-only fields at the top and nowhere else, and leaves the event as it was", () => {
+    const event = objectOf('{"id":"x","a":{"id":"y"},"status":1}');
+    expect(toHex(contentHash(event, new Set(["id", "status", "absent"])))).toBe(sha256Hex('{"a":{"id":"y"}}'));
+    expect([...event.keys()]).toEqual(["id", "a", "status"]);
+  });
+});
+
+describe("a ledger's digest", () => {
+  const big = (id: string) => BigInt(`0x${sha256Hex(id).slice(0, 32)}`);
+  const hex = (sum: bigint) => (sum % (1n << 128n)).toString(16).padStart(32, "0");
+  const parts = (sum: bigint): Digest => {
+    const part = (n: bigint) => Number((sum >> (32n * n)) & 0xffffffffn);
+    return [part(0n), part(1n), part(2n), part(3n)];
+  };
+
+  test("stays what it was when it was first shown", () => {
+    const sum = ["usev_1", "usev_2", "usev_3"].map(digestOf).reduce(addDigests, EMPTY_DIGEST);
+    expect(digestHex(sum)).toBe("7e52f10b6ba609b014b1a288a64adc84");
+    expect(digestHex(digestOf("usev_1"))).toBe("1d0e5051e96ee8f6c97ceb7e0714c779");
+    expect(digestHex(EMPTY_DIGEST)).toBe("0".repeat(32));
+  });
+
+  test("is the sum of its ids' hashes modulo 2^128, in any order", () => {
+    fc.assert(
+      fc.property(fc.array(anyText, { maxLength: 50 }), (ids) => {
+        const expected = hex(ids.reduce((sum, id) => sum + big(id), 0n));
+        expect(digestHex(ids.map(digestOf).reduce(addDigests, EMPTY_DIGEST))).toBe(expected);
+        expect(digestHex(ids.toReversed().map(digestOf).reduce(addDigests, EMPTY_DIGEST))).toBe(expected);
+      }),
+      { seed: 13, numRuns: 500 },
+    );
+  });
+
+  test("carries from part to part and wraps at 2^128", () => {
+    const edges = [
+      0n,
+      1n,
+      2n ** 32n - 1n,
+      2n ** 32n,
+      2n ** 64n - 1n,
+      2n ** 96n - 1n,
+      2n ** 96n,
+      2n ** 128n - 2n,
+      2n ** 128n - 1n,
+    ];
+    const anyDigest = fc.oneof(fc.constantFrom(...edges), fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }));
+    fc.assert(
+      fc.property(anyDigest, anyDigest, (a, b) => {
+        expect(digestHex(addDigests(parts(a), parts(b)))).toBe(hex(a + b));
+      }),
+      { seed: 14, numRuns: 5_000 },
+    );
+    for (const a of edges) for (const b of edges) expect(digestHex(addDigests(parts(a), parts(b)))).toBe(hex(a + b));
+  });
+});
