@@ -11,7 +11,7 @@ import {
   producerPositionOf,
   trackIdFault,
 } from "../../shared/intake/headers.ts";
-import { type EventResult, type EventStatus, usageAnswer } from "../../shared/intake/usage-answer.ts";
+import { type EventResult, type EventStatus, usageAnswer, validationRefusal } from "../../shared/intake/usage-answer.ts";
 import { readUsageBody } from "../../shared/intake/usage-body.ts";
 import { scanDocument } from "../../shared/scan.ts";
 import { type BodyForm, HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
@@ -162,7 +162,7 @@ async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Respons
   if (!headers.lenient && faults.length > 0) {
     const latest = await services.catalogs.load(principal.tenant, services.world.now(), true);
     if (latest.version !== catalog.version) return "catalog-changed";
-    return refuse(c, 400, refusalMessage(faults, events.length), faults);
+    return c.json(validationRefusal(faults, events.length), 400);
   }
   const incoming = identify(events, {
     tenant: principal.tenant,
@@ -197,12 +197,6 @@ async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Respons
     c.header("Preference-Applied", applied.filter((name) => name !== "").join(", "));
   }
   return c.json(usageAnswer(results, headers.representation));
-}
-
-function refusalMessage(faults: readonly Fault[], total: number): string {
-  const [first] = faults;
-  const where = first?.index === undefined ? "" : ` The first: event ${first.index}, ${first.message}.`;
-  return `Data validation failed: ${new Set(faults.map((fault) => fault.index)).size} of ${total} events; nothing was stored.${where}`;
 }
 
 function resultOf(event: IncomingEvent, status: EventStatus): EventResult {

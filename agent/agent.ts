@@ -1,0 +1,94 @@
+/** The agent put together: log, doors, uploader; started, reloaded and stopped as one. */
+import type { Logger } from "pino";
+import { DEFAULT_LIMITS } from "../shared/wire.ts";
+import { type Config, readConfig } from "./config.ts";
+import { openControl } from "./control/server.ts";
+import { type AgentOptions, once, startCore } from "./core.ts";
+import { createBodyBudget } from "./intake/body-budget.ts";
+import { createRoutes } from "./intake/routes.ts";
+import { openHttpDoor } from "./intake/server.ts";
+import { createUsageDoor } from "./intake/usage-door.ts";
+import { metricsText } from "./metrics.ts";
+import { readSecretFile } from "./secrets.ts";
+import type { StatusDocument } from "./status.ts";
+
+export interface Agent {
+  /** Where it listens. */
+  readonly url: string;
+  status(): Promise<StatusDocument>;
+  /** Reads the configuration again and tries paused uploads; keeps the old one where the new is faulty. */
+  reload(): void;
+  /** Answers the requests in hand, abandons uploads, lets go of the buffer. */
+  stop(): Promise<void>;
+}
+
+/** Bytes of request bodies in memory at once. */
+const BODIES_BYTES_MAX = 64 * 1024 * 1024;
+const GRACE_MS = 5_000;
+
+/**
+ * Starts the whole agent; resolves once it answers.
+ * @throws AgentFault CONFIG, LISTEN, BUFFER_HELD, BUFFER_FOREIGN or BUFFER_BROKEN.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { clock, logger } = options;
+  const { host, port } = options.config.listen;
+  let token = readToken(options.config);
+  const core = await startCore(options);
+  try {
+    await core.refresh.freshen();
+    const { log, schemas, refresh, uploader } = core;
+    const limits = DEFAULT_LIMITS;
+    const routes = createRoutes({
+      usage: createUsageDoor({ log, schemas, clock, limits, freshen: refresh.freshen }),
+      status: core.status,
+      metrics: async () =>
+        metricsText({ status: await core.status(), uploads: uploader.counts(), commits: log.commits }),
+      token: () => token,
+      limits,
+      budget: createBodyBudget(BODIES_BYTES_MAX),
+    });
+    const { directory } = options.config.buffer;
+    const { status, lines } = core;
+    const door = await openHttpDoor({ host, port }, routes, logger);
+    const control = await openControl({ directory, status, verify: log.verify, lines, limits, logger });
+    return {
+      url: `http://${host.includes(":") ? `[${host}]` : host}:${door.port}`,
+      status,
+      reload() {
+        const next = readConfig(options.config.file);
+        warnOfFixed(options.config, next, logger);
+        const nextToken = readToken(next);
+        core.configure(next);
+        token = nextToken;
+      },
+      stop: once(async () => {
+        // Uploads go on no longer than it takes to abort them; the requests in hand still need the log.
+        await Promise.all([door.close(GRACE_MS), control.close(GRACE_MS)]);
+        await core.stop();
+      }),
+    };
+  } catch (error) {
+    await core.stop();
+    throw error;
+  }
+}
+
+function readToken(config: Config): string | null {
+  const { tokenFile } = config.listen;
+  return tokenFile === null ? null : readSecretFile(tokenFile, "listen.token_file");
+}
+
+/** What a running agent cannot change is said, not silently left as it was. */
+function warnOfFixed(before: Config, after: Config, logger: Logger): void {
+  const fixed: readonly (readonly [string, unknown, unknown])[] = [
+    ["id", before.id, after.id],
+    ["listen.host", before.listen.host, after.listen.host],
+    ["listen.port", before.listen.port, after.listen.port],
+    ["buffer.path", before.buffer.directory, after.buffer.directory],
+    ["buffer.max_bytes", before.buffer.bytesMax, after.buffer.bytesMax],
+  ];
+  for (const [setting, old, now] of fixed) {
+    if (old !== now) logger.warn({ setting, old, new: now }, "this setting takes effect at the next start");
+  }
+}

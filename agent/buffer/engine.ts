@@ -1,0 +1,103 @@
+/** Where the store runs: in this thread, or in one of its own so that an fsync holds up nobody. */
+import { Worker } from "node:worker_threads";
+import { AgentFault, type AgentFaultCode } from "../fault.ts";
+import type { GroupResult, Operation, Outcome } from "./operations.ts";
+import { openStore, type StoreOptions, type StoreState } from "./store.ts";
+
+export interface Engine {
+  readonly state: StoreState;
+  run(group: readonly Operation[]): Promise<GroupResult>;
+  close(): Promise<void>;
+}
+
+/** The store in the calling thread; tests use it to stop at crash points. */
+export function openInlineEngine(options: StoreOptions): Engine {
+  const store = openStore(options);
+  return {
+    state: store.state,
+    run: async (group) => store.run(group),
+    close: async () => store.close(),
+  };
+}
+
+export type ThreadRequest = { readonly kind: "run"; readonly group: readonly Operation[] } | { readonly kind: "close" };
+
+export type ThreadReply =
+  | { readonly kind: "open"; readonly state: StoreState }
+  | { readonly kind: "refused"; readonly code: AgentFaultCode; readonly message: string }
+  | { readonly kind: "done"; readonly result: GroupResult }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "closed" };
+
+/**
+ * The store in a thread of its own. Asks one thing at a time, so replies need no numbers.
+ * @throws AgentFault as {@link openStore}, and LOG_STOPPED from `run` once the thread has ended.
+ */
+export async function openThreadEngine(options: Omit<StoreOptions, "at">): Promise<Engine> {
+  // The packed agent is one bundle a thread, plain JavaScript; from a checkout both are TypeScript.
+  const file = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./log-thread.js";
+  const thread = new Worker(new URL(file, import.meta.url), { workerData: options });
+  const calls = createCalls(thread);
+  const opened = await calls.reply();
+  if (opened.kind === "refused") throw new AgentFault(opened.code, opened.message);
+  if (opened.kind !== "open") throw new AgentFault("LOG_STOPPED", `the log's thread answered ${opened.kind}`);
+  return {
+    state: opened.state,
+    async run(group) {
+      const reply = await calls.ask({ kind: "run", group });
+      if (reply.kind === "done") return reply.result;
+      const why = reply.kind === "failed" ? reply.message : reply.kind;
+      throw new AgentFault("LOG_STOPPED", `the log could not be written: ${why}`);
+    },
+    async close() {
+      await calls.ask({ kind: "close" });
+      await thread.terminate();
+    },
+  };
+}
+
+/**
+ * The buffers of event runs that travel with a message, handed over instead of copied: whoever asked or answered
+ * has no more use for them. Views of a larger buffer are copied, for others may still look at it.
+ */
+export function buffersOf(parts: readonly (Operation | Outcome)[]): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const part of parts) {
+    const events = part.kind === "append" ? part.events : part.kind === "run" ? part.run.events : null;
+    for (const view of events === null ? [] : [events.body, events.ends]) {
+      const { buffer } = view;
+      if (buffer instanceof ArrayBuffer && buffer.byteLength === view.byteLength) buffers.add(buffer);
+    }
+  }
+  return [...buffers];
+}
+
+function createCalls(thread: Worker) {
+  let settle: { resolve: (reply: ThreadReply) => void; reject: (error: Error) => void } | null = null;
+  let ended: Error | null = null;
+  const end = (error: Error) => {
+    ended ??= error;
+    settle?.reject(error);
+    settle = null;
+  };
+  thread.on("message", (reply: ThreadReply) => {
+    const waiting = settle;
+    settle = null;
+    waiting?.resolve(reply);
+  });
+  thread.on("error", (cause) => end(new AgentFault("LOG_STOPPED", "the log's thread failed", { cause })));
+  thread.on("exit", () => end(new AgentFault("LOG_STOPPED", "the log's thread has ended")));
+  const reply = () =>
+    new Promise<ThreadReply>((resolve, reject) => {
+      if (ended !== null) reject(ended);
+      else settle = { resolve, reject };
+    });
+  return {
+    reply,
+    ask(request: ThreadRequest): Promise<ThreadReply> {
+      const answer = reply();
+      if (ended === null) thread.postMessage(request, request.kind === "run" ? buffersOf(request.group) : []);
+      return answer;
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** Event texts as one run of bytes, cut and joined without ever looking inside them. */
+import type { EventRun } from "./operations.ts";
+
+const COMMA = 0x2c;
+
+/** Lays event texts end to end, a comma between. */
+export function packEvents(sources: readonly string[]): EventRun {
+  const joined = sources.join(",");
+  const body = Buffer.from(joined, "utf8");
+  const ascii = body.length === joined.length;
+  const ends = new Uint32Array(sources.length);
+  let at = -1;
+  for (let i = 0; i < sources.length; i++) {
+    const source = sources[i] ?? "";
+    at += 1 + (ascii ? source.length : Buffer.byteLength(source, "utf8"));
+    ends[i] = at;
+  }
+  return { body, ends };
+}
+
+/** As {@link packEvents}, of bytes that need not be text. */
+export function packBytes(sources: readonly Uint8Array[]): EventRun {
+  return joinRuns(sources.map((body) => ({ body, ends: Uint32Array.of(body.length) })));
+}
+
+/** Where event `index` begins. */
+function startOf(run: EventRun, index: number): number {
+  return index === 0 ? 0 : (run.ends[index - 1] ?? 0) + 1;
+}
+
+/** The bytes of event `index`, a view. */
+export function eventBytes(run: EventRun, index: number): Uint8Array {
+  return run.body.subarray(startOf(run, index), run.ends[index]);
+}
+
+/** Events `from` to `to` (exclusive), a view of the same bytes. */
+export function sliceRun(run: EventRun, from: number, to: number): EventRun {
+  if (from === 0 && to === run.ends.length) return run;
+  const start = startOf(run, from);
+  const ends = run.ends.slice(from, to);
+  for (let i = 0; i < ends.length; i++) ends[i] = (ends[i] ?? 0) - start;
+  return { body: run.body.subarray(start, start + (ends.at(-1) ?? 0)), ends };
+}
+
+/** Several runs as one. */
+export function joinRuns(runs: readonly EventRun[]): EventRun {
+  const [only] = runs;
+  if (only !== undefined && runs.length === 1) return only;
+  const bytes = runs.reduce((sum, run) => sum + run.body.length + 1, -1);
+  const body = new Uint8Array(Math.max(bytes, 0));
+  const ends = new Uint32Array(runs.reduce((sum, run) => sum + run.ends.length, 0));
+  let at = 0;
+  let event = 0;
+  for (const run of runs) {
+    if (event > 0) body[at++] = COMMA;
+    body.set(run.body, at);
+    for (const end of run.ends) ends[event++] = at + end;
+    at += run.body.length;
+  }
+  return { body, ends };
+}
+
+/** How many leading events fit into `bytesMax` and `eventsMax`; one always does, so that none is stuck. */
+export function countFitting(run: EventRun, from: number, bytesMax: number, eventsMax: number): number {
+  const start = startOf(run, from);
+  let count = 0;
+  while (from + count < run.ends.length && count < eventsMax) {
+    if (count > 0 && (run.ends[from + count] ?? 0) - start > bytesMax) break;
+    count++;
+  }
+  return Math.max(count, 1);
+}

@@ -1,0 +1,24 @@
+/** Small facts kept with the buffer: whose it is, and what the edge last told. */
+import type { DatabaseSync } from "node:sqlite";
+import { text } from "./column.ts";
+
+export const FACT = {
+  /** The producer's configured or made-up name. */
+  id: "id",
+  /** Eight characters made with the buffer, so that a rebuilt one never reuses a position. */
+  log: "log",
+  schemas: "schemas",
+  schemasEtag: "schemas_etag",
+} as const;
+
+export function readFacts(db: DatabaseSync): Map<string, string> {
+  const rows = db.prepare("SELECT name, value FROM meta").all();
+  return new Map(rows.map((row) => [text(row, "name"), text(row, "value")]));
+}
+
+export function writeFacts(db: DatabaseSync, facts: readonly (readonly [string, string])[]): void {
+  const upsert = db.prepare(
+    "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+  );
+  for (const [name, value] of facts) upsert.run(name, value);
+}

@@ -1,0 +1,163 @@
+/** What the log's writer is asked to do, and what it answers. Every one of these can travel between threads. */
+
+/** Zuora's scoping headers: kept with an event and sent on with it, never mixed in one call. */
+export interface Scope {
+  readonly entityIds: string | null;
+  readonly orgIds: string | null;
+}
+
+/** Why an event is in quarantine. */
+export interface QuarantineReason {
+  /** The destination's status, 400 for what the agent itself refused, 200 for a conflict. */
+  readonly status: number;
+  readonly code?: number | string;
+  readonly message: string;
+  readonly index?: number;
+  readonly field?: string;
+}
+
+/** Event texts laid end to end with a comma between, so that any run of them is one slice. */
+export interface EventRun {
+  readonly body: Uint8Array;
+  /** Offset just after each event. */
+  readonly ends: Uint32Array;
+}
+
+export interface AppendOperation {
+  readonly kind: "append";
+  readonly stream: string;
+  readonly scope: Scope;
+  readonly receivedAt: number;
+  readonly events: EventRun;
+  /** Events that go to quarantine instead of the destination. */
+  readonly faulty: readonly { readonly index: number; readonly reason: QuarantineReason }[];
+  /** The request's idempotency key and a 16-byte hash of each event's content, laid end to end. */
+  readonly idempotency: { readonly key: string; readonly hashes: Uint8Array; readonly ownIds: Uint8Array } | null;
+  /** Take all or nothing: any conflict refuses the whole body. */
+  readonly strict: boolean;
+}
+
+/** An event that its request's idempotency key brought before. */
+export interface KnownEvent {
+  readonly index: number;
+  readonly position: number;
+  readonly same: boolean;
+}
+
+export type AppendOutcome =
+  /** On disk. Events that are not `known` have positions from `firstPosition` on, in order. */
+  | { readonly kind: "durable"; readonly firstPosition: number; readonly known: readonly KnownEvent[] }
+  /** Strict, and the key stood for other content, or events are faulty: nothing was taken. */
+  | { readonly kind: "refused"; readonly known: readonly KnownEvent[] }
+  /** No room: the buffer's own bound, or the disk's. */
+  | { readonly kind: "full"; readonly bound: "buffer" | "disk" };
+
+/** Takes a run of positions off the log: delivered, but for those that go to quarantine. */
+export interface SettleOperation {
+  readonly kind: "settle";
+  readonly stream: string;
+  readonly first: number;
+  readonly count: number;
+  readonly at: number;
+  readonly quarantine: readonly { readonly position: number; readonly reason: QuarantineReason }[];
+}
+
+export type SettleOutcome = { readonly kind: "settled" } | { readonly kind: "full"; readonly bound: "disk" };
+
+/** Keeps small facts: the fetched schemas, the producer's name. */
+export interface RememberOperation {
+  readonly kind: "remember";
+  readonly facts: readonly (readonly [name: string, value: string])[];
+}
+
+/** Housekeeping: forgets idempotency keys received before `keysBefore`, gives free pages back to the disk. */
+export interface TidyOperation {
+  readonly kind: "tidy";
+  readonly keysBefore: number;
+}
+
+export type TidyOutcome =
+  /** `more`: there is still a good deal to give back. */
+  { readonly kind: "tidied"; readonly more: boolean } | { readonly kind: "full"; readonly bound: "disk" };
+
+/** The first pending events from `from` on and below `until`: one run of positions, one scope. */
+export interface ReadOperation {
+  readonly kind: "read";
+  readonly stream: string;
+  readonly from: number;
+  readonly until: number;
+  readonly bytesMax: number;
+  readonly eventsMax: number;
+}
+
+export interface PendingRun {
+  readonly first: number;
+  readonly scope: Scope;
+  readonly events: EventRun;
+}
+
+export type ReadOutcome = { readonly kind: "run"; readonly run: PendingRun } | { readonly kind: "nothing" };
+
+export interface OldestOperation {
+  readonly kind: "oldest";
+}
+
+export interface OldestOutcome {
+  readonly kind: "oldest";
+  readonly receivedAt: number | null;
+}
+
+/** Asks whether the files are whole and the counts true. */
+export interface VerifyOperation {
+  readonly kind: "verify";
+}
+
+export interface VerifyOutcome {
+  readonly kind: "verified";
+  /** What is wrong, in words; empty for a sound buffer. */
+  readonly faults: readonly string[];
+}
+
+export type WriteOperation = AppendOperation | SettleOperation | RememberOperation | TidyOperation;
+export type Operation = WriteOperation | ReadOperation | OldestOperation | VerifyOperation;
+
+export interface OutcomeOf {
+  append: AppendOutcome;
+  settle: SettleOutcome;
+  remember: SettleOutcome;
+  tidy: TidyOutcome;
+  read: ReadOutcome;
+  oldest: OldestOutcome;
+  verify: VerifyOutcome;
+}
+export type Outcome = OutcomeOf[keyof OutcomeOf];
+
+/** accepted = delivered + pending + quarantined + discarded, at any moment. */
+export interface LedgerCounts {
+  readonly accepted: number;
+  readonly delivered: number;
+  readonly pending: number;
+  readonly quarantined: number;
+  readonly discarded: number;
+}
+
+export interface StreamLedger extends LedgerCounts {
+  readonly stream: string;
+  /** The position the next event gets; positions start at 1. */
+  readonly nextPosition: number;
+  /** Bytes of pending event text. */
+  readonly pendingBytes: number;
+}
+
+/** The answer to a group of operations: an outcome each, and the ledgers of the streams they touched. */
+export interface GroupResult {
+  readonly outcomes: readonly Outcome[];
+  readonly ledgers: readonly StreamLedger[];
+  readonly commits: number;
+}
+
+const WRITES: ReadonlySet<string> = new Set<WriteOperation["kind"]>(["append", "settle", "remember", "tidy"]);
+
+export function isWrite(operation: Operation): operation is WriteOperation {
+  return WRITES.has(operation.kind);
+}

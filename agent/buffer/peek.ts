@@ -1,0 +1,43 @@
+/** Looks into a buffer that no agent holds, changing nothing. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { AgentFault } from "../fault.ts";
+import { createBatchTable } from "./batch-table.ts";
+import { BUFFER_FILE, translate } from "./database.ts";
+import { FACT, readFacts } from "./facts.ts";
+import type { StreamLedger } from "./operations.ts";
+import { versionOf } from "./schema.ts";
+import { createStreamTable } from "./stream-table.ts";
+
+export interface BufferView {
+  readonly producer: string | null;
+  readonly ledgers: readonly StreamLedger[];
+  readonly oldest: number | null;
+}
+
+/**
+ * Reads the ledgers of a buffer at rest.
+ * @throws AgentFault BUFFER_ABSENT where there is none, BUFFER_HELD where an agent holds it, or
+ * BUFFER_BROKEN.
+ */
+export function peekBuffer(directory: string): BufferView {
+  const path = join(directory, BUFFER_FILE);
+  if (!existsSync(path)) throw new AgentFault("BUFFER_ABSENT", `there is no buffer in ${directory} yet`);
+  let db: DatabaseSync | null = null;
+  try {
+    db = new DatabaseSync(path, { readOnly: true, timeout: 0 });
+    if (versionOf(db) === 0) return { producer: null, ledgers: [], oldest: null };
+    const facts = readFacts(db);
+    const [id, log] = [facts.get(FACT.id), facts.get(FACT.log)];
+    return {
+      producer: id === undefined || log === undefined ? null : `${id}.${log}`,
+      ledgers: createStreamTable(db).all(),
+      oldest: createBatchTable(db).oldest(),
+    };
+  } catch (error) {
+    throw translate(error, directory);
+  } finally {
+    db?.close();
+  }
+}

@@ -1,0 +1,99 @@
+/** The buffer's tables, and how an older buffer becomes a current one. */
+import type { DatabaseSync } from "node:sqlite";
+import { AgentFault } from "../fault.ts";
+
+/** "weir" in ASCII: tells our files from other SQLite databases. */
+const APPLICATION_ID = 0x77656972;
+
+/** Step n takes a buffer from version n to n + 1. Append only: buffers in the field have run the older ones. */
+const STEPS: readonly string[] = [
+  `CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+   -- The equation is the table's own: no transaction can commit counts that do not add up.
+   CREATE TABLE streams (
+     id INTEGER PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE,
+     next_position INTEGER NOT NULL DEFAULT 1,
+     accepted INTEGER NOT NULL DEFAULT 0,
+     delivered INTEGER NOT NULL DEFAULT 0,
+     pending INTEGER NOT NULL DEFAULT 0 CHECK (pending >= 0),
+     quarantined INTEGER NOT NULL DEFAULT 0 CHECK (quarantined >= 0),
+     discarded INTEGER NOT NULL DEFAULT 0,
+     pending_bytes INTEGER NOT NULL DEFAULT 0 CHECK (pending_bytes >= 0),
+     CHECK (accepted = delivered + pending + quarantined + discarded)
+   ) STRICT;
+
+   -- Pending events: a row is a run of positions of one stream and scope, their texts laid end to end with a
+   -- comma between; ends holds the offset after each as 32-bit integers, little-endian.
+   CREATE TABLE batches (
+     id INTEGER PRIMARY KEY,
+     stream INTEGER NOT NULL REFERENCES streams (id),
+     first INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     scope TEXT NOT NULL,
+     received_at INTEGER NOT NULL,
+     ends BLOB NOT NULL,
+     body BLOB NOT NULL,
+     UNIQUE (stream, first)
+   ) STRICT;
+
+   CREATE TABLE quarantine (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     stream INTEGER NOT NULL REFERENCES streams (id),
+     position INTEGER NOT NULL,
+     scope TEXT NOT NULL,
+     received_at INTEGER NOT NULL,
+     event BLOB NOT NULL,
+     reason TEXT NOT NULL,
+     state TEXT NOT NULL CHECK (state IN ('held', 'retried', 'discarded')),
+     quarantined_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX quarantine_by_state ON quarantine (state, id);
+
+   -- What each idempotency key brought: event first_index + i got position first_position + i; hashes holds 16
+   -- bytes of each content. A key has several rows when a later request under it brought more events.
+   CREATE TABLE key_runs (
+     id INTEGER PRIMARY KEY,
+     stream INTEGER NOT NULL REFERENCES streams (id),
+     key TEXT NOT NULL,
+     first_index INTEGER NOT NULL,
+     first_position INTEGER NOT NULL,
+     hashes BLOB NOT NULL,
+     received_at INTEGER NOT NULL,
+     UNIQUE (stream, key, first_index)
+   ) STRICT;
+   CREATE INDEX key_runs_by_age ON key_runs (received_at);`,
+];
+
+export const BUFFER_VERSION = STEPS.length;
+
+/**
+ * Brings an opened database to the current version, each step in its own transaction.
+ * @throws AgentFault BUFFER_FOREIGN for a later version's buffer or a database that is none.
+ */
+export function upgrade(db: DatabaseSync): void {
+  const version = versionOf(db);
+  for (let from = version; from < BUFFER_VERSION; from++) {
+    db.exec(
+      `BEGIN IMMEDIATE; ${STEPS[from] ?? ""};
+       PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${from + 1}; COMMIT`,
+    );
+  }
+}
+
+/** The version of an opened buffer, 0 for an empty file. Throws as {@link upgrade} does. */
+export function versionOf(db: DatabaseSync): number {
+  const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+  const application = Number(db.prepare("PRAGMA application_id").get()?.["application_id"] ?? 0);
+  const tables = Number(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"] ?? 0);
+  if (application !== APPLICATION_ID && (version !== 0 || tables > 0)) {
+    throw new AgentFault("BUFFER_FOREIGN", "the file is an SQLite database, but no agent's buffer");
+  }
+  if (version > BUFFER_VERSION) {
+    throw new AgentFault(
+      "BUFFER_FOREIGN",
+      `the buffer has version ${version}, this agent knows up to ${BUFFER_VERSION}: use a newer agent`,
+    );
+  }
+  return version;
+}

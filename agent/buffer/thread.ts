@@ -1,0 +1,35 @@
+/** The log's own thread: opens the store, then does one group after the other. */
+import { parentPort, workerData } from "node:worker_threads";
+import { AgentFault, messageOf } from "../fault.ts";
+import { buffersOf, type ThreadReply, type ThreadRequest } from "./engine.ts";
+import { openStore, type Store, type StoreOptions } from "./store.ts";
+
+function answer(reply: ThreadReply): void {
+  parentPort?.postMessage(reply, reply.kind === "done" ? buffersOf(reply.result.outcomes) : []);
+}
+
+function serve(store: Store): void {
+  parentPort?.on("message", (request: ThreadRequest) => {
+    if (request.kind === "close") {
+      store.close();
+      answer({ kind: "closed" });
+      parentPort?.close();
+      return;
+    }
+    try {
+      answer({ kind: "done", result: store.run(request.group) });
+    } catch (error) {
+      answer({ kind: "failed", message: messageOf(error) });
+    }
+  });
+}
+
+try {
+  const store = openStore(workerData as StoreOptions);
+  serve(store);
+  answer({ kind: "open", state: store.state });
+} catch (error) {
+  if (!(error instanceof AgentFault)) throw error;
+  answer({ kind: "refused", code: error.code, message: error.message });
+  parentPort?.close();
+}

@@ -1,0 +1,50 @@
+/** Housekeeping: old idempotency keys are forgotten, and a buffer that ran empty gives its space back. */
+import type { Clock } from "../clock.ts";
+import { createPulse } from "../pulse.ts";
+import type { Log } from "./log.ts";
+
+export interface TidyingOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly retainHours: () => number;
+  readonly onFault: (error: unknown) => void;
+}
+
+const EVERY_MS = 60_000;
+const HOUR_MS = 3_600_000;
+/** Between two goes at least this, however often the buffer runs empty. */
+const REST_MS = 1000;
+
+export function startTidying({ log, clock, retainHours, onFault }: TidyingOptions) {
+  const stopping = new AbortController();
+  const empty = createPulse(clock);
+  let emptied = false;
+  log.onChange(() => {
+    if (emptied || log.ledger().pending > 0) return;
+    emptied = true;
+    empty.fire();
+  });
+  const tidy = async () => {
+    for (let more = true; more && !stopping.signal.aborted; ) {
+      const outcome = await log.tidy(clock.now() - retainHours() * HOUR_MS);
+      more = outcome.kind === "tidied" && outcome.more;
+    }
+  };
+  const loop = async () => {
+    while (!stopping.signal.aborted) {
+      emptied = false;
+      await tidy();
+      await clock.sleep(REST_MS, stopping.signal);
+      if (!emptied) await empty.wait(EVERY_MS, stopping.signal);
+    }
+  };
+  const running = loop().catch(onFault);
+  return {
+    /** Tidies now, to the end. */
+    tidy,
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}

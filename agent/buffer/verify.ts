@@ -1,0 +1,38 @@
+/** Whether a buffer is what it should be: whole files, and a ledger that its rows bear out. */
+import type { DatabaseSync } from "node:sqlite";
+import { integer, text } from "./column.ts";
+
+const FAULTS_LISTED_MAX = 20;
+
+/** @returns what is wrong, in words; empty for a sound buffer. */
+export function verify(db: DatabaseSync): string[] {
+  const damage = db
+    .prepare(`PRAGMA quick_check(${FAULTS_LISTED_MAX})`)
+    .all()
+    .map((row) => text(row, "quick_check"))
+    .filter((line) => line !== "ok");
+  if (damage.length > 0) return damage;
+  return db
+    .prepare(COUNTS)
+    .all()
+    .flatMap((row) => {
+      const name = text(row, "name");
+      const faults: string[] = [];
+      if (integer(row, "pending") !== integer(row, "events")) {
+        faults.push(
+          `${name}: ${integer(row, "pending")} events pending by the ledger, ${integer(row, "events")} there`,
+        );
+      }
+      if (integer(row, "quarantined") !== integer(row, "held")) {
+        faults.push(
+          `${name}: ${integer(row, "quarantined")} events in quarantine by the ledger, ${integer(row, "held")} there`,
+        );
+      }
+      return faults;
+    });
+}
+
+const COUNTS = `SELECT name, pending, quarantined,
+    (SELECT coalesce(sum(count), 0) FROM batches WHERE stream = streams.id) AS events,
+    (SELECT count(*) FROM quarantine WHERE stream = streams.id AND state = 'held') AS held
+  FROM streams`;

@@ -1,0 +1,109 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { type Config, readConfig } from "../config.ts";
+import { openBuffer } from "../core.ts";
+import { messageOf } from "../fault.ts";
+import { readApiKey, readSecretFile } from "../secrets.ts";
+import { createTransport, type ExchangeResult } from "../upload/transport.ts";
+import { reachBuffer } from "./access.ts";
+import { type ExitCode, printLine, type Terminal } from "./terminal.ts";
+
+export interface CheckOptions {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+interface Finding {
+  readonly check: "configuration" | "disk" | "buffer" | "destination" | "credentials";
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+/** Looks at all an agent needs, and says each thing that is not as it should be. */
+export async function check(options: CheckOptions, terminal: Terminal): Promise<ExitCode> {
+  const findings = await findingsOf(options, terminal);
+  if (options.json) printLine(terminal, JSON.stringify(findings));
+  else {
+    for (const { check: name, ok, message } of findings) {
+      printLine(terminal, `${ok ? "ok    " : "FAILED"} ${name}: ${message}`);
+    }
+  }
+  return findings.every((finding) => finding.ok) ? 0 : 1;
+}
+
+async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Finding[]> {
+  let config: Config;
+  let apiKey: string;
+  try {
+    config = readConfig(options.config);
+    apiKey = readApiKey(config.destination.apiKey, terminal.env);
+    if (config.listen.tokenFile !== null) readSecretFile(config.listen.tokenFile, "listen.token_file");
+  } catch (error) {
+    return [{ check: "configuration", ok: false, message: messageOf(error) }];
+  }
+  return [
+    { check: "configuration", ok: true, message: config.file },
+    checkDisk(config.buffer.directory),
+    await checkBuffer(config, terminal),
+    ...(await checkDestination(config, apiKey)),
+  ];
+}
+
+function checkDisk(directory: string): Finding {
+  const path = join(directory, `.check-${process.pid}`);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const file = openSync(path, "w", 0o600);
+    try {
+      writeSync(file, "check");
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+      rmSync(path);
+    }
+    return { check: "disk", ok: true, message: `${directory} can be written` };
+  } catch (error) {
+    return { check: "disk", ok: false, message: messageOf(error) };
+  }
+}
+
+async function checkBuffer(config: Config, terminal: Terminal): Promise<Finding> {
+  try {
+    const access = await reachBuffer(config.buffer.directory, () => openBuffer(config), terminal);
+    const holder = access.kind === "running" ? access.client : access.own;
+    const faults = await holder.verify();
+    await holder.close();
+    return { check: "buffer", ok: faults.length === 0, message: faults.length === 0 ? "sound" : faults.join("; ") };
+  } catch (error) {
+    return { check: "buffer", ok: false, message: messageOf(error) };
+  }
+}
+
+async function checkDestination(config: Config, apiKey: string): Promise<Finding[]> {
+  const { url } = config.destination;
+  const transport = createTransport({ url, apiKey, timeoutMs: config.upload.timeoutMs, connections: 1 });
+  try {
+    const exchange = { method: "GET", path: "/schemas", headers: {} } as const;
+    return judge(url, await transport.send(exchange, new AbortController().signal));
+  } finally {
+    await transport.close();
+  }
+}
+
+function judge(url: string, result: ExchangeResult): Finding[] {
+  if (result.kind !== "answer") {
+    const why = result.kind === "silence" ? result.message : "aborted";
+    return [
+      { check: "destination", ok: false, message: `${url}: ${why}` },
+      { check: "credentials", ok: false, message: "not known: the destination gave no answer" },
+    ];
+  }
+  const { status } = result;
+  const wellKnown = status === 200 || status === 401 || status === 403 || status === 429;
+  const reached = wellKnown ? "answers" : `answered ${status}, which an edge would not`;
+  const valid = status === 200 || status === 429;
+  return [
+    { check: "destination", ok: wellKnown, message: `${url} ${reached}` },
+    { check: "credentials", ok: valid, message: valid ? "taken" : `answered ${status}` },
+  ];
+}

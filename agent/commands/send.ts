@@ -1,0 +1,125 @@
+import { createReadStream, statSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { parseStream } from "../../shared/events/kind.ts";
+import { DEFAULT_LIMITS } from "../../shared/wire.ts";
+import { type Config, readConfig } from "../config.ts";
+import { openBuffer } from "../core.ts";
+import { AgentFault, messageOf } from "../fault.ts";
+import { createLinesDoor, type LinesDoor } from "../intake/lines-door.ts";
+import { createSchemas } from "../intake/schemas.ts";
+import { reachBuffer } from "./access.ts";
+import { type LineChunk, readLineChunks } from "./line-chunks.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
+
+export interface SendOptions {
+  readonly config: string;
+  readonly json: boolean;
+  readonly stream: string;
+  readonly lenient: boolean;
+  /** Empty or "-" reads standard input. */
+  readonly files: readonly string[];
+}
+
+/** Puts NDJSON into the log; returns once all of it is on disk. */
+export async function send(options: SendOptions, terminal: Terminal): Promise<ExitCode> {
+  const stream = parseStream(options.stream);
+  if (stream === null) throw new AgentFault("CONFIG", `--stream ${options.stream}: no stream's name, say usage/METER`);
+  if (stream.kind !== "usage") throw new AgentFault("CONFIG", `--stream ${options.stream}: not supported yet`);
+  const config = readConfig(options.config);
+  const access = await reachBuffer(config.buffer.directory, () => openLines(config, terminal), terminal);
+  const holder = access.kind === "running" ? access.client : access.own;
+  const progress = createProgress(terminal, "sending", "bytes");
+  const sent = { accepted: 0, quarantined: 0 };
+  try {
+    const code = await sendFiles(options, stream.meterGlobalId, holder.lines, progress, sent, terminal);
+    progress.stop();
+    if (options.json) printLine(terminal, JSON.stringify({ stream: options.stream, ...sent }));
+    else if (code === 0) printLine(terminal, `${sent.accepted} accepted, ${sent.quarantined} quarantined`);
+    return code;
+  } finally {
+    progress.stop();
+    await holder.close();
+  }
+}
+
+/** The lines door of a buffer that no agent holds; what goes in is uploaded by the next one that does. */
+async function openLines(config: Config, { clock }: Terminal) {
+  const log = await openBuffer(config);
+  const lines = createLinesDoor({
+    log,
+    schemas: createSchemas(log),
+    clock,
+    limits: DEFAULT_LIMITS,
+    freshen: async () => {},
+  });
+  return { lines, close: log.close };
+}
+
+interface Sent {
+  accepted: number;
+  quarantined: number;
+}
+
+async function sendFiles(
+  options: SendOptions,
+  meterGlobalId: string,
+  door: LinesDoor,
+  progress: Progress,
+  sent: Sent,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const files = options.files.length === 0 ? ["-"] : options.files;
+  const total = files.reduce((sum, file) => sum + (file === "-" ? 0 : sizeOf(file)), 0);
+  let done = 0;
+  for (const file of files) {
+    const name = file === "-" ? "stdin" : file;
+    try {
+      for await (const chunk of readLineChunks(source(file, terminal))) {
+        const outcome = await door({ meterGlobalId, lines: chunk.lines, lenient: options.lenient });
+        const fault = await noteOutcome(outcome, chunk, sent);
+        if (fault !== null) {
+          progress.stop();
+          printError(terminal, `${name}:${fault}`);
+          return 1;
+        }
+        done += chunk.bytes;
+        progress.update(done, Math.max(total, done));
+      }
+    } catch (error) {
+      if (error instanceof AgentFault) throw error;
+      printError(terminal, `${name}: ${messageOf(error)}`);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/** Adds up what was taken; says in words, from the line's number on, what was not. */
+async function noteOutcome(
+  outcome: Awaited<ReturnType<LinesDoor>>,
+  chunk: LineChunk,
+  sent: Sent,
+): Promise<string | null> {
+  switch (outcome.kind) {
+    case "taken":
+      sent.accepted += outcome.accepted;
+      sent.quarantined += outcome.quarantined;
+      return null;
+    case "bad-line":
+      sent.accepted += outcome.accepted;
+      return `${chunk.firstLine + outcome.line}: ${outcome.fault.message}`;
+    case "unknown-stream":
+      return `${chunk.firstLine}: the edge knows no such meter`;
+    case "full":
+      return `${chunk.firstLine}: the buffer is full; lines from here on were not taken`;
+  }
+}
+
+function source(file: string, terminal: Terminal): Readable {
+  return file === "-" ? terminal.stdin : createReadStream(file, { highWaterMark: 1024 * 1024 });
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}

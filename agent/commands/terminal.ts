@@ -1,0 +1,25 @@
+/** What a command may do with the world around it. */
+import type { Readable, Writable } from "node:stream";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+
+export interface Terminal {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/** What a command ends with: 0 done, 1 failed, 2 wrong usage or configuration. */
+export type ExitCode = 0 | 1 | 2;
+
+export function printLine(terminal: Terminal, line: string): void {
+  terminal.stdout.write(`${line}\n`);
+}
+
+export function printError(terminal: Terminal, line: string): void {
+  terminal.stderr.write(`weir-agent: ${line}\n`);
+}

@@ -1,0 +1,65 @@
+/** Talks to a running agent through its control socket. */
+import { existsSync } from "node:fs";
+import { Agent, errors, request } from "undici";
+import { AgentFault } from "../fault.ts";
+import type { LinesOutcome, LinesRequest } from "../intake/lines-door.ts";
+import type { StatusDocument } from "../status.ts";
+import { socketPathIn } from "./socket-path.ts";
+
+export interface ControlClient {
+  status(): Promise<StatusDocument>;
+  verify(): Promise<readonly string[]>;
+  lines(request: LinesRequest): Promise<LinesOutcome>;
+  close(): Promise<void>;
+}
+
+/** A running agent answers at once; only its disk may make it slow. */
+const TIMEOUT_MS = 30_000;
+
+/** Reaches the agent that holds this buffer; null where none runs. */
+export async function connectControl(directory: string): Promise<ControlClient | null> {
+  if (!existsSync(directory)) return null;
+  const socket = socketPathIn(directory);
+  const dispatcher = new Agent({
+    connect: { socketPath: socket.path },
+    bodyTimeout: TIMEOUT_MS,
+    headersTimeout: TIMEOUT_MS,
+  });
+  // Both ends are this package, so an answer of status 200 has the type its route gives.
+  const call = async (path: string, body?: Uint8Array): Promise<unknown> => {
+    const method = body === undefined ? "GET" : "POST";
+    const response = await request(`http://agent${path}`, { dispatcher, method, body: body ?? null });
+    const text = await response.body.text();
+    if (response.statusCode !== 200) throw new AgentFault("LOG_STOPPED", `the running agent answered ${text}`);
+    return JSON.parse(text);
+  };
+  const client: ControlClient = {
+    status: async () => (await call("/status")) as StatusDocument,
+    verify: async () => ((await call("/verify")) as { faults: string[] }).faults,
+    async lines({ meterGlobalId, lines, lenient }) {
+      const query = new URLSearchParams({ meter: meterGlobalId, lenient: String(lenient) });
+      const body = Buffer.concat(lines.flatMap((line) => [line, NEWLINE]));
+      return (await call(`/lines?${query}`, body)) as LinesOutcome;
+    },
+    async close() {
+      await dispatcher.destroy();
+      socket.release();
+    },
+  };
+  try {
+    await client.status();
+    return client;
+  } catch (error) {
+    await client.close();
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+}
+
+const NEWLINE = Buffer.from("\n");
+
+function isAbsent(error: unknown): boolean {
+  if (error instanceof errors.SocketError) return true;
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET";
+}

@@ -1,0 +1,105 @@
+/** The agent without doors to the network: the log, its schemas and the uploader, started and stopped as one. */
+import { randomInt } from "node:crypto";
+import type { Logger } from "pino";
+import { DEFAULT_LIMITS } from "../shared/wire.ts";
+import { openThreadEngine } from "./buffer/engine.ts";
+import { type Log, openLog } from "./buffer/log.ts";
+import { startTidying } from "./buffer/tidying.ts";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { AgentFault } from "./fault.ts";
+import { createLinesDoor } from "./intake/lines-door.ts";
+import { startSchemaRefresh } from "./intake/schema-refresh.ts";
+import { createSchemas } from "./intake/schemas.ts";
+import { readApiKey } from "./secrets.ts";
+import { type StatusDocument, statusOf } from "./status.ts";
+import { createTransport, type Transport } from "./upload/transport.ts";
+import { startUploader, type Uploader } from "./upload/uploader.ts";
+
+export interface AgentOptions {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** The agent cannot go on: its disk or its log's thread failed. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Opens the buffer for this process. Throws as `openStore` does, and CONFIG for another producer's buffer. */
+export async function openBuffer(config: Config): Promise<Log> {
+  const { directory, bytesMax } = config.buffer;
+  const engine = await openThreadEngine({ directory, bytesMax });
+  const opened = await openLog(engine, { id: config.id, randomInt });
+  if (opened.kind === "open") return opened.log;
+  await engine.close();
+  throw new AgentFault(
+    "CONFIG",
+    `id: the buffer in ${directory} belongs to producer "${opened.id}", and its positions with it; ` +
+      `set id = "${opened.id}" or another buffer.path`,
+  );
+}
+
+/** An agent without doors to the network: opens the buffer and starts uploading. */
+export async function startCore(options: AgentOptions) {
+  const { clock, random, logger, env } = options;
+  let config = options.config;
+  let transport = openTransport(config, env);
+  const log = await openBuffer(config);
+  const schemas = createSchemas(log);
+  const refresh = startSchemaRefresh({ schemas, transport: () => transport, clock, logger });
+  const uploader = startUploader({
+    log,
+    clock,
+    random,
+    logger,
+    settings: () => config.upload,
+    transport: () => transport,
+    onStreamUnknown: () => void refresh.freshen(),
+    onFault: options.onFault,
+  });
+  const tidying = startTidying({ log, clock, retainHours: () => config.buffer.retainHours, onFault: options.onFault });
+  return {
+    log,
+    schemas,
+    refresh,
+    uploader,
+    lines: createLinesDoor({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen }),
+    tidy: tidying.tidy,
+    status: () => coreStatus(log, config, clock, uploader),
+    configure(next: Config) {
+      const old = transport;
+      transport = openTransport(next, env);
+      config = next;
+      // Calls under way on the old one are cut and repeated on the new: the edge folds them by position.
+      void old.close();
+      uploader.probe();
+      void refresh.fetch();
+    },
+    stop: once(async () => {
+      await Promise.all([refresh.stop(), uploader.stop(), tidying.stop()]);
+      await transport.close();
+      await log.close();
+    }),
+  };
+}
+
+/** The same promise for every call. */
+export function once(end: () => Promise<void>): () => Promise<void> {
+  let ending: Promise<void> | null = null;
+  return () => {
+    ending ??= end();
+    return ending;
+  };
+}
+
+function openTransport(config: Config, env: AgentOptions["env"]): Transport {
+  const { url, apiKey } = config.destination;
+  const { timeoutMs, concurrency } = config.upload;
+  return createTransport({ url, apiKey: readApiKey(apiKey, env), timeoutMs, connections: concurrency + 1 });
+}
+
+function coreStatus(log: Log, config: Config, clock: Clock, uploader: Uploader): Promise<StatusDocument> {
+  const { directory, bytesMax } = config.buffer;
+  return statusOf(log, { directory, bytesMax, nowMs: clock.now(), destination: uploader.status() });
+}

@@ -1,0 +1,31 @@
+/** Faults that end a command or a start: each with a stable code, so that callers need not read messages. */
+
+export type AgentFaultCode =
+  /** The configuration cannot be used as it is; exit code 2. */
+  | "CONFIG"
+  /** Another process holds the buffer. */
+  | "BUFFER_HELD"
+  /** The buffer was written by a later version, or is no buffer. */
+  | "BUFFER_FOREIGN"
+  /** The buffer cannot be opened or read. */
+  | "BUFFER_BROKEN"
+  /** There is no buffer yet. */
+  | "BUFFER_ABSENT"
+  /** The thread that writes the log ended while it was needed. */
+  | "LOG_STOPPED"
+  /** The address is taken or not ours. */
+  | "LISTEN";
+
+export class AgentFault extends Error {
+  readonly code: AgentFaultCode;
+  constructor(code: AgentFaultCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "AgentFault";
+    this.code = code;
+  }
+}
+
+/** The words of an unknown error, for logs and command lines. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,54 @@
+/** Writes answers: JSON, a request id on each, gzipped where the caller asks and it is worth it. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { promisify } from "node:util";
+import { constants, gzip } from "node:zlib";
+import { isTrackId } from "../../shared/intake/headers.ts";
+import { HEADER } from "../../shared/wire.ts";
+
+const gzipAsync = promisify<Uint8Array, object, Buffer>(gzip);
+
+/** Answers up to this many bytes go out as they are. */
+const PLAIN_BYTES_MAX = 1000;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An object becomes JSON; a text goes out as it is, its type in `headers`. */
+  readonly body: object | string;
+}
+
+export async function sendAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+  answer: Answer,
+): Promise<void> {
+  const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
+  const plain = Buffer.from(text, "utf8");
+  const zipped = plain.length > PLAIN_BYTES_MAX && wantsGzip(request);
+  const body = zipped ? await gzipAsync(plain, { level: constants.Z_BEST_SPEED }) : plain;
+  if (response.destroyed) return;
+  response.writeHead(answer.status, {
+    [HEADER.contentType]: "application/json",
+    [HEADER.requestId]: requestId,
+    ...echoedTrackId(request),
+    ...answer.headers,
+    ...(plain.length > PLAIN_BYTES_MAX ? { vary: "accept-encoding" } : {}),
+    ...(zipped ? { [HEADER.contentEncoding]: "gzip" } : {}),
+    "content-length": String(body.length),
+  });
+  response.end(body);
+}
+
+function echoedTrackId(request: IncomingMessage): Record<string, string> {
+  const trackId = request.headers[HEADER.trackId];
+  return typeof trackId === "string" && isTrackId(trackId) ? { [HEADER.trackId]: trackId } : {};
+}
+
+function wantsGzip(request: IncomingMessage): boolean {
+  const accepted = String(request.headers[HEADER.acceptEncoding] ?? "");
+  return accepted.split(",").some((part) => {
+    const [coding, quality] = part.toLowerCase().replaceAll(" ", "").split(";", 2);
+    return (coding === "gzip" || coding === "*") && !/^q=0(\.0*)?$/.test(quality ?? "");
+  });
+}

@@ -1,0 +1,61 @@
+/** Reads a request's body, bounded in memory, and inflates it off the main thread. */
+import type { IncomingMessage } from "node:http";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import type { BodyCoding } from "../../shared/intake/headers.ts";
+
+export type BodyRead =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "too-large" }
+  | { readonly kind: "bad-gzip"; readonly message: string }
+  /** The client left before its body was whole. */
+  | { readonly kind: "gone" };
+
+/** Gzip may make what cannot be compressed a little larger. */
+const GZIP_OVERHEAD_BYTES = 64 * 1024;
+
+const gunzipAsync = promisify<Uint8Array, object, Buffer>(gunzip);
+
+/**
+ * @param bytesMax bytes after inflation; inflating stops there.
+ */
+export async function readBody(request: IncomingMessage, coding: BodyCoding, bytesMax: number): Promise<BodyRead> {
+  const wireMax = coding === "gzip" ? bytesMax + GZIP_OVERHEAD_BYTES : bytesMax;
+  const raw = await readRaw(request, wireMax);
+  return raw.kind === "bytes" && coding === "gzip" ? inflate(raw.bytes, bytesMax) : raw;
+}
+
+async function inflate(bytes: Uint8Array, bytesMax: number): Promise<BodyRead> {
+  try {
+    return { kind: "bytes", bytes: await gunzipAsync(bytes, { maxOutputLength: bytesMax }) };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const code = "code" in error ? error.code : null;
+    if (code === "ERR_BUFFER_TOO_LARGE") return { kind: "too-large" };
+    return { kind: "bad-gzip", message: `the body is not gzip: ${error.message}` };
+  }
+}
+
+function readRaw(request: IncomingMessage, bytesMax: number): Promise<BodyRead> {
+  if (Number(request.headers["content-length"] ?? 0) > bytesMax) return Promise.resolve({ kind: "too-large" });
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const end = (read: BodyRead) => {
+      request.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
+      // The rest of a refused body is read and dropped: closing on a client that still sends would cost it
+      // our answer. The server's request timeout bounds that.
+      request.resume();
+      resolve(read);
+    };
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) end({ kind: "too-large" });
+      else chunks.push(chunk);
+    };
+    const onEnd = () =>
+      end({ kind: "bytes", bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks) });
+    const onClose = () => end({ kind: "gone" });
+    request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
+  });
+}

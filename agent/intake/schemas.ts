@@ -1,0 +1,62 @@
+/** The meters' event schemas: fetched from the edge, kept in the buffer, so that answers are the edge's offline too. */
+import { z } from "zod";
+import { compileCheck, type EventCheck, type StreamSchema, streamSchema } from "../../shared/events/stream-schema.ts";
+import { FACT } from "../buffer/facts.ts";
+import type { Log } from "../buffer/log.ts";
+
+/** What a meter's events are checked against. */
+export interface KnownMeter {
+  readonly check: EventCheck;
+  readonly eventIdField: string | null;
+}
+
+export interface Schemas {
+  /** Null for a meter the edge does not have; before the first fetch every meter takes the default fields. */
+  meter(meterGlobalId: string): KnownMeter | null;
+  readonly etag: string | null;
+  /** Takes over and keeps a fetched document; false, changing nothing, for one that is none. */
+  take(body: string, etag: string | null): Promise<boolean>;
+}
+
+// Later edges may say more of a stream than this agent knows.
+const documentSchema = z.looseObject({ streams: z.array(streamSchema.strip()) });
+
+export function createSchemas(log: Log): Schemas {
+  const kept = log.recall(FACT.schemas);
+  let etag = kept === null ? null : log.recall(FACT.schemasEtag) || null;
+  let meters = kept === null ? null : compile(kept);
+  const defaults = meterOf({ meter_global_id: "default" });
+  return {
+    meter: (id) => (meters === null ? defaults : (meters.get(id) ?? null)),
+    get etag() {
+      return etag;
+    },
+    async take(body, newEtag) {
+      const compiled = compile(body);
+      if (compiled === null) return false;
+      await log.remember([
+        [FACT.schemas, body],
+        [FACT.schemasEtag, newEtag ?? ""],
+      ]);
+      meters = compiled;
+      etag = newEtag;
+      return true;
+    },
+  };
+}
+
+function compile(body: string): Map<string, KnownMeter> | null {
+  let document: unknown;
+  try {
+    document = JSON.parse(body);
+  } catch {
+    return null;
+  }
+  const parsed = documentSchema.safeParse(document);
+  if (!parsed.success) return null;
+  return new Map(parsed.data.streams.map((stream) => [stream.meter_global_id, meterOf(stream as StreamSchema)]));
+}
+
+function meterOf(stream: StreamSchema): KnownMeter {
+  return { check: compileCheck(stream), eventIdField: stream.event_id_field ?? null };
+}

@@ -1,0 +1,94 @@
+/** A run of events on its way: sent whole, halved where it is refused, settled piece by piece. */
+import { sliceRun } from "../buffer/event-run.ts";
+import type { Log } from "../buffer/log.ts";
+import type { PendingRun, QuarantineReason, SettleOperation } from "../buffer/operations.ts";
+import type { BatchSizer, Size } from "./batch-size.ts";
+import { type CallContext, sendUntilKnown } from "./call.ts";
+
+export interface ShipmentContext extends CallContext {
+  readonly log: Log;
+  readonly sizer: BatchSizer;
+}
+
+export type ShipmentEnd =
+  | { readonly kind: "settled" }
+  | { readonly kind: "stream-paused"; readonly message: string }
+  | { readonly kind: "stopped" };
+
+/** The disk has no room to note a delivery: how long until the next try. */
+const SETTLE_RETRY_MS = 1000;
+
+/**
+ * Delivers a run; tells `settled` of every piece whose fate is in the log. What is settled is settled, whatever
+ * becomes of the rest: that stays in the log.
+ */
+export async function ship(
+  stream: string,
+  run: PendingRun,
+  settled: (events: number) => void,
+  context: ShipmentContext,
+): Promise<ShipmentEnd> {
+  const pieces: PendingRun[] = [run];
+  let split = false;
+  let largestTaken: Size | null = null;
+  for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop()) {
+    const count = piece.events.ends.length;
+    const fate = await sendUntilKnown(stream, piece, context);
+    if (fate.kind === "stream-paused" || fate.kind === "stopped") return fate;
+    if (fate.kind === "refused" && count > 1) {
+      split ||= fate.why === "size";
+      pieces.push(...halves(piece));
+      continue;
+    }
+    const quarantine = fate.kind === "delivered" ? heldOf(piece, fate.conflicts) : [held(piece, 0, fate.reason)];
+    if (fate.kind === "delivered") largestTaken = larger(largestTaken, sizeOf(piece));
+    if (!(await settle(stream, piece, quarantine, context))) return { kind: "stopped" };
+    settled(count);
+  }
+  if (split) context.sizer.wasSplit(largestTaken);
+  else if (largestTaken !== null) context.sizer.wasTaken(largestTaken);
+  return { kind: "settled" };
+}
+
+type Held = SettleOperation["quarantine"][number];
+
+function heldOf(piece: PendingRun, conflicts: readonly { index: number; reason: QuarantineReason }[]): Held[] {
+  return conflicts.map(({ index, reason }) => held(piece, index, reason));
+}
+
+function held(piece: PendingRun, index: number, reason: QuarantineReason): Held {
+  return { position: piece.first + index, reason };
+}
+
+/** The rear half first, so that taking from the end sends events in their order. */
+function halves(piece: PendingRun): [PendingRun, PendingRun] {
+  const count = piece.events.ends.length;
+  const middle = Math.ceil(count / 2);
+  const front = { ...piece, events: sliceRun(piece.events, 0, middle) };
+  const rear = { ...piece, first: piece.first + middle, events: sliceRun(piece.events, middle, count) };
+  return [rear, front];
+}
+
+function sizeOf(piece: PendingRun): Size {
+  return { bytes: piece.events.body.length + 2, events: piece.events.ends.length };
+}
+
+function larger(a: Size | null, b: Size): Size {
+  return a === null || b.bytes > a.bytes ? b : a;
+}
+
+async function settle(
+  stream: string,
+  piece: PendingRun,
+  quarantine: readonly Held[],
+  context: ShipmentContext,
+): Promise<boolean> {
+  const { clock, log, signal } = context;
+  for (;;) {
+    const count = piece.events.ends.length;
+    const outcome = await log.settle({ stream, first: piece.first, count, at: clock.now(), quarantine });
+    if (outcome.kind === "settled") return true;
+    if (signal.aborted) return false;
+    await clock.sleep(SETTLE_RETRY_MS, signal);
+  }
+}

@@ -1,0 +1,129 @@
+/** Speaks HTTP to the destination: one exchange at a time a call, bounded in time and size. */
+import { promisify } from "node:util";
+import { constants, gunzip, gzip } from "node:zlib";
+import { Agent, type Dispatcher, request } from "undici";
+import { HEADER } from "../../shared/wire.ts";
+import { messageOf } from "../fault.ts";
+
+export interface Exchange {
+  readonly method: "GET" | "POST";
+  /** Path below the destination's base URL. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text in UTF-8; sent gzipped. */
+  readonly body?: Uint8Array;
+}
+
+export type ExchangeResult =
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly retryAfter: string | null;
+      readonly etag: string | null;
+      /** Null where it is larger than any answer of ours, or could not be inflated. */
+      readonly body: string | null;
+    }
+  | { readonly kind: "silence"; readonly reason: "network" | "timeout"; readonly message: string }
+  | { readonly kind: "aborted" };
+
+export interface Transport {
+  /** @param signal aborts the exchange at once. */
+  send(exchange: Exchange, signal: AbortSignal): Promise<ExchangeResult>;
+  close(): Promise<void>;
+}
+
+export interface TransportOptions {
+  readonly url: string;
+  /** Sent as X-API-KEY with every call; never logged. */
+  readonly apiKey: string;
+  readonly timeoutMs: number;
+  readonly connections: number;
+}
+
+/** The largest answer: a result with reasons for each of 10,000 events stays well below. */
+const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+
+const gzipAsync = promisify<Uint8Array, object, Buffer>(gzip);
+const gunzipAsync = promisify<Uint8Array, object, Buffer>(gunzip);
+
+export function createTransport(options: TransportOptions): Transport {
+  const base = options.url.replace(/\/+$/, "");
+  const dispatcher = new Agent({
+    connections: options.connections,
+    connect: { timeout: options.timeoutMs },
+    // The deadline below bounds the exchange as a whole; undici's own partial ones would only blur it.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  return {
+    async send(exchange, signal) {
+      // Level 1: the link is rarely the bottleneck and higher levels double the work.
+      const body = exchange.body && (await gzipAsync(exchange.body, { level: constants.Z_BEST_SPEED }));
+      const deadline = AbortSignal.timeout(options.timeoutMs);
+      try {
+        const response = await request(base + exchange.path, {
+          dispatcher,
+          method: exchange.method,
+          headers: {
+            ...exchange.headers,
+            [HEADER.apiKey]: options.apiKey,
+            [HEADER.acceptEncoding]: "gzip",
+            ...(body === undefined
+              ? {}
+              : { [HEADER.contentType]: "application/json", [HEADER.contentEncoding]: "gzip" }),
+          },
+          body: body ?? null,
+          signal: AbortSignal.any([signal, deadline]),
+        });
+        return await readAnswer(response);
+      } catch (error) {
+        if (signal.aborted) return { kind: "aborted" };
+        const reason = deadline.aborted ? "timeout" : "network";
+        const message = deadline.aborted ? `no answer within ${options.timeoutMs} ms` : messageOf(error);
+        return { kind: "silence", reason, message };
+      }
+    },
+    close: () => dispatcher.destroy(),
+  };
+}
+
+async function readAnswer(response: Dispatcher.ResponseData): Promise<ExchangeResult> {
+  const bytes = await readBounded(response);
+  const coding = headerOf(response, HEADER.contentEncoding);
+  return {
+    kind: "answer",
+    status: response.statusCode,
+    retryAfter: headerOf(response, HEADER.retryAfter),
+    etag: headerOf(response, "etag"),
+    body: bytes === null ? null : await textOf(bytes, coding),
+  };
+}
+
+function headerOf(response: Dispatcher.ResponseData, name: string): string | null {
+  const value = response.headers[name];
+  return (Array.isArray(value) ? value[0] : value) ?? null;
+}
+
+async function readBounded(response: Dispatcher.ResponseData): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX) {
+      response.body.destroy();
+      return null;
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function textOf(bytes: Buffer, coding: string | null): Promise<string | null> {
+  if (coding === null || coding === "identity") return bytes.toString("utf8");
+  if (coding !== "gzip") return null;
+  try {
+    return (await gunzipAsync(bytes, { maxOutputLength: ANSWER_BYTES_MAX })).toString("utf8");
+  } catch {
+    return null;
+  }
+}

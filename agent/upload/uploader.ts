@@ -1,0 +1,173 @@
+/**
+ * Takes events from the log to the destination: several shipments at a time, over all streams in turn.
+ *
+ * At least once by itself, exactly once with the edge: a shipment is settled in the log only after the edge
+ * accounted for it, and a repeat after a crash carries the same positions, which the edge takes once.
+ */
+import type { Logger } from "pino";
+import type { Log } from "../buffer/log.ts";
+import type { Clock } from "../clock.ts";
+import { createPulse } from "../pulse.ts";
+import { createBatchSizer } from "./batch-size.ts";
+import { createGate } from "./gate.ts";
+import { createHealth, type DestinationStatus, type UploadCounts } from "./health.ts";
+import { freeStretches, type ShipmentRange } from "./in-flight.ts";
+import { isFull, type Lane, pausedUntil, pick, waiting } from "./lanes.ts";
+import type { UploadSettings } from "./settings.ts";
+import { type ShipmentContext, type ShipmentEnd, ship } from "./shipment.ts";
+import type { Transport } from "./transport.ts";
+
+export interface Uploader {
+  /** Takes paused uploads up again at once, to see whether they are wanted now. */
+  probe(): void;
+  status(): DestinationStatus;
+  counts(): UploadCounts;
+  /** Abandons what is on its way; the log still has it. */
+  stop(): Promise<void>;
+}
+
+export interface UploaderOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly settings: () => UploadSettings;
+  readonly transport: () => Transport;
+  readonly logger: Logger;
+  /** A stream the destination does not know: its schemas may have changed. */
+  readonly onStreamUnknown: () => void;
+  /** The log cannot be used any more; nothing is uploaded from here on. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Longest wait of an idle uploader; anything that happens wakes it before. */
+const IDLE_MS = 60_000;
+
+export function startUploader(options: UploaderOptions): Uploader {
+  const { log, clock, settings, logger } = options;
+  const stopping = new AbortController();
+  const gate = createGate(clock);
+  const reachable = createPulse(clock);
+  const wake = createPulse(clock);
+  const health = createHealth(clock, () => reachable.fire());
+  const sizer = createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents }));
+  const context: ShipmentContext = {
+    ...options,
+    producer: log.producer,
+    gate,
+    health,
+    reachable,
+    sizer,
+    signal: stopping.signal,
+  };
+  const lanes = new Map<string, Lane>();
+  const shipments = new Set<Promise<void>>();
+  let underway = 0;
+  let dirty = true;
+
+  const stir = (): void => {
+    dirty = true;
+    wake.fire();
+  };
+  const notice = (stream: string): void => {
+    const ledger = log.stream(stream);
+    if (ledger === null || ledger.pending === 0) return;
+    const lane = lanes.get(stream) ?? { stream, inFlight: [], dueAt: null, pausedUntil: null };
+    lanes.set(stream, lane);
+    if (lane.dueAt !== null && !isFull(ledger, lane, settings())) return;
+    if (waiting(ledger, lane) <= 0) return;
+    lane.dueAt ??= clock.tick() + settings().lingerMs;
+    stir();
+  };
+
+  const finish = (lane: Lane, range: ShipmentRange, end: ShipmentEnd): void => {
+    underway--;
+    lane.inFlight.splice(lane.inFlight.indexOf(range), 1);
+    if (end.kind === "stream-paused") {
+      const probeMs = settings().backoffMaxMs;
+      if (lane.pausedUntil === null) {
+        logger.error(
+          { stream: lane.stream, probeMs, reason: end.message },
+          "stream paused: the destination does not know it",
+        );
+      }
+      lane.pausedUntil = clock.tick() + probeMs;
+      lane.dueAt = clock.tick();
+      options.onStreamUnknown();
+    } else if (end.kind === "settled" && lane.pausedUntil !== null) {
+      logger.info({ stream: lane.stream }, "stream taken again");
+      lane.pausedUntil = null;
+    }
+    // What came in while its positions were still counted as on their way was not seen as waiting.
+    notice(lane.stream);
+    stir();
+  };
+
+  /** Packs and sends one shipment of a lane; false when there was nothing to pack after all. */
+  const take = async (lane: Lane): Promise<boolean> => {
+    const size = sizer.next();
+    for (const free of freeStretches(lane.inFlight)) {
+      const wanted = { stream: lane.stream, from: free.first, until: free.end };
+      const found = await log.read({ ...wanted, bytesMax: Math.max(1, size.bytes - 2), eventsMax: size.events });
+      if (found.kind === "nothing") continue;
+      const { run } = found;
+      const count = run.events.ends.length;
+      const range: ShipmentRange = { first: run.first, end: run.first + count, unsettled: count };
+      const settled = (events: number) => {
+        range.unsettled -= events;
+      };
+      lane.inFlight.push(range);
+      underway++;
+      const shipment = ship(lane.stream, run, settled, context)
+        .then((end) => finish(lane, range, end))
+        .catch(options.onFault);
+      shipments.add(shipment);
+      void shipment.finally(() => shipments.delete(shipment));
+      return true;
+    }
+    return false;
+  };
+
+  const pump = async (): Promise<void> => {
+    for (const ledger of log.streams()) notice(ledger.stream);
+    while (!stopping.signal.aborted) {
+      dirty = false;
+      const { lane, nextAt } = pick(lanes, log, clock.tick(), settings());
+      if (lane === null || underway >= settings().concurrency) {
+        const waitMs = lane === null ? Math.min(IDLE_MS, Math.max(0, nextAt - clock.tick())) : IDLE_MS;
+        if (!dirty) await wake.wait(Math.ceil(waitMs), stopping.signal);
+        continue;
+      }
+      // Round robin: the lane that was served goes to the end.
+      lanes.delete(lane.stream);
+      lanes.set(lane.stream, lane);
+      const taken = await take(lane);
+      const ledger = log.stream(lane.stream);
+      if (!taken || ledger === null || waiting(ledger, lane) <= 0) lane.dueAt = null;
+    }
+  };
+
+  log.onChange(notice);
+  const pumping = pump().catch(options.onFault);
+
+  return {
+    probe() {
+      for (const lane of lanes.values()) if (lane.pausedUntil !== null) lane.pausedUntil = 0;
+      gate.probe();
+      stir();
+    },
+    status() {
+      const status = health.status(gate.state());
+      const paused = status.state === "ok" ? pausedUntil(lanes, log) : null;
+      if (paused === null) return status;
+      const nextMs = Math.max(0, paused.pausedUntil - clock.tick());
+      const error = `answered 404 for ${paused.stream}`;
+      return { state: "paused", last_error: error, next_attempt_s: Math.ceil(nextMs / 100) / 10 };
+    },
+    counts: () => health.counts(),
+    async stop() {
+      stopping.abort();
+      await pumping;
+      await Promise.all(shipments);
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { createBatchSizer, PROBE_EVERY } from "../../agent/upload/batch-size.ts";
+
+const MOST = { bytes: 1_000_000, events: 10_000 };
+
+test("without a refusal the settings are the size", () => {
+  const sizer = createBatchSizer(() => MOST);
+  sizer.wasTaken({ bytes: 10, events: 1 });
+  expect(sizer.next()).toEqual(MOST);
+});
+
+test("after a split what was taken is the size, and one shipment in fifty tries more, by turns", () => {
+  const sizer = createBatchSizer(() => MOST);
+  sizer.wasSplit({ bytes: 1000, events: 10 });
+  const sizes = Array.from({ length: 2 * PROBE_EVERY }, () => sizer.next());
+  const probes = sizes.flatMap((size, index) =>
+    size.bytes === 1000 && size.events === 10 ? [] : [{ index, ...size }],
+  );
+  expect(probes).toEqual([
+    { index: PROBE_EVERY - 1, bytes: 2000, events: 10 },
+    { index: 2 * PROBE_EVERY - 1, bytes: 1000, events: 20 },
+  ]);
+});
+
+test("a probe that was taken is remembered; one that was split is not", () => {
+  const sizer = createBatchSizer(() => MOST);
+  sizer.wasSplit({ bytes: 1000, events: 10 });
+  sizer.wasTaken({ bytes: 1900, events: 10 });
+  expect(sizer.next()).toEqual({ bytes: 1900, events: 10 });
+  sizer.wasSplit({ bytes: 950, events: 5 });
+  expect(sizer.next()).toEqual({ bytes: 950, events: 5 });
+});
+
+test("a shipment of which nothing was taken teaches nothing", () => {
+  const sizer = createBatchSizer(() => MOST);
+  sizer.wasSplit(null);
+  expect(sizer.next()).toEqual(MOST);
+});

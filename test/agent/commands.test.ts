@@ -1,0 +1,185 @@
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { until } from "../support/until.ts";
+import { cli } from "./support/cli.ts";
+import { openDestination } from "./support/destination.ts";
+import { EVENT, eventNumber, events } from "./support/setup.ts";
+
+async function setup() {
+  const destination = await openDestination();
+  destination.schemas = { streams: [{ meter_global_id: "m" }] };
+  const agent = cli(destination.url);
+  onTestFinished(async () => {
+    await agent[Symbol.asyncDispose]();
+    await destination.close();
+  });
+  return { agent, destination };
+}
+
+const ledgerIn = (text: string) => (JSON.parse(text) as { ledger: Record<string, number> }).ledger;
+
+test("send and drain work without an agent, and status tells what they left", async () => {
+  const { agent, destination } = await setup();
+  const sent = await agent.command(["send", "--stream", "usage/m"], `${events(500).join("\n")}\n`);
+  expect(sent).toMatchObject({ code: 0, stdout: "500 accepted, 0 quarantined\n" });
+  const before = await agent.command(["status", "--json"]);
+  expect(JSON.parse(before.stdout)).toMatchObject({
+    running: false,
+    ledger: { accepted: 500, pending: 500 },
+    destination: { state: null, last_error: null, next_attempt_s: null },
+    streams: [{ stream: "usage/m", first_sequence: 1, last_sequence: 500 }],
+  });
+  expect(await agent.command(["drain"])).toMatchObject({ code: 0 });
+  expect(destination.taken.size).toBe(500);
+  expect(ledgerIn((await agent.command(["status"])).stdout)).toMatchObject({ delivered: 500, pending: 0 });
+});
+
+test("with an agent running the other commands go through it", async () => {
+  const { agent, destination } = await setup();
+  const running = agent.run();
+  const url = await running.ready;
+  expect(running.stdout()).toMatch(/^agent ready on http:\/\/127\.0\.0\.1:\d+\n$/);
+  expect(statSync(join(agent.directory, "weir-buffer/control.sock")).mode & 0o777).toBe(0o600);
+  expect(await agent.command(["send", "--stream", "usage/m", "--json"], events(10).join("\n"))).toMatchObject({
+    code: 0,
+    stdout: '{"stream":"usage/m","accepted":10,"quarantined":0}\n',
+  });
+  expect(await agent.command(["drain", "--json"])).toMatchObject({ code: 0 });
+  const printed = JSON.parse((await agent.command(["status", "--json"])).stdout);
+  expect(printed).toEqual(await (await fetch(`${url}/status`)).json());
+  expect(printed).toMatchObject({ running: true, ledger: { delivered: 10 } });
+  expect(destination.taken.size).toBe(10);
+  expect((await agent.command(["check", "--json"])).code).toBe(0);
+});
+
+test("a second run is turned away with exit code 1 and says why", async () => {
+  const { agent } = await setup();
+  await agent.run().ready;
+  const second = await agent.command(["run"]);
+  expect(second.code).toBe(1);
+  expect(second.stderr).toContain("another process holds the buffer");
+});
+
+test("a bad line stops send, naming file and line; the lines before it are kept", async () => {
+  const { agent } = await setup();
+  const file = join(agent.directory, "usage.ndjson");
+  writeFileSync(file, `${eventNumber(1)}\n\n${eventNumber(2)}\n{"CustomerId":\n${eventNumber(3)}\n`);
+  const sent = await agent.command(["send", "--stream", "usage/m", file]);
+  expect(sent.code).toBe(1);
+  expect(sent.stderr).toContain(`${file}:4: `);
+  expect(ledgerIn((await agent.command(["status"])).stdout)).toMatchObject({ accepted: 2, pending: 2 });
+});
+
+test("lenient send quarantines bad lines, also such as are no JSON or no text, and goes on", async () => {
+  const { agent } = await setup();
+  const lines = [eventNumber(1), "no json", '{"CustomerId":1}', eventNumber(2)].map((line) => Buffer.from(`${line}\n`));
+  const bytes = Buffer.concat([...lines, Uint8Array.of(0xff, 0xfe, 0x0a)]);
+  expect(await agent.command(["send", "--stream", "usage/m", "--lenient", "-"], bytes)).toMatchObject({
+    code: 0,
+    stdout: "2 accepted, 3 quarantined\n",
+  });
+  expect(ledgerIn((await agent.command(["status"])).stdout)).toMatchObject({ accepted: 5, pending: 2, quarantined: 3 });
+});
+
+test("drain gives up with 1 when its time is over, and when uploads are paused", async () => {
+  const { agent, destination } = await setup();
+  await agent.command(["send", "--stream", "usage/m"], EVENT);
+  destination.reply = () => ({ status: 500 });
+  expect((await agent.command(["drain", "--timeout", "0.3"])).code).toBe(1);
+  destination.reply = () => ({ status: 401 });
+  const paused = await agent.command(["drain"]);
+  expect([paused.code, paused.stderr.includes("uploads are paused: answered 401")]).toEqual([1, true]);
+});
+
+test("check names what is wrong and ends with 1", async () => {
+  const { agent, destination } = await setup();
+  const good = await agent.command(["check"]);
+  expect(good.code).toBe(0);
+  expect(good.stdout.match(/^ok/gm)?.length).toBe(5);
+  await destination.close();
+  const bad = await agent.command(["check", "--json"]);
+  expect(bad.code).toBe(1);
+  const failed = (JSON.parse(bad.stdout) as { check: string; ok: boolean }[]).filter(({ ok }) => !ok);
+  expect(failed.map(({ check }) => check)).toEqual(["destination", "credentials"]);
+});
+
+test("wrong usage and wrong configuration end with 2, an unreadable file with 1", async () => {
+  const { agent, destination } = await setup();
+  for (const args of [["nonsense"], ["send"], ["send", "--stream", "nonsense"], ["drain", "--timeout", "x"], []]) {
+    expect([args, (await agent.command(args)).code]).toEqual([args, 2]);
+  }
+  expect((await agent.command(["--help"])).code).toBe(0);
+  expect((await agent.command(["send", "--stream", "usage/m", "/nowhere"])).code).toBe(1);
+  agent.configure(destination.url, "lingr_ms = 1");
+  const refused = await agent.command(["status"]);
+  expect([refused.code, refused.stderr.includes('did you mean "linger_ms"?')]).toEqual([2, true]);
+});
+
+test("SIGTERM answers the request in hand, abandons uploads and ends with 0", async () => {
+  const { agent, destination } = await setup();
+  destination.reply = () => "hang";
+  const running = agent.run();
+  const url = await running.ready;
+  const post = (body: BodyStream) =>
+    fetch(`${url}/usage/bulk/m`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+      duplex: "half",
+    });
+  expect((await post(bodyOf([EVENT]))).status).toBe(200);
+  await until(() => destination.calls.length === 1, { what: "the upload" });
+  const rest = Promise.withResolvers<void>();
+  const slow = post(bodyOf([`[${EVENT}`, rest.promise, "]"]));
+  await until(async () => (await fetch(`${url}/healthz`)).ok, { what: "the server to have the request" });
+  const exit = running.kill("SIGTERM");
+  await until(
+    () =>
+      fetch(`${url}/healthz`).then(
+        () => false,
+        () => true,
+      ),
+    { what: "the door to close" },
+  );
+  rest.resolve();
+  expect((await slow).status).toBe(200);
+  expect(await exit).toEqual({ code: 0, signal: null });
+  expect(ledgerIn((await agent.command(["status"])).stdout)).toMatchObject({ accepted: 2, pending: 2 });
+  expect(existsSync(join(agent.directory, "weir-buffer/control.sock"))).toBe(false);
+});
+
+type BodyStream = ReadableStream<Uint8Array>;
+
+function bodyOf(parts: readonly (string | Promise<void>)[]): BodyStream {
+  return new ReadableStream({
+    async start(controller) {
+      for (const part of parts) {
+        if (typeof part === "string") controller.enqueue(Buffer.from(part));
+        else await part;
+      }
+      controller.close();
+    },
+  });
+}
+
+test("SIGHUP reads the configuration again and takes paused uploads up at once", async () => {
+  const { agent, destination } = await setup();
+  const other = await openDestination();
+  onTestFinished(() => other.close());
+  destination.reply = () => ({ status: 401 });
+  agent.configure(destination.url, "");
+  const running = agent.run();
+  const url = await running.ready;
+  await agent.command(["send", "--stream", "usage/m"], EVENT);
+  await until(() => destination.calls.length > 0, { what: "a refused call" });
+  agent.configure(other.url);
+  process.kill(running.pid, "SIGHUP");
+  await until(() => other.taken.size === 1, { what: "the event at the new destination" });
+  const { ledger } = (await (await fetch(`${url}/status`)).json()) as { ledger: Record<string, number> };
+  expect(ledger).toMatchObject({ delivered: 1, pending: 0 });
+  agent.configure("nonsense");
+  process.kill(running.pid, "SIGHUP");
+  await until(() => running.stderr().includes("the configuration stays as it was"), { what: "the refusal in the log" });
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});

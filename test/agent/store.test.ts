@@ -1,0 +1,268 @@
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, onTestFinished, test } from "vitest";
+import { packEvents } from "../../agent/buffer/event-run.ts";
+import type { AppendOperation, AppendOutcome, GroupResult, Operation } from "../../agent/buffer/operations.ts";
+import { type CrashPoint, openStore, type Store } from "../../agent/buffer/store.ts";
+import { AgentFault } from "../../agent/fault.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+const NO_SCOPE = { entityIds: null, orgIds: null };
+
+function setup() {
+  const { path, remove } = tempDir("weir-store");
+  const directory = join(path, "buffer");
+  const open: Store[] = [];
+  onTestFinished(() => {
+    for (const store of open) store.close();
+    remove();
+  });
+  return {
+    directory,
+    open(options: { bytesMax?: number; at?: (point: CrashPoint) => void } = {}) {
+      const store = openStore({ directory, bytesMax: 1e9, ...options });
+      open.push(store);
+      return store;
+    },
+    close(store: Store) {
+      open.splice(open.indexOf(store), 1);
+      store.close();
+    },
+  };
+}
+
+function appendOf(texts: readonly string[], more: Partial<AppendOperation> = {}): AppendOperation {
+  return {
+    kind: "append",
+    stream: "usage/m",
+    scope: NO_SCOPE,
+    receivedAt: 1000,
+    events: packEvents(texts),
+    faulty: [],
+    idempotency: null,
+    strict: true,
+    ...more,
+  };
+}
+
+const settleOf = (first: number, count: number, quarantined: readonly number[] = []): Operation => ({
+  kind: "settle",
+  stream: "usage/m",
+  first,
+  count,
+  at: 2000,
+  quarantine: quarantined.map((position) => ({ position, reason: { status: 400, message: "no" } })),
+});
+
+function readAll(store: Store, stream = "usage/m"): { first: number; texts: string[] }[] {
+  const runs: { first: number; texts: string[] }[] = [];
+  for (let from = 0; ; ) {
+    const wanted = { from, until: Number.MAX_SAFE_INTEGER, bytesMax: 1e6, eventsMax: 1e4 };
+    const [outcome] = store.run([{ kind: "read", stream, ...wanted }]).outcomes;
+    if (outcome?.kind !== "run") return runs;
+    const { first, events } = outcome.run;
+    const texts = JSON.parse(`[${Buffer.from(events.body).toString("utf8")}]`) as string[];
+    runs.push({ first, texts });
+    from = first + events.ends.length;
+  }
+}
+
+const json = (...texts: string[]) => texts.map((text) => JSON.stringify(text));
+const firstPosition = (result: GroupResult) =>
+  (result.outcomes[0] as AppendOutcome & { kind: "durable" }).firstPosition;
+
+test("positions go on without a gap over restarts", () => {
+  const { open, close } = setup();
+  const before = open();
+  expect(firstPosition(before.run([appendOf(json("a", "b"))]))).toBe(1);
+  close(before);
+  const after = open();
+  expect(firstPosition(after.run([appendOf(json("c"))]))).toBe(3);
+  expect(readAll(after)).toEqual([{ first: 1, texts: ["a", "b", "c"] }]);
+});
+
+test("each stream counts its own positions", () => {
+  const store = setup().open();
+  const result = store.run([appendOf(json("a")), appendOf(json("b"), { stream: "usage/other" })]);
+  expect(result.outcomes).toEqual([
+    { kind: "durable", firstPosition: 1, known: [] },
+    { kind: "durable", firstPosition: 1, known: [] },
+  ]);
+});
+
+test("a crash before the commit leaves nothing, one after it leaves all, and the ledger adds up either way", () => {
+  for (const point of ["before-commit", "after-commit"] as const) {
+    const { open, close } = setup();
+    const crashed = open({
+      at: (reached) => {
+        if (reached === point) throw new Error("crash");
+      },
+    });
+    expect(() => crashed.run([appendOf(json("a", "b"))])).toThrow("crash");
+    close(crashed);
+    const store = open();
+    const survived = point === "after-commit" ? 2 : 0;
+    expect(store.state.ledgers.map(({ accepted, pending }) => ({ accepted, pending }))).toEqual(
+      survived === 0 ? [] : [{ accepted: 2, pending: 2 }],
+    );
+    expect(firstPosition(store.run([appendOf(json("c"))]))).toBe(survived + 1);
+  }
+});
+
+test("settling the middle of a row leaves both ends pending, byte for byte", () => {
+  const store = setup().open();
+  store.run([appendOf(json("a", "b", "c", "d", "e"))]);
+  const { ledgers } = store.run([settleOf(2, 3)]);
+  expect(ledgers).toMatchObject([{ accepted: 5, delivered: 3, pending: 2, quarantined: 0 }]);
+  expect(readAll(store)).toEqual([
+    { first: 1, texts: ["a"] },
+    { first: 5, texts: ["e"] },
+  ]);
+  expect(store.run([{ kind: "verify" }]).outcomes).toEqual([{ kind: "verified", faults: [] }]);
+});
+
+test("settling twice counts once", () => {
+  const store = setup().open();
+  store.run([appendOf(json("a", "b", "c"))]);
+  store.run([settleOf(1, 2)]);
+  const { ledgers } = store.run([settleOf(1, 2)]);
+  expect(ledgers).toMatchObject([{ delivered: 2, pending: 1 }]);
+});
+
+test("what is settled into quarantine keeps its bytes, its position and the reason", () => {
+  const { open, close, directory } = setup();
+  const store = open();
+  store.run([appendOf(json("a", "b", "c"))]);
+  expect(store.run([settleOf(1, 3, [2])]).ledgers).toMatchObject([{ delivered: 2, pending: 0, quarantined: 1 }]);
+  close(store);
+  const db = new DatabaseSync(join(directory, "buffer.db"));
+  const rows = db.prepare("SELECT position, CAST(event AS TEXT) AS event, reason, state FROM quarantine").all();
+  db.close();
+  expect(rows.map((row) => ({ ...row }))).toEqual([
+    { position: 2, event: '"b"', reason: '{"status":400,"message":"no"}', state: "held" },
+  ]);
+});
+
+test("a faulty event of a lenient body takes a position and goes to quarantine at once", () => {
+  const store = setup().open();
+  const faulty = [{ index: 1, reason: { status: 400, message: "no" } }];
+  const { ledgers } = store.run([appendOf(json("a", "b", "c"), { faulty, strict: false })]);
+  expect(ledgers).toMatchObject([{ accepted: 3, pending: 2, quarantined: 1, nextPosition: 4 }]);
+  expect(readAll(store)).toEqual([
+    { first: 1, texts: ["a"] },
+    { first: 3, texts: ["c"] },
+  ]);
+});
+
+test("a large body becomes several rows and comes back as it was", () => {
+  const store = setup().open();
+  const texts = Array.from({ length: 300 }, (_, i) => `${i}-${"x".repeat(4000)}`);
+  store.run([appendOf(json(...texts))]);
+  expect(readAll(store).flatMap(({ texts: read }) => read)).toEqual(texts);
+});
+
+test("a read stops at a hole in the positions, at another scope, and where it was told to", () => {
+  const store = setup().open();
+  store.run([appendOf(json("a", "b", "c")), appendOf(json("d"), { scope: { entityIds: "e1", orgIds: null } })]);
+  expect(readAll(store)).toEqual([
+    { first: 1, texts: ["a", "b", "c"] },
+    { first: 4, texts: ["d"] },
+  ]);
+  const [outcome] = store.run([
+    { kind: "read", stream: "usage/m", from: 2, until: 3, bytesMax: 1e6, eventsMax: 10 },
+  ]).outcomes;
+  expect(outcome).toMatchObject({ kind: "run", run: { first: 2, scope: NO_SCOPE } });
+  expect(outcome?.kind === "run" && Buffer.from(outcome.run.events.body).toString()).toBe('"b"');
+});
+
+test("a repeated key is known by content, other content under it is a conflict, more events are new", () => {
+  const store = setup().open();
+  const hashes = (...bytes: number[]) => Uint8Array.from(bytes.flatMap((byte) => Array(16).fill(byte)));
+  const keyed = (texts: string[], ...bytes: number[]): AppendOperation =>
+    appendOf(json(...texts), {
+      idempotency: { key: "k", hashes: hashes(...bytes), ownIds: new Uint8Array(bytes.length) },
+      strict: false,
+    });
+  store.run([keyed(["a", "b"], 1, 2)]);
+  expect(store.run([keyed(["a", "b"], 1, 2)]).outcomes).toEqual([
+    {
+      kind: "durable",
+      firstPosition: 3,
+      known: [
+        { index: 0, position: 1, same: true },
+        { index: 1, position: 2, same: true },
+      ],
+    },
+  ]);
+  const { outcomes, ledgers } = store.run([keyed(["a", "x", "c"], 1, 9, 3)]);
+  expect(outcomes[0]).toMatchObject({
+    firstPosition: 3,
+    known: [
+      { index: 0, same: true },
+      { index: 1, same: false },
+    ],
+  });
+  expect(ledgers).toMatchObject([{ accepted: 3, pending: 3 }]);
+  expect(store.run([keyed(["a", "b", "c"], 1, 2, 3)]).ledgers).toMatchObject([{ accepted: 3 }]);
+  expect(store.run([{ ...keyed(["x"], 9), strict: true }]).outcomes[0]).toMatchObject({ kind: "refused" });
+});
+
+test("keys are forgotten once they are older than they have to be kept", () => {
+  const store = setup().open();
+  const keyed = appendOf(json("a"), {
+    idempotency: { key: "k", hashes: new Uint8Array(16), ownIds: new Uint8Array(1) },
+  });
+  store.run([keyed, { kind: "tidy", keysBefore: 1000 }]);
+  expect(store.run([keyed]).ledgers).toMatchObject([{ accepted: 1 }]);
+  store.run([{ kind: "tidy", keysBefore: 1001 }]);
+  expect(store.run([keyed]).ledgers).toMatchObject([{ accepted: 2 }]);
+});
+
+test("at its bound the buffer refuses appends, still settles, and takes again once there is room", () => {
+  const store = setup().open({ bytesMax: 600_000 });
+  const body = json("x".repeat(200_000));
+  let taken = 0;
+  while (store.run([appendOf(body)]).outcomes[0]?.kind === "durable") taken++;
+  expect(taken).toBeGreaterThan(0);
+  expect(store.run([appendOf(body)]).outcomes).toEqual([{ kind: "full", bound: "buffer" }]);
+  expect(store.run([settleOf(1, taken)]).ledgers).toMatchObject([{ delivered: taken, pending: 0 }]);
+});
+
+test("a second holder of the buffer is turned away", () => {
+  const { open, directory } = setup();
+  open();
+  const code = faultCode(() => openStore({ directory, bytesMax: 1e9 }));
+  expect(code).toBe("BUFFER_HELD");
+});
+
+test("a later version's buffer and a file that is no buffer are left untouched", () => {
+  const { open, close, directory } = setup();
+  close(open());
+  const db = new DatabaseSync(join(directory, "buffer.db"));
+  db.exec("PRAGMA user_version = 99");
+  db.close();
+  expect(faultCode(() => openStore({ directory, bytesMax: 1e9 }))).toBe("BUFFER_FOREIGN");
+  const other = setup();
+  mkdirSync(other.directory, { recursive: true });
+  writeFileSync(join(other.directory, "buffer.db"), "this is no database, but it is long enough".repeat(100));
+  expect(faultCode(() => openStore({ directory: other.directory, bytesMax: 1e9 }))).toBe("BUFFER_FOREIGN");
+});
+
+test("only the agent's user can read the buffer", () => {
+  const { open, directory } = setup();
+  open().run([appendOf(json("a"))]);
+  expect(statSync(directory).mode & 0o777).toBe(0o700);
+  for (const file of ["buffer.db", "buffer.db-wal"]) {
+    expect(statSync(join(directory, file)).mode & 0o777).toBe(0o600);
+  }
+});
+
+function faultCode(open: () => unknown): string | null {
+  try {
+    open();
+    return null;
+  } catch (error) {
+    return error instanceof AgentFault ? error.code : String(error);
+  }
+}

@@ -1,0 +1,121 @@
+/** A destination that answers as a test says, and by itself as an edge does: each position is taken once. */
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gunzipSync } from "node:zlib";
+import { scanJson } from "../../../shared/scan.ts";
+
+export interface ReceivedCall {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** The source text of each event. */
+  readonly events: readonly string[];
+  readonly stream: string;
+  readonly first: number;
+}
+
+/** What to do with a call: an answer, `undefined` for the edge's own, "cut" for none at all, "hang" for silence. */
+export type Reply =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }
+  | "cut"
+  | "take-and-cut"
+  | "hang"
+  | undefined;
+
+export interface Destination {
+  readonly url: string;
+  readonly calls: ReceivedCall[];
+  /** Events by `STREAM PRODUCER POSITION`, taken once each. */
+  readonly taken: Map<string, string>;
+  /** A position that was sent again with other content. */
+  readonly disagreements: string[];
+  schemas: unknown;
+  reply: (call: ReceivedCall, index: number) => Reply | Promise<Reply>;
+  close(): Promise<void>;
+}
+
+const LIMITS = { eventsMax: 100_000, eventBytesMax: 10_000_000 };
+
+export async function openDestination(): Promise<Destination> {
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => void handle(request.url ?? "", request.headers, Buffer.concat(chunks), response));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+
+  const destination: Destination = {
+    url: `http://127.0.0.1:${port}`,
+    calls: [],
+    taken: new Map(),
+    disagreements: [],
+    schemas: null,
+    reply: () => undefined,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+
+  async function handle(path: string, headers: IncomingHttpHeaders, raw: Buffer, response: ServerResponse) {
+    if (path === "/schemas") {
+      send(response, destination.schemas === null ? 503 : 200, {}, destination.schemas ?? {});
+      return;
+    }
+    const call = callOf(path, headers, raw);
+    const index = destination.calls.push(call) - 1;
+    const reply = await destination.reply(call, index);
+    if (reply === "hang") return;
+    if (reply === "cut") return void response.socket?.destroy();
+    if (reply === undefined || reply === "take-and-cut") {
+      const answer = takeAll(call, destination);
+      if (reply === undefined) send(response, 200, {}, answer);
+      else response.socket?.destroy();
+      return;
+    }
+    send(
+      response,
+      reply.status,
+      reply.headers ?? {},
+      reply.body ?? { success: false, message: "scripted", reasons: [] },
+    );
+  }
+  return destination;
+}
+
+function callOf(path: string, headers: IncomingHttpHeaders, raw: Buffer): ReceivedCall {
+  const body = (headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw).toString("utf8");
+  const scanned = scanJson(body, LIMITS);
+  if (scanned.kind === "fault") throw new Error(`the agent sent what is no JSON: ${scanned.fault.message}`);
+  return {
+    path,
+    headers,
+    body,
+    events: scanned.events.map((event) => event.source),
+    stream: `usage/${decodeURIComponent(path.split("/").at(-1) ?? "")}`,
+    first: Number(headers["weir-sequence"]),
+  };
+}
+
+/** As the edge does: a new position is accepted, one it has is a duplicate. */
+export function takeAll(call: ReceivedCall, destination: Pick<Destination, "taken" | "disagreements">) {
+  let accepted = 0;
+  for (const [index, source] of call.events.entries()) {
+    const key = `${call.stream} ${call.headers["weir-producer"]} ${call.first + index}`;
+    const before = destination.taken.get(key);
+    if (before === undefined) accepted++;
+    else if (before !== source) destination.disagreements.push(key);
+    destination.taken.set(key, source);
+  }
+  const duplicates = call.events.length - accepted;
+  return { success: true, message: "taken", accepted, duplicates, conflicts: 0, quarantined: 0 };
+}
+
+function send(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, body: unknown) {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(text);
+}

@@ -1,0 +1,41 @@
+import type { Clock } from "../../../agent/clock.ts";
+
+export interface FakeClock extends Clock {
+  /** Lets time pass; wakes whoever has slept long enough. */
+  advance(ms: number): Promise<void>;
+  /** How many are asleep. */
+  readonly sleepers: number;
+}
+
+/** A clock that stands still until it is advanced by hand. */
+export function fakeClock(startMs = 1_700_000_000_000): FakeClock {
+  let elapsed = 0;
+  const asleep = new Set<{ until: number; wake: () => void }>();
+  return {
+    now: () => startMs + elapsed,
+    tick: () => elapsed,
+    get sleepers() {
+      return asleep.size;
+    },
+    sleep(ms, signal) {
+      if (signal?.aborted) return Promise.resolve();
+      return new Promise((resolve) => {
+        const sleeper = { until: elapsed + ms, wake: resolve };
+        asleep.add(sleeper);
+        signal?.addEventListener("abort", () => {
+          asleep.delete(sleeper);
+          resolve();
+        });
+      });
+    },
+    async advance(ms) {
+      elapsed += ms;
+      for (const sleeper of asleep) {
+        if (sleeper.until > elapsed) continue;
+        asleep.delete(sleeper);
+        sleeper.wake();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}

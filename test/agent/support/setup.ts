@@ -1,0 +1,109 @@
+/** An agent of its own for each test: real log, real HTTP, a scripted destination. */
+import { pino } from "pino";
+import { type Agent, startAgent } from "../../../agent/agent.ts";
+import { type Clock, systemClock } from "../../../agent/clock.ts";
+import { parseConfig } from "../../../agent/config.ts";
+import type { StatusDocument } from "../../../agent/status.ts";
+import { tempDir } from "../../support/temp-dir.ts";
+import { until } from "../../support/until.ts";
+import { type Destination, openDestination } from "./destination.ts";
+
+export interface SetupOptions {
+  /** TOML lines of the tables by name, over small defaults. */
+  readonly upload?: string;
+  readonly listen?: string;
+  readonly buffer?: string;
+  readonly clock?: Clock;
+  /** What the edge answers to GET /schemas; null, and it has none. */
+  readonly schemas?: unknown;
+  readonly reply?: Destination["reply"];
+}
+
+export interface Setup extends AsyncDisposable {
+  readonly agent: Agent;
+  readonly destination: Destination;
+  readonly directory: string;
+  readonly faults: unknown[];
+  post(path: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
+  /** Waits until nothing is pending. */
+  drained(): Promise<StatusDocument>;
+  /** Waits until the status is as wanted. */
+  reach(what: string, wanted: (status: StatusDocument) => boolean): Promise<StatusDocument>;
+  /** Stops the agent and starts another on the same buffer. */
+  restart(): Promise<void>;
+}
+
+export const EVENT = '{"CustomerId":"c1","UsageIdentifier":"u1","UsageDate":"2026-01-02T03:04:05Z","Quantity":1.50}';
+
+/** A valid event that no other is like. */
+export function eventNumber(n: number): string {
+  return `{"CustomerId":"c${n}","UsageIdentifier":"u","UsageDate":"2026-01-02T03:04:05Z","Quantity":${n}}`;
+}
+
+/** Valid events from `first` on. */
+export function events(count: number, first = 0): string[] {
+  return Array.from({ length: count }, (_, i) => eventNumber(first + i));
+}
+
+export async function setup(options: SetupOptions = {}): Promise<Setup> {
+  const directory = tempDir("weir-agent");
+  const destination = await openDestination();
+  destination.schemas = options.schemas ?? null;
+  if (options.reply !== undefined) destination.reply = options.reply;
+  const faults: unknown[] = [];
+  const text = `
+    [listen]
+    port = 0
+    ${options.listen ?? ""}
+    [buffer]
+    path = "buffer"
+    ${options.buffer ?? ""}
+    [destination]
+    url = "${destination.url}"
+    api_key_env = "KEY"
+    [upload]
+    ${options.upload ?? "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 20"}`;
+  const start = () =>
+    startAgent({
+      config: parseConfig(text, `${directory.path}/weir-agent.toml`),
+      env: { KEY: "test-key" },
+      clock: options.clock ?? systemClock,
+      random: Math.random,
+      logger: pino({ level: "silent" }),
+      onFault: (error) => faults.push(error),
+    });
+  let agent = await start();
+  const reach: Setup["reach"] = (what, wanted) =>
+    until(
+      async () => {
+        const status = await agent.status();
+        return wanted(status) ? status : null;
+      },
+      { what },
+    );
+  return {
+    get agent() {
+      return agent;
+    },
+    destination,
+    directory: directory.path,
+    faults,
+    post: (path, body, headers = {}) =>
+      fetch(agent.url + path, {
+        method: "POST",
+        body: typeof body === "string" ? body : Buffer.from(body),
+        headers: { "content-type": "application/json", ...headers },
+      }),
+    drained: () => reach("the buffer to drain", (status) => status.ledger.pending === 0),
+    reach,
+    async restart() {
+      await agent.stop();
+      agent = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await agent.stop();
+      await destination.close();
+      directory.remove();
+    },
+  };
+}
