@@ -11,7 +11,12 @@ import {
   producerPositionOf,
   trackIdFault,
 } from "../../shared/intake/headers.ts";
-import { type EventResult, type EventStatus, usageAnswer, validationRefusal } from "../../shared/intake/usage-answer.ts";
+import {
+  type EventResult,
+  type EventStatus,
+  usageAnswer,
+  validationRefusal,
+} from "../../shared/intake/usage-answer.ts";
 import { readUsageBody } from "../../shared/intake/usage-body.ts";
 import { scanDocument } from "../../shared/scan.ts";
 import { type BodyForm, HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
