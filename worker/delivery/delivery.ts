@@ -54,7 +54,7 @@ const LEASE_MARGIN_MS = 15_000;
 const DELAY_SECONDS_MAX = 43_200;
 
 export function createDelivery({ db, settings, world, nudge }: DeliveryParts): Delivery {
-  const outbox = createOutbox(db, world.random);
+  const outbox = createOutbox(db);
   const { baseUrl } = settings.zuora;
   const zuora = baseUrl === null ? null : createZuora({ ...settings.zuora, baseUrl }, world.fetch, world.now);
   const dialectOf = (stream: string): Dialect | null => (parseStream(stream)?.kind === "usage" ? zuora : null);

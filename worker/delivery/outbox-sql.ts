@@ -11,17 +11,20 @@ FROM json_each(?1) AS wanted CROSS JOIN batches ON batches.id = wanted.value`;
 
 /**
  * Fixes calls, if all their batches are still unpacked. ?1 tenant, ?2 stream, ?3 now,
- * ?4 JSON [[id, context, call key, parts, events], …], ?5 JSON array of batch ids, ?6 their number.
+ * ?4 JSON [[context, call key, parts, events], …], ?5 JSON array of batch ids, ?6 their number.
  */
-export const PACK = `INSERT INTO shipments (id, tenant, stream, context, call_key, parts, events, state, created_at)
-SELECT value ->> 0, ?1, ?2, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'open', ?3 FROM json_each(?4)
+export const PACK = `INSERT INTO shipments (tenant, stream, context, call_key, parts, events, state, created_at)
+SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'open', ?3 FROM json_each(?4)
 WHERE (SELECT count(*) FROM json_each(?5) AS wanted CROSS JOIN outbox
   ON outbox.tenant = ?1 AND outbox.stream = ?2 AND outbox.batch = wanted.value) = ?6`;
 
-/** Takes the packed batches out of the outbox, if that very packing stands. ?4 first shipment's id, ?5 its call key. */
+/**
+ * Takes the packed batches out of the outbox, if that very packing stands: the newest shipment is its last.
+ * ?3 JSON array of batch ids, ?4 the last shipment's call key.
+ */
 export const UNLIST = `DELETE FROM outbox WHERE tenant = ?1 AND stream = ?2
 AND batch IN (SELECT value FROM json_each(?3))
-AND EXISTS (SELECT 1 FROM shipments WHERE id = ?4 AND call_key = ?5)`;
+AND (SELECT call_key FROM shipments WHERE id = (SELECT max(id) FROM shipments)) = ?4`;
 
 /**
  * Takes the next due calls for this sender alone until the lease ends. A call found in flight was left by a
@@ -57,9 +60,9 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ${LEASED}`;
 export const COUNT_OUTCOME = `UPDATE counters SET delivered = delivered + ?6, quarantined = quarantined + ?7
 WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND ${LEASED}`;
 
-/** ?3 now, ?4 JSON [[id, tenant, stream, context, call key, parts, events], …]. */
-export const ADD_CHILDREN = `INSERT INTO shipments (id, tenant, stream, context, call_key, parts, events, state, created_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, 'open', ?3
+/** ?3 now, ?4 JSON [[tenant, stream, context, call key, parts, events], …]. */
+export const ADD_CHILDREN = `INSERT INTO shipments (tenant, stream, context, call_key, parts, events, state, created_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 'open', ?3
 FROM json_each(?4) WHERE ${LEASED}`;
 
 /** ?3 tenant, ?4 stream, ?5 producer, ?6 batch, ?7 entry, ?8 event id, ?9 event, ?10 context, ?11 reasons, ?12 upstream, ?13 now. */

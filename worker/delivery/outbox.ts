@@ -6,7 +6,6 @@
  * that came late can count it twice.
  */
 import { ENTRY_STATUS, entrySpans } from "../ledger/entries.ts";
-import { createRowId } from "../ledger/row-id.ts";
 import * as SQL from "./outbox-sql.ts";
 import { type CallLimits, isOversized, type OutboxRow, type Part, packCalls } from "./pack.ts";
 
@@ -104,16 +103,16 @@ export interface BatchRow {
 /** Batches read for one packing. */
 const PACK_ROWS_MAX = 400;
 
-export function createOutbox(db: D1Database, random: () => number): Outbox {
+export function createOutbox(db: D1Database): Outbox {
   return {
-    take: (request, limits) => take(db, random, request, limits),
+    take: (request, limits) => take(db, request, limits),
     cargo: (shipment) => readCargo(db, shipment),
     async batch(id) {
       const row = await db.prepare(SQL.BATCH).bind(id).first<BatchRow>();
       if (row === null) throw new Error(`batch ${id} is not in the ledger`);
       return row;
     },
-    settle: (shipment, record, settlement, now) => settle(db, random, shipment, record, settlement, now),
+    settle: (shipment, record, settlement, now) => settle(db, shipment, record, settlement, now),
     async pending(countMax) {
       const found = await db.batch<StreamKey>(
         [SQL.STREAMS_UNPACKED, SQL.STREAMS_OPEN].map((sql) => db.prepare(sql).bind(countMax)),
@@ -147,12 +146,7 @@ function leaseStatement(db: D1Database, request: LeaseRequest, count: number): D
   return db.prepare(SQL.LEASE).bind(tenant, stream, now, now + leaseMs, count, ...scopes);
 }
 
-async function take(
-  db: D1Database,
-  random: () => number,
-  request: LeaseRequest,
-  limits: CallLimits,
-): Promise<Shipment[]> {
+async function take(db: D1Database, request: LeaseRequest, limits: CallLimits): Promise<Shipment[]> {
   const { tenant, stream, count } = request;
   const [leased, waiting] = await db.batch([
     leaseStatement(db, request, count),
@@ -161,7 +155,7 @@ async function take(
   const rows = (leased?.results ?? []) as ShipmentRow[];
   const unpacked = (waiting?.results ?? []) as OutboxRow[];
   if (rows.length < count && unpacked.length > 0) {
-    const packing = await packStatements(db, random, request, unpacked, limits);
+    const packing = await packStatements(db, request, unpacked, limits);
     const results = await db.batch([...packing, leaseStatement(db, request, count - rows.length)]);
     rows.push(...((results.at(-1)?.results ?? []) as ShipmentRow[]));
   }
@@ -193,20 +187,18 @@ function partsJson(parts: readonly Part[]): string {
 
 async function packStatements(
   db: D1Database,
-  random: () => number,
   request: LeaseRequest,
   unpacked: readonly OutboxRow[],
   limits: CallLimits,
 ): Promise<D1PreparedStatement[]> {
   const { tenant, stream, now } = request;
   const rows = await withSizes(db, unpacked, limits);
-  const firstId = createRowId(now, random());
-  const calls = packCalls(rows, limits).map((call, i) => ({ ...call, id: firstId + i, callKey: crypto.randomUUID() }));
+  const calls = packCalls(rows, limits).map((call) => ({ ...call, callKey: crypto.randomUUID() }));
   const batches = JSON.stringify(rows.map((row) => row.batch));
-  const values = calls.map((call) => [call.id, call.context, call.callKey, partsJson(call.parts), call.events]);
+  const values = calls.map((call) => [call.context, call.callKey, partsJson(call.parts), call.events]);
   return [
     db.prepare(SQL.PACK).bind(tenant, stream, now, JSON.stringify(values), batches, rows.length),
-    db.prepare(SQL.UNLIST).bind(tenant, stream, batches, firstId, calls[0]?.callKey ?? ""),
+    db.prepare(SQL.UNLIST).bind(tenant, stream, batches, calls.at(-1)?.callKey ?? ""),
   ];
 }
 
@@ -246,7 +238,6 @@ async function readCargo(db: D1Database, shipment: Shipment): Promise<Cargo[]> {
 
 async function settle(
   db: D1Database,
-  random: () => number,
   shipment: Shipment,
   record: AttemptRecord,
   settlement: Settlement,
@@ -264,9 +255,7 @@ async function settle(
       statements.push(by(SQL.CLOSE, "delivered"));
       break;
     case "split": {
-      const firstId = createRowId(now, random());
-      const children = settlement.halves.map((parts, i) => [
-        firstId + i,
+      const children = settlement.halves.map((parts) => [
         tenant,
         stream,
         shipment.context,

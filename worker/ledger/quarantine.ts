@@ -7,7 +7,7 @@ import { ENTRY_STATUS, encodeEntries, HASH_BYTES } from "./entries.ts";
 import * as FILING from "./filing-sql.ts";
 import type { Claim } from "./look-up.ts";
 import * as SQL from "./quarantine-sql.ts";
-import { createRowId } from "./row-id.ts";
+import { createRowId, isDrawnTwice } from "./row-id.ts";
 
 export const QUARANTINE_STATES = ["open", "replayed", "discarded"] as const;
 export type QuarantineState = (typeof QUARANTINE_STATES)[number];
@@ -98,6 +98,26 @@ async function replayEntry(
 ): Promise<SettleOutcome> {
   const key = await keyToAdd(db, entry, replay);
   if (key === "known-elsewhere") return { kind: "known-elsewhere" };
+  for (let draw = 1; ; draw++) {
+    try {
+      return await tryReplay(db, chance, tenant, entry, replay, key);
+    } catch (error) {
+      if (!isDrawnTwice(error) || draw === DRAWS_MAX) throw error;
+    }
+  }
+}
+
+/** Row ids drawn for one replay. */
+const DRAWS_MAX = 4;
+
+async function tryReplay(
+  db: D1Database,
+  chance: Chance,
+  tenant: string,
+  entry: QuarantineEntry,
+  replay: Replay,
+  key: string | null,
+): Promise<SettleOutcome> {
   const now = chance.now();
   const claim: Claim = { id: createRowId(now, chance.random()), nonce: crypto.randomUUID() };
   const by = (sql: string, ...values: unknown[]) => db.prepare(sql).bind(claim.id, claim.nonce, ...values);

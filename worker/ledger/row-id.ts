@@ -8,3 +8,8 @@ const IDS_PER_MS = 2048;
 export function createRowId(nowMs: number, random: number): number {
   return nowMs * IDS_PER_MS + Math.floor(random * IDS_PER_MS);
 }
+
+/** Whether a write failed only because its row id was drawn before: drawing again mends it. */
+export function isDrawnTwice(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("UNIQUE constraint failed: batches.id");
+}

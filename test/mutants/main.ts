@@ -1,0 +1,58 @@
+/**
+ * `npm run mutants`: breaks one piece of the product at a time, in a copy, and runs the tests that guard it.
+ * A mutant that survives is a promise nobody keeps watch over: exit 1.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { tempDir } from "../support/temp-dir.ts";
+import { MUTANTS, type Mutant } from "./mutants.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The files git knows or would take, in a folder of their own beside the same node_modules. */
+function copyTo(folder: string): void {
+  const list = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: ROOT });
+  for (const file of list
+    .toString("utf8")
+    .split("\0")
+    .filter((name) => name !== "")) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    cpSync(join(ROOT, file), join(folder, file));
+  }
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+}
+
+async function testsPass(folder: string, tests: readonly string[]): Promise<boolean> {
+  const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
+  const child = spawn(process.execPath, [vitest, "run", "--silent", ...tests], { cwd: folder, stdio: "ignore" });
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  return code === 0;
+}
+
+function breakPiece(folder: string, { file, find, replace }: Mutant): void {
+  const path = join(folder, file);
+  const source = readFileSync(path, "utf8");
+  if (source.split(find).length !== 2) throw new Error(`${file} does not hold this text once:\n${find}`);
+  writeFileSync(
+    path,
+    source.replace(find, () => replace),
+  );
+}
+
+let survivors = 0;
+for (const mutant of MUTANTS) {
+  const copy = tempDir("weir-mutant");
+  try {
+    copyTo(copy.path);
+    breakPiece(copy.path, mutant);
+    const survived = await testsPass(copy.path, mutant.tests);
+    if (survived) survivors++;
+    console.log(`${survived ? "SURVIVED" : "caught  "}  ${mutant.name}`);
+  } finally {
+    copy.remove();
+  }
+}
+console.log(`${MUTANTS.length - survivors} of ${MUTANTS.length} mutants caught`);
+process.exitCode = survivors === 0 ? 0 : 1;
