@@ -210,14 +210,18 @@ export interface Member {
   /** The member's value by its source text. */
   readonly source: string;
   readonly value: JsonValue;
+  /** Where its source begins in the text, in UTF-16 units. */
+  readonly start: number;
 }
 
 /**
  * Scans one JSON object and gives its members with their source texts, for envelopes whose content must travel
  * byte for byte.
+ * @param envelopes levels around the events that are not counted as theirs.
  */
 export function scanMembers(
   text: string,
+  envelopes = 0,
 ):
   | { readonly kind: "members"; readonly members: ReadonlyMap<string, Member> }
   | { readonly kind: "fault"; readonly fault: ScanFault } {
@@ -227,7 +231,9 @@ export function scanMembers(
     refuseByteOrderMark(text);
     scanner.space();
     if (scanner.peek() !== OPEN_BRACE) throw new ScanError("not-object", "send a JSON object", scanner.position);
-    scanner.object(1, (key, value, start, end) => members.set(key, { source: text.slice(start, end), value }));
+    scanner.object(1 - envelopes, (key, value, start, end) =>
+      members.set(key, { source: text.slice(start, end), value, start }),
+    );
     scanner.space();
     if (scanner.position < text.length) throw scanner.unexpected(scanner.position, "the end of the document");
     return { kind: "members", members };

@@ -1,0 +1,308 @@
+/**
+ * The fields of Solvimon's four ingest operations, in the order of the vendor's own pages, and the check made
+ * from them. Nullable and optional are told apart exactly as there: "Optional" without "or null" refuses null.
+ */
+import { JsonNumber, type JsonObject, type JsonValue } from "../scan.ts";
+import { isDateTime } from "./date-time.ts";
+import type { Kind } from "./kind.ts";
+
+export type SolvimonKind = Exclude<Kind, "usage">;
+
+export type FieldCode = "MISSING_FIELD" | "INVALID_FIELD";
+
+/** One thing wrong with an event; `field` is dotted, list members by index. */
+export interface FieldFault {
+  readonly code: FieldCode;
+  readonly message: string;
+  readonly field: string;
+}
+
+export type Shape =
+  | {
+      readonly type: "string";
+      readonly pattern?: RegExp;
+      /** Lengths in code points. */
+      readonly min?: number;
+      readonly max?: number;
+    }
+  | { readonly type: "decimal" | "boolean" | "date-time" | "any-object" | "any" }
+  | { readonly type: "enum"; readonly values: readonly string[] }
+  | { readonly type: "object"; readonly members: readonly FieldSpec[] }
+  | { readonly type: "list"; readonly items: Shape };
+
+export type FieldSpec = Shape & {
+  readonly name: string;
+  readonly required?: true;
+  readonly nullable?: true;
+  readonly description?: string;
+};
+
+/** A decimal number as text: the form of every quantity. */
+export const DECIMAL = /^-?\d+(\.\d+)?$/;
+export const CURRENCY = /^[A-Z]{3}$/;
+/** The vendor's pattern for references, held against the whole text. */
+export const REFERENCE = /^[a-zA-Z0-9_-]*$/;
+const CHARGE_DESCRIPTION = /^[a-zA-Z0-9_\-\s+]*$/;
+const ONE_LINE = /^.*$/;
+
+const AMOUNT: readonly FieldSpec[] = [
+  { name: "quantity", type: "decimal", required: true },
+  { name: "currency", type: "string", pattern: CURRENCY, required: true },
+];
+const METER_VALUE: readonly FieldSpec[] = [
+  { name: "id", type: "string" },
+  { name: "reference", type: "string" },
+  { name: "number", type: "decimal" },
+  { name: "amount", type: "object", members: AMOUNT },
+  { name: "count", type: "decimal" },
+];
+const PERIOD: readonly FieldSpec[] = [
+  { name: "start_at", type: "date-time", required: true },
+  { name: "end_at", type: "date-time", required: true },
+  { name: "ratio", type: "decimal", nullable: true },
+];
+const SELECTOR: readonly FieldSpec[] = [
+  {
+    name: "data",
+    type: "list",
+    items: {
+      type: "object",
+      members: [
+        { name: "field", type: "string", required: true },
+        { name: "value", type: "any", nullable: true },
+      ],
+    },
+  },
+  {
+    name: "rules",
+    type: "list",
+    items: {
+      type: "object",
+      members: [
+        { name: "field", type: "string", required: true },
+        { name: "type", type: "string" },
+      ],
+    },
+  },
+  {
+    name: "filters",
+    type: "list",
+    items: {
+      type: "object",
+      members: [
+        { name: "field", type: "string", required: true },
+        { name: "type", type: "string" },
+        { name: "value", type: "any", nullable: true },
+      ],
+    },
+  },
+  { name: "fallback", type: "enum", values: ["LATEST", "NONE"] },
+];
+const METER_PROPERTY: readonly FieldSpec[] = [
+  { name: "id", type: "string" },
+  { name: "reference", type: "string" },
+  { name: "value", type: "string", nullable: true },
+];
+
+const id = (name: string): FieldSpec => ({ name, type: "string", min: 1, required: true });
+const text = (name: string): FieldSpec => ({ name, type: "string", nullable: true });
+const SUBSCRIPTION_SELECTOR: FieldSpec = {
+  name: "pricing_plan_subscription_selector",
+  type: "object",
+  members: SELECTOR,
+};
+const OWN_REFERENCE: FieldSpec = { name: "reference", type: "string", pattern: REFERENCE, max: 256, nullable: true };
+const TIMESTAMP: FieldSpec = { name: "timestamp", type: "date-time", nullable: true };
+const CUSTOMER_AND_SUBSCRIPTION: readonly FieldSpec[] = [
+  text("customer_id"),
+  text("customer_reference"),
+  text("pricing_plan_subscription_id"),
+  text("pricing_plan_subscription_reference"),
+  SUBSCRIPTION_SELECTOR,
+];
+
+export const FIELDS: Record<SolvimonKind, readonly FieldSpec[]> = {
+  persist: [
+    { ...id("customer_id"), nullable: true },
+    id("pricing_id"),
+    id("pricing_item_id"),
+    id("pricing_item_config_id"),
+    { ...id("pricing_plan_subscription_id"), nullable: true },
+    text("customer_reference"),
+    text("pricing_plan_subscription_reference"),
+    SUBSCRIPTION_SELECTOR,
+    OWN_REFERENCE,
+    { name: "period", type: "object", members: PERIOD },
+    { name: "persist_usage", type: "decimal", nullable: true },
+    { name: "persist_included_volume", type: "decimal", nullable: true },
+    { name: "persist_charged_volume", type: "boolean", nullable: true },
+    { name: "persist_rollover_volume", type: "boolean", nullable: true },
+    { name: "set_rollover_volume", type: "boolean", nullable: true },
+    { name: "included_volume", type: "object", members: METER_VALUE },
+    TIMESTAMP,
+    { name: "reprocess_id", type: "string" },
+    { name: "is_last_reprocess_item", type: "boolean" },
+  ],
+  charge: [
+    id("product_item_id"),
+    id("pricing_id"),
+    id("pricing_item_id"),
+    id("pricing_item_config_id"),
+    ...CUSTOMER_AND_SUBSCRIPTION,
+    OWN_REFERENCE,
+    { name: "description", type: "string", pattern: CHARGE_DESCRIPTION, max: 256, nullable: true },
+    { name: "value", type: "object", members: METER_VALUE },
+    { name: "period", type: "object", members: PERIOD },
+    TIMESTAMP,
+  ],
+  adjustment: [
+    id("product_item_id"),
+    ...CUSTOMER_AND_SUBSCRIPTION,
+    OWN_REFERENCE,
+    { name: "description", type: "string", pattern: ONE_LINE, max: 256, nullable: true },
+    TIMESTAMP,
+    { name: "amount", type: "object", members: AMOUNT },
+    { name: "fixed_amount", type: "object", members: AMOUNT },
+  ],
+  "meter-data": [
+    { name: "reference", type: "string", pattern: ONE_LINE, min: 10, max: 256, nullable: true },
+    text("customer_id"),
+    text("customer_reference"),
+    { name: "customer", type: "any-object", nullable: true },
+    text("meter_id"),
+    text("meter_reference"),
+    text("pricing_plan_subscription_id"),
+    text("pricing_plan_subscription_reference"),
+    SUBSCRIPTION_SELECTOR,
+    TIMESTAMP,
+    { name: "meter_properties", type: "list", items: { type: "object", members: METER_PROPERTY }, nullable: true },
+    { name: "meter_values", type: "list", items: { type: "object", members: METER_VALUE }, nullable: true },
+    { name: "cost_prediction", type: "any-object", nullable: true },
+    { name: "processed_details", type: "any-object", nullable: true },
+  ],
+};
+
+/** Fields that only answers have: ignored on input, and no part of an event's content. */
+export const READ_ONLY: Record<SolvimonKind, ReadonlySet<string>> = {
+  persist: new Set(["object_type", "id"]),
+  charge: new Set(["object_type", "id"]),
+  adjustment: new Set(["object_type", "id"]),
+  "meter-data": new Set(["object_type", "id", "type", "created_at", "deleted"]),
+};
+
+/** Every fault of an event, in the order of the vendor's fields. */
+export function checkSolvimonEvent(kind: SolvimonKind, event: JsonObject): FieldFault[] {
+  const faults: FieldFault[] = [];
+  for (const spec of FIELDS[kind]) {
+    checkMember(spec, event, "", faults);
+    faults.push(...acrossFields(kind, spec.name, event, faults));
+  }
+  return faults;
+}
+
+function checkMember(spec: FieldSpec, object: JsonObject, prefix: string, faults: FieldFault[]): void {
+  const field = prefix + spec.name;
+  const value = object.get(spec.name);
+  if (value === undefined) {
+    if (spec.required) faults.push({ code: "MISSING_FIELD", message: `${field} is required`, field });
+  } else if (value === null) {
+    if (!spec.nullable) faults.push(invalid(field, "may not be null"));
+  } else checkShape(spec, value, field, faults);
+}
+
+function checkShape(shape: Shape, value: JsonValue, field: string, faults: FieldFault[]): void {
+  switch (shape.type) {
+    case "object":
+      if (!(value instanceof Map)) faults.push(invalid(field, "must be an object"));
+      else for (const member of shape.members) checkMember(member, value, `${field}.`, faults);
+      return;
+    case "list":
+      if (!Array.isArray(value)) faults.push(invalid(field, "must be a list"));
+      else value.forEach((item, i) => checkShape(shape.items, item, `${field}.${i}`, faults));
+      return;
+    default: {
+      const wrong = scalarFault(shape, value);
+      if (wrong !== null) faults.push(invalid(field, wrong));
+    }
+  }
+}
+
+function scalarFault(shape: Exclude<Shape, { type: "object" | "list" }>, value: JsonValue): string | null {
+  switch (shape.type) {
+    case "string":
+      return typeof value === "string" ? textFault(shape, value) : "must be a string";
+    case "enum":
+      return typeof value === "string" && shape.values.includes(value)
+        ? null
+        : `must be one of ${shape.values.join(", ")}`;
+    case "decimal":
+      return typeof value === "string" && DECIMAL.test(value) ? null : "must be a decimal number as a string";
+    case "boolean":
+      return typeof value === "boolean" ? null : "must be true or false";
+    case "date-time":
+      return typeof value === "string" && isDateTime(value) ? null : "must be a date-time with offset (ISO 8601)";
+    case "any-object":
+      return value instanceof Map ? null : "must be an object";
+    case "any":
+      return null;
+  }
+}
+
+function textFault(shape: Extract<Shape, { type: "string" }>, value: string): string | null {
+  const { min = 0, max, pattern } = shape;
+  if (min > 0 || max !== undefined) {
+    const length = [...value].length;
+    if (length < min) return min === 1 ? "may not be empty" : `must have at least ${min} characters`;
+    if (max !== undefined && length > max) return `must have at most ${max} characters`;
+  }
+  return pattern === undefined || pattern.test(value) ? null : `must match ${pattern.source}`;
+}
+
+function invalid(field: string, message: string): FieldFault {
+  return { code: "INVALID_FIELD", message: `${field} ${message}`, field };
+}
+
+/** Rules that hold between fields; looked at once the field itself is right. */
+function acrossFields(
+  kind: SolvimonKind,
+  name: string,
+  event: JsonObject,
+  before: readonly FieldFault[],
+): FieldFault[] {
+  const value = event.get(name);
+  const isSound = !before.some((fault) => fault.field === name || fault.field.startsWith(`${name}.`));
+  if (name === "period" && value instanceof Map && isSound) return periodFaults(value);
+  if (kind === "charge" && name === "value" && value instanceof Map && isSound) return chargeValueFaults(value);
+  if (kind === "adjustment" && name === "fixed_amount") return adjustmentFaults(event, isSound);
+  return [];
+}
+
+function periodFaults(period: JsonObject): FieldFault[] {
+  const at = (name: string) => Date.parse(String(period.get(name)).replace(/:60(?=[.Zz+-])/, ":59"));
+  if (!(at("end_at") < at("start_at"))) return [];
+  return [invalid("period.end_at", "may not be before start_at")];
+}
+
+function chargeValueFaults(value: JsonObject): FieldFault[] {
+  const given = ["number", "amount", "count"].filter((name) => value.has(name));
+  return given.length === 1 ? [] : [invalid("value", "takes exactly one of number, amount, count")];
+}
+
+function adjustmentFaults(event: JsonObject, isSound: boolean): FieldFault[] {
+  const amount = event.get("amount");
+  const fixed = event.get("fixed_amount");
+  if (amount === undefined && fixed === undefined) {
+    return [{ code: "MISSING_FIELD", message: "amount or fixed_amount is required", field: "amount" }];
+  }
+  if (!isSound || !(amount instanceof Map) || !(fixed instanceof Map)) return [];
+  const [one, other] = [amount.get("currency"), fixed.get("currency")];
+  const differ = typeof one === "string" && typeof other === "string" && one !== other;
+  return differ ? [invalid("fixed_amount.currency", "must be the currency of amount")] : [];
+}
+
+/** An event's own id: its `reference`; an empty or null one is none. */
+export function referenceOf(event: JsonObject): string | null {
+  const reference = event.get("reference");
+  if (reference instanceof JsonNumber) return reference.text;
+  return typeof reference === "string" && reference !== "" ? reference : null;
+}

@@ -1,0 +1,146 @@
+/** Solvimon's answers: its error shape, and the resource that a 201 carries. Edge and agent give the same. */
+import type { Kind } from "../events/kind.ts";
+import { type FieldFault, READ_ONLY, type SolvimonKind } from "../events/solvimon-fields.ts";
+import { FAULTS_LISTED_MAX, type Fault } from "../fault.ts";
+import { scanMembers } from "../scan.ts";
+
+/** Solvimon's published codes, as far as Weir gives them. */
+export type SolvimonCode =
+  | "BAD_REQUEST"
+  | "UNSUPPORTED_MEDIA_TYPE"
+  | "UNSUPPORTED_VERSION"
+  | "UNAUTHORISED"
+  | "USER_NOT_ALLOWED"
+  | "RESOURCE_NOT_FOUND"
+  | "RESOURCE_ALREADY_EXISTS"
+  | "MISSING_FIELD"
+  | "INVALID_FIELD"
+  | "INVALID_OPERATION"
+  | "IDEMPOTENCY_CHECK_FAILED"
+  | "CUSTOMER_NOT_FOUND"
+  | "METER_NOT_FOUND"
+  | "METER_VALUE_NOT_FOUND"
+  | "METER_PROPERTY_NOT_FOUND"
+  | "PRODUCT_ITEM_NOT_FOUND"
+  | "PRICING_NOT_FOUND"
+  | "PRICING_ITEM_NOT_FOUND"
+  | "INTERNAL_ERROR";
+
+export interface SolvimonReason {
+  readonly code: SolvimonCode;
+  readonly message: string;
+  readonly field?: string;
+  /** Which event of a list, from 0. */
+  readonly index?: number;
+}
+
+export interface SolvimonError {
+  readonly type: "INVALID_REQUEST" | "API_ERROR";
+  readonly code: SolvimonCode;
+  readonly message: string;
+  readonly field?: string;
+  readonly resource_id?: string;
+  readonly resource_type?: string;
+  readonly reasons: readonly SolvimonReason[];
+}
+
+export interface ErrorDetails {
+  readonly field?: string;
+  readonly resource_id?: string;
+  readonly resource_type?: string;
+}
+
+export function solvimonError(code: SolvimonCode, message: string, details: ErrorDetails = {}): SolvimonError {
+  const { field } = details;
+  return {
+    type: code === "INTERNAL_ERROR" ? "API_ERROR" : "INVALID_REQUEST",
+    code,
+    message,
+    ...details,
+    reasons: [{ code, message, ...(field === undefined ? {} : { field }) }],
+  };
+}
+
+/** The error of a request with several faults: the first one speaks, the first 100 are listed. */
+export function solvimonFaults(faults: readonly [SolvimonReason, ...SolvimonReason[]]): SolvimonError {
+  const [{ code, message, field }] = faults;
+  return {
+    type: "INVALID_REQUEST",
+    code,
+    message,
+    ...(field === undefined ? {} : { field }),
+    reasons: faults.slice(0, FAULTS_LISTED_MAX),
+  };
+}
+
+export const OBJECT_TYPE: Record<SolvimonKind, string> = {
+  persist: "PERSIST_DATA",
+  charge: "CHARGE_DATA",
+  adjustment: "ADJUSTMENT_DATA",
+  "meter-data": "METER_DATA",
+};
+
+/** The list body's member for each kind. */
+export const LIST_MEMBER: Record<SolvimonKind, string> = {
+  persist: "persist_datas",
+  charge: "charge_datas",
+  adjustment: "adjustment_datas",
+  "meter-data": "meter_datas",
+};
+
+/** How the fault of an event is kept with it in quarantine: Weir's fault shape, Solvimon's code in its message. */
+export function quarantineFault(fault: FieldFault | SolvimonReason, index: number): Fault {
+  const { field } = fault;
+  return {
+    code: 70000000,
+    message: `${fault.code}: ${fault.message}`,
+    index,
+    ...(field === undefined ? {} : { field }),
+  };
+}
+
+/**
+ * The event as it goes upstream: its source, with `timestamp` filled in where it was absent or null. The one
+ * edit an event ever gets; everything else stays byte for byte.
+ */
+export function withTimestamp(source: string, receivedAt: string): string {
+  const scanned = scanMembers(source);
+  if (scanned.kind === "fault") throw new Error("a checked event is not an object");
+  const given = scanned.members.get("timestamp");
+  const filled = JSON.stringify(receivedAt);
+  if (given !== undefined) {
+    if (given.value !== null) return source;
+    return source.slice(0, given.start) + filled + source.slice(given.start + given.source.length);
+  }
+  const end = source.lastIndexOf("}");
+  const comma = scanned.members.size === 0 ? "" : ",";
+  return `${source.slice(0, end)}${comma}"timestamp":${filled}${source.slice(end)}`;
+}
+
+export interface ResourceExtras {
+  /** Further members, JSON texts by name; they replace the event's own. */
+  readonly members?: Readonly<Record<string, string>>;
+}
+
+/** The resource of a 201: object type, id, then every field as it was sent, numbers by their source text. */
+export function resourceText(
+  kind: SolvimonKind,
+  id: string,
+  source: string,
+  receivedAt: string,
+  extras: ResourceExtras = {},
+): string {
+  const scanned = scanMembers(withTimestamp(source, receivedAt));
+  if (scanned.kind === "fault") throw new Error("a checked event is not an object");
+  const replaced = extras.members ?? {};
+  const own = [...scanned.members]
+    .filter(([name]) => !READ_ONLY[kind].has(name) && !(name in replaced))
+    .map(([name, member]) => `${JSON.stringify(name)}:${member.source}`);
+  const added = Object.entries(replaced).map(([name, json]) => `${JSON.stringify(name)}:${json}`);
+  const head = [`"object_type":${JSON.stringify(OBJECT_TYPE[kind])}`, `"id":${JSON.stringify(id)}`];
+  return `{${[...head, ...own, ...added].join(",")}}`;
+}
+
+export function isSolvimonKind(kind: Kind): kind is SolvimonKind {
+  return kind !== "usage";
+}

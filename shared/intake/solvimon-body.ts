@@ -1,0 +1,150 @@
+/** From the body of a Solvimon door to checked events, single or in a list. */
+import { isDateTime } from "../events/date-time.ts";
+import { checkSolvimonEvent, type SolvimonKind } from "../events/solvimon-fields.ts";
+import {
+  countEvents,
+  decodeBody,
+  type JsonObject,
+  type Member,
+  type ScanFault,
+  scanJson,
+  scanMembers,
+} from "../scan.ts";
+import type { BodyLimits } from "../wire.ts";
+import { LIST_MEMBER, type SolvimonReason } from "./solvimon-answer.ts";
+import { bodyFault } from "./usage-body.ts";
+
+export interface SolvimonEvent {
+  /** Source text, byte for byte. */
+  readonly source: string;
+  readonly value: JsonObject;
+  /** In the order of the vendor's fields; empty for a valid event. */
+  readonly faults: readonly SolvimonReason[];
+}
+
+export type SolvimonBody<T> =
+  | { readonly kind: "events"; readonly events: T[]; readonly receivedAt: readonly string[] | null }
+  | { readonly kind: "too-large"; readonly message: string }
+  | { readonly kind: "malformed"; readonly reason: SolvimonReason };
+
+type Take<T> = (event: SolvimonEvent) => T;
+
+/** Reads a body that is one event. */
+export function readSolvimonEvent<T>(
+  bytes: Uint8Array,
+  kind: SolvimonKind,
+  limits: BodyLimits,
+  take: Take<T>,
+): SolvimonBody<T> {
+  const text = textOf(bytes, limits);
+  if (typeof text !== "string") return text;
+  if (!/^[ \t\r\n]*\{/.test(text)) {
+    // An array is no event here, and what is no JSON is told where it fails.
+    const scanned = scanJson(text, { ...limits, eventsMax: 1 });
+    const reason =
+      scanned.kind === "fault" && scanned.fault.kind !== "too-many-events" ? reasonOf(scanned.fault) : null;
+    return malformed(reason?.message ?? "send one JSON object");
+  }
+  return readList(text, kind, { ...limits, eventsMax: 1 }, take, 0);
+}
+
+/** Reads a body `{"…_datas":[…],"received_at":[…]?}`. */
+export function readSolvimonList<T>(
+  bytes: Uint8Array,
+  kind: SolvimonKind,
+  limits: BodyLimits,
+  take: Take<T>,
+): SolvimonBody<T> {
+  const text = textOf(bytes, limits);
+  if (typeof text !== "string") return text;
+  const envelope = scanMembers(text, 2);
+  const member = LIST_MEMBER[kind];
+  if (envelope.kind === "fault") return { kind: "malformed", reason: reasonOf(envelope.fault) };
+  const list = envelope.members.get(member);
+  if (list === undefined || !Array.isArray(list.value)) {
+    return {
+      kind: "malformed",
+      reason: {
+        code: list === undefined ? "MISSING_FIELD" : "INVALID_FIELD",
+        message: `${member} must be a list of events`,
+        field: member,
+      },
+    };
+  }
+  if (list.value.length > limits.eventsMax) return tooMany(limits);
+  const read = readList(list.source, kind, limits, take, list.start);
+  if (read.kind !== "events") return read;
+  const times = receivedTimes(envelope.members.get("received_at"), read.events.length);
+  return times.kind === "fault" ? { kind: "malformed", reason: times.reason } : { ...read, receivedAt: times.times };
+}
+
+function textOf(
+  bytes: Uint8Array,
+  limits: BodyLimits,
+): string | (SolvimonBody<never> & { kind: "too-large" | "malformed" }) {
+  if (bytes.length > limits.bodyBytesMax)
+    return { kind: "too-large", message: `the body has more than ${limits.bodyBytesMax} bytes` };
+  const decoded = decodeBody(bytes);
+  return decoded.kind === "text" ? decoded.text : { kind: "malformed", reason: reasonOf(decoded.fault) };
+}
+
+/** @param base where the text stands in the body, for the offsets of faults. */
+function readList<T>(
+  text: string,
+  kind: SolvimonKind,
+  limits: BodyLimits,
+  take: Take<T>,
+  base: number,
+): SolvimonBody<T> {
+  const scanned = scanJson(text, limits, ({ source, value }, index) =>
+    take({ source, value, faults: checkSolvimonEvent(kind, value).map((fault) => ({ ...fault, index })) }),
+  );
+  if (scanned.kind === "events") return { kind: "events", events: scanned.events, receivedAt: null };
+  const { fault } = scanned;
+  if (fault.kind === "too-many-events" || countEvents(text, "json") > limits.eventsMax) return tooMany(limits);
+  if (fault.kind === "event-too-large") return { kind: "too-large", message: fault.message };
+  return { kind: "malformed", reason: reasonOf({ ...fault, offset: fault.offset + base }) };
+}
+
+function tooMany(limits: BodyLimits): SolvimonBody<never> {
+  return { kind: "too-large", message: `the body has more than ${limits.eventsMax} events` };
+}
+
+function malformed(message: string): SolvimonBody<never> {
+  return { kind: "malformed", reason: { code: "BAD_REQUEST", message } };
+}
+
+function reasonOf(fault: ScanFault): SolvimonReason {
+  const { message, index } = bodyFault(fault);
+  return { code: "BAD_REQUEST", message, ...(index === undefined ? {} : { index }) };
+}
+
+/** When an agent on the way first received each event; what fills an absent timestamp. */
+function receivedTimes(
+  member: Member | undefined,
+  count: number,
+):
+  | { readonly kind: "times"; readonly times: readonly string[] | null }
+  | { readonly kind: "fault"; readonly reason: SolvimonReason } {
+  if (member === undefined || member.value === null) return { kind: "times", times: null };
+  const times = Array.isArray(member.value) ? member.value : [];
+  if (times.length !== count) {
+    return {
+      kind: "fault",
+      reason: {
+        code: "INVALID_FIELD",
+        message: "received_at must be a list with a time for each event",
+        field: "received_at",
+      },
+    };
+  }
+  const wrong = times.findIndex((time) => typeof time !== "string" || !isDateTime(time));
+  if (wrong >= 0) {
+    const field = `received_at.${wrong}`;
+    return {
+      kind: "fault",
+      reason: { code: "INVALID_FIELD", message: `${field} must be a date-time with offset (ISO 8601)`, field },
+    };
+  }
+  return { kind: "times", times: times.map(String) };
+}
