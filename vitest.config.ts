@@ -2,7 +2,7 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /** Tests of processes start several of them each and share two cores with all the rest. */
-const PROCESS_TEST_MS = 180_000;
+const PROCESS_TEST_MS = 600_000;
 
 const migrations = await readD1Migrations("./migrations");
 
@@ -31,7 +31,7 @@ export default defineConfig({
           name: "worker",
           include: ["test/worker/**/*.test.ts"],
           globalSetup: ["test/worker/support/upstream.ts"],
-          testTimeout: 60_000,
+          testTimeout: 240_000,
         },
       },
       {
