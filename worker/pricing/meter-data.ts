@@ -70,7 +70,7 @@ function readMeter(book: PriceBook, data: MeterData, faults: DatumFault[]): Book
   }
 }
 
-/** Where neither name is known, the meter is unknown rather than contradicted. */
+/** An id that nobody knows is the fault itself; one that is known is contradicted by the reference. */
 function readDisagreeingMeter(book: PriceBook, data: MeterData, faults: DatumFault[]): null {
   const isKnown = book.meters.byId.has(data.meter_id ?? "");
   const code = isKnown ? "INVALID_FIELD" : "METER_NOT_FOUND";
