@@ -229,7 +229,10 @@ describe("meter data", () => {
       },
       ["METER_VALUE_NOT_FOUND meter_values.1.id"],
     ],
-    [{ meter_values: [{ id: "v2", reference: "calls", number: "1" }] }, ["INVALID_FIELD meter_values.0.reference"]],
+    [
+      { meter_values: [{ id: "v2", reference: "calls", number: "1" }] },
+      ["INVALID_FIELD meter_values.0.reference", "MISSING_FIELD meter_values"],
+    ],
     [{ meter_values: [{ reference: "calls" }] }, ["MISSING_FIELD meter_values.0.number"]],
     [{ meter_values: [{ reference: "calls", number: "1e3" }] }, ["INVALID_FIELD meter_values.0.number"]],
     [
