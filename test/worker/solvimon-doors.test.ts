@@ -305,3 +305,63 @@ it("platform ids are passed on and never mixed in one call", async () => {
   );
   expect(mineCalls.map((call) => call.events)).toEqual([3]);
 });
+
+describe("a tenant whose catalog is strict", () => {
+  const CATALOG = {
+    settings: { catalog: "strict" },
+    customers: [{ id: "cust_1", reference: "acme" }],
+    product_items: [{ id: "pri_1", reference: "seats" }],
+    meters: [
+      {
+        id: "mete_1",
+        reference: "m",
+        status: "ACTIVE",
+        meter_values: [{ reference: "v", type: "NUMBER", calculation: "SUM", required: true }],
+        meter_properties: [{ reference: "region", type: "STRING", required: false }],
+      },
+    ],
+  };
+
+  it("refuses ids and references that it does not know, with the code of what is missing; a pass tenant does not", async () => {
+    const mine = await setupEdge({ vars: VARS });
+    expect((await mine.putCatalog(CATALOG)).status).toBe(200);
+    const rows: [string, Record<string, unknown>, string, string][] = [
+      [
+        "adjustment-data",
+        { ...VALID["adjustment-data"], customer_reference: "nobody" },
+        "CUSTOMER_NOT_FOUND",
+        "customer_reference",
+      ],
+      [
+        "adjustment-data",
+        { ...VALID["adjustment-data"], product_item_id: "pri_9" },
+        "PRODUCT_ITEM_NOT_FOUND",
+        "product_item_id",
+      ],
+      ["charge-data", VALID["charge-data"], "PRICING_NOT_FOUND", "pricing_id"],
+      ["meter-data", { ...VALID["meter-data"], meter_reference: "other" }, "METER_NOT_FOUND", "meter_reference"],
+      [
+        "meter-data",
+        { ...VALID["meter-data"], meter_values: [{ reference: "w", number: "1" }] },
+        "METER_VALUE_NOT_FOUND",
+        "meter_values.0.reference",
+      ],
+      [
+        "meter-data",
+        { ...VALID["meter-data"], meter_properties: [{ reference: "x", value: "1" }] },
+        "METER_PROPERTY_NOT_FOUND",
+        "meter_properties.0.reference",
+      ],
+    ];
+    for (const [operation, body, code, field] of rows) {
+      const response = await post(operation, body, {}, mine);
+      expect([response.status, operation, await response.json()]).toMatchObject([400, operation, { code, field }]);
+    }
+    expect((await post("meter-data", VALID["meter-data"], {}, mine)).status).toBe(201);
+    expect(
+      (await post("adjustment-data", { ...VALID["adjustment-data"], customer_reference: "acme" }, {}, mine)).status,
+    ).toBe(201);
+    await mine.putCatalog({ ...CATALOG, settings: { catalog: "pass" } });
+    expect((await post("charge-data", VALID["charge-data"], {}, mine)).status).toBe(201);
+  });
+});

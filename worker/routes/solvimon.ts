@@ -19,14 +19,10 @@ import {
   solvimonError,
   solvimonFaults,
 } from "../../shared/intake/solvimon-answer.ts";
-import {
-  readSolvimonEvent,
-  readSolvimonList,
-  type SolvimonBody,
-  type SolvimonEvent,
-} from "../../shared/intake/solvimon-body.ts";
+import { readSolvimonEvent, readSolvimonList, type SolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { type EventResult, usageAnswer } from "../../shared/intake/usage-answer.ts";
 import { HEADER, POSITION_MAX, SOLVIMON_PATHS, SOLVIMON_VERSION } from "../../shared/wire.ts";
+import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { untilCatalogStands } from "../intake/filing-rounds.ts";
 import { type DigestedEvent, identify } from "../intake/identify.ts";
@@ -83,66 +79,79 @@ async function ingest(c: WeirContext, kind: SolvimonKind, isList: boolean): Prom
     return refuse(c, 503, "too many large bodies at once; try again");
   }
   try {
-    const readEvents = isList ? readSolvimonList : readSolvimonEvent;
-    return await ingestBody(
-      c,
-      kind,
-      isList,
-      readEvents(read.bytes, kind, limits, (event) => digest(kind, event)),
-    );
+    return await ingestBody(c, kind, isList, read.bytes);
   } finally {
     release();
   }
 }
 
-function digest(kind: SolvimonKind, { source, value, faults }: SolvimonEvent): Digested {
+function digest(
+  kind: SolvimonKind,
+  { source, value, faults }: SolvimonEvent,
+  index: number,
+  catalog: LoadedCatalog,
+): Digested {
+  const unknown = faults.length > 0 ? [] : (catalog.references?.unknown(kind, value) ?? []);
+  const reasons = [...faults, ...unknown.map((reason) => ({ ...reason, index }))];
   return {
     source,
-    reasons: faults,
-    faults: faults.map((fault) => quarantineFault(fault, fault.index ?? 0)),
+    reasons,
+    faults: reasons.map((reason) => quarantineFault(reason, index)),
     hash: contentHash(value, READ_ONLY[kind]),
     ownId: referenceOf(value),
     group: kind === "persist" ? reprocessGroup(value) : null,
   };
 }
 
-async function ingestBody(
+async function ingestBody(c: WeirContext, kind: SolvimonKind, isList: boolean, bytes: Uint8Array): Promise<Response> {
+  const { catalogs, world } = c.get("services");
+  const { tenant } = c.get("principal");
+  const answer = await untilCatalogStands(
+    await catalogs.load(tenant, world.now()),
+    () => catalogs.load(tenant, world.now(), true),
+    (catalog) => ingestBy(c, kind, isList, bytes, catalog),
+  );
+  if (answer !== null) return answer;
+  c.header("Retry-After", "1");
+  return refuse(c, 503, "the catalog keeps changing; try again");
+}
+
+/** Checks and files a body by one catalog. */
+async function ingestBy(
   c: WeirContext,
   kind: SolvimonKind,
   isList: boolean,
-  body: SolvimonBody<Digested>,
-): Promise<Response> {
+  bytes: Uint8Array,
+  catalog: LoadedCatalog,
+): Promise<Response | "catalog-changed"> {
+  const { settings, catalogs, world } = c.get("services");
+  const readEvents = isList ? readSolvimonList : readSolvimonEvent;
+  let index = 0;
+  const body = readEvents(bytes, kind, settings.limits, (event) => digest(kind, event, index++, catalog));
   if (body.kind === "too-large") return refuse(c, 413, body.message);
   const headers = readHeaders(c, isList);
-  if (headers.reasons[0] !== undefined)
-    return c.json(solvimonFaults([headers.reasons[0], ...headers.reasons.slice(1)]), 400);
+  const [first, ...more] = headers.reasons;
+  if (first !== undefined) return c.json(solvimonFaults([first, ...more]), 400);
   if (body.kind === "malformed") return c.json(solvimonFaults([withIndex(body.reason, isList)]), 400);
   if (headers.position !== null && headers.position.first + body.events.length - 1 > POSITION_MAX) {
-    return c.json(
-      solvimonError("INVALID_FIELD", "Weir-Sequence and the number of events run past 2^53-1", {
-        field: "Weir-Sequence",
-      }),
-      400,
-    );
+    const message = "Weir-Sequence and the number of events run past 2^53-1";
+    return c.json(solvimonError("INVALID_FIELD", message, { field: "Weir-Sequence" }), 400);
   }
   if (body.events.length === 0) return c.json(solvimonError("BAD_REQUEST", "the list holds no event"), 400);
-  const reasons = body.events.flatMap((event) => event.reasons).map((reason) => withIndex(reason, isList));
-  if (!headers.lenient && reasons[0] !== undefined)
-    return c.json(solvimonFaults([reasons[0], ...reasons.slice(1)]), 400);
-  const filed = await file(c, kind, body.events, body.receivedAt, headers);
-  if (filed === null) {
-    c.header("Retry-After", "1");
-    return refuse(c, 503, "the catalog keeps changing; try again");
+  const [fault, ...others] = body.events.flatMap((event) => event.reasons).map((reason) => withIndex(reason, isList));
+  if (!headers.lenient && fault !== undefined) {
+    const latest = await catalogs.load(c.get("principal").tenant, world.now(), true);
+    return latest.version === catalog.version ? c.json(solvimonFaults([fault, ...others]), 400) : "catalog-changed";
   }
-  const { outcome, incoming, receivedAt } = filed;
+  const { outcome, incoming, receivedAt } = await file(c, kind, body.events, body.receivedAt, headers, catalog);
+  if (outcome.kind === "catalog-changed") return "catalog-changed";
   if (outcome.kind === "key-ended") return refuse(c, 401, "the credentials are unknown, revoked or expired");
-  if (outcome.kind === "filed" && outcome.fates.includes("accepted")) {
+  if (outcome.kind === "conflicts") return conflictAnswer(c, kind, isList, incoming, outcome.fates);
+  if (outcome.fates.includes("accepted")) {
     c.executionCtx.waitUntil(c.get("services").nudge(c.get("principal").tenant, kind));
   }
-  if (outcome.kind === "conflicts") return conflictAnswer(c, kind, isList, incoming, outcome.fates);
-  return isList
-    ? listAnswer(c, kind, incoming, outcome.fates, headers)
-    : singleAnswer(c, kind, incoming[0], outcome.fates[0], receivedAt);
+  if (isList) return listAnswer(c, kind, incoming, outcome.fates, headers);
+  return singleAnswer(c, kind, incoming[0], outcome.fates[0], receivedAt);
 }
 
 function withIndex({ index, ...reason }: SolvimonReason, isList: boolean): SolvimonReason {
@@ -188,7 +197,7 @@ function readHeaders(c: WeirContext, isList: boolean): SolvimonHeaders {
 }
 
 interface Filed {
-  readonly outcome: Exclude<FileOutcome, { kind: "catalog-changed" }>;
+  readonly outcome: FileOutcome;
   readonly incoming: readonly IncomingEvent[];
   readonly receivedAt: number;
 }
@@ -199,39 +208,28 @@ async function file(
   events: readonly Digested[],
   times: readonly string[] | null,
   headers: SolvimonHeaders,
-): Promise<Filed | null> {
-  const { catalogs, ledger, world } = c.get("services");
+  catalog: LoadedCatalog,
+): Promise<Filed> {
+  const { ledger, world } = c.get("services");
   const { tenant, keyId } = c.get("principal");
-  const incoming = identify(events, {
-    tenant,
-    kind,
-    stream: kind,
-    idempotencyKey: headers.idempotencyKey,
-    position: headers.position,
-  });
+  const { idempotencyKey, position } = headers;
+  const incoming = identify(events, { tenant, kind, stream: kind, idempotencyKey, position });
   const receivedAt = world.now();
-  const first = await catalogs.load(tenant, receivedAt);
-  return untilCatalogStands(
-    first,
-    () => catalogs.load(tenant, world.now(), true),
-    async (catalog) => {
-      const outcome = await ledger.file({
-        tenant,
-        stream: kind,
-        producer: headers.position?.producer ?? null,
-        context: headers.context,
-        idempotencyKey: headers.idempotencyKey,
-        ownIdField: "reference",
-        receivedAt,
-        times,
-        events: incoming,
-        lenient: headers.lenient,
-        apiKeyId: keyId,
-        catalogVersion: catalog.version,
-      });
-      return outcome.kind === "catalog-changed" ? "catalog-changed" : { outcome, incoming, receivedAt };
-    },
-  );
+  const outcome = await ledger.file({
+    tenant,
+    stream: kind,
+    producer: position?.producer ?? null,
+    context: headers.context,
+    idempotencyKey,
+    ownIdField: "reference",
+    receivedAt,
+    times,
+    events: incoming,
+    lenient: headers.lenient,
+    apiKeyId: keyId,
+    catalogVersion: catalog.version,
+  });
+  return { outcome, incoming, receivedAt };
 }
 
 /** 201 with the resource; a repeat gets the original, as it was answered the first time. */
