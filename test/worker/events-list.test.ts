@@ -183,7 +183,9 @@ describe("cursors", () => {
   it("many small batches of several streams and one page after another: none is left out", async () => {
     const edge = await edgeWith("a", "b");
     for (const n of range(90)) await take(edge, n % 9 === 0 ? "b" : "a", [n]);
-    expect((await pages(edge, "limit=13")).map((item) => item.event["n"])).toEqual(range(90));
+    // Above and below what is read at once from each stream.
+    for (const limit of [13, 50, 1000])
+      expect((await pages(edge, `limit=${limit}`)).map((item) => item.event["n"])).toEqual(range(90));
     const rare = await pages(edge, "limit=3&stream=usage/b");
     expect(rare.map((item) => item.event["n"])).toEqual(range(10).map((n) => n * 9));
   });
