@@ -270,10 +270,12 @@ function acrossFields(
   before: readonly FieldFault[],
 ): FieldFault[] {
   const value = event.get(name);
-  const isSound = !before.some((fault) => fault.field === name || fault.field.startsWith(`${name}.`));
-  if (name === "period" && value instanceof Map && isSound) return periodFaults(value);
-  if (kind === "charge" && name === "value" && value instanceof Map && isSound) return chargeValueFaults(value);
-  if (kind === "adjustment" && name === "fixed_amount") return adjustmentFaults(event, isSound);
+  const isSound = (part: string) => !before.some((fault) => fault.field === part || fault.field.startsWith(`${part}.`));
+  if (name === "period" && value instanceof Map && isSound(name)) return periodFaults(value);
+  if (kind === "charge" && name === "value" && value instanceof Map && isSound(name)) return chargeValueFaults(value);
+  if (kind === "adjustment" && name === "fixed_amount") {
+    return adjustmentFaults(event, isSound("amount") && isSound("fixed_amount"));
+  }
   return [];
 }
 

@@ -26,7 +26,7 @@ function copyTo(folder: string): void {
 
 async function testsPass(folder: string, tests: readonly string[]): Promise<boolean> {
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
-  const child = spawn(process.execPath, [vitest, "run", "--silent", ...tests], { cwd: folder, stdio: "ignore" });
+  const child = spawn(process.execPath, [vitest, "run", "--silent=true", ...tests], { cwd: folder, stdio: "ignore" });
   const code = await new Promise((resolve) => child.once("exit", resolve));
   return code === 0;
 }
@@ -39,6 +39,17 @@ function breakPiece(folder: string, { file, find, replace }: Mutant): void {
     path,
     source.replace(find, () => replace),
   );
+}
+
+// A test run that fails by itself, or does not even start, would count every mutant as caught.
+const whole = tempDir("weir-mutant");
+try {
+  copyTo(whole.path);
+  if (!(await testsPass(whole.path, [...new Set(MUTANTS.flatMap((mutant) => mutant.tests))]))) {
+    throw new Error("the tests fail on the unbroken product; mend that first");
+  }
+} finally {
+  whole.remove();
 }
 
 let survivors = 0;
