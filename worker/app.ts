@@ -9,6 +9,7 @@ import { registerCatalog } from "./routes/catalog.ts";
 import { registerEvents } from "./routes/events.ts";
 import { registerHealth } from "./routes/health.ts";
 import { registerLedger } from "./routes/ledger.ts";
+import { registerOpenApi } from "./routes/openapi.ts";
 import { registerQuarantine } from "./routes/quarantine.ts";
 import { registerSolvimon } from "./routes/solvimon.ts";
 import { registerToken } from "./routes/token.ts";
@@ -24,6 +25,7 @@ export function createApp(services?: Services): Hono<WeirEnv> {
     return next();
   });
   registerHealth(app);
+  registerOpenApi(app);
   registerToken(app);
   registerUsage(app);
   registerSolvimon(app);
