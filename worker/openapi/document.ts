@@ -10,6 +10,7 @@ import { PARAMETERS } from "./parameters.ts";
 import { servicePaths } from "./service-paths.ts";
 import { solvimonPaths } from "./solvimon-paths.ts";
 import { solvimonSchemas } from "./solvimon-schemas.ts";
+import { statsPaths } from "./stats-paths.ts";
 import { usagePaths } from "./usage-paths.ts";
 import { usageSchemas } from "./usage-schemas.ts";
 
@@ -32,6 +33,7 @@ function allPaths(): Paths {
     ...eventPaths(),
     ...adminPaths(),
     ...keyPaths(),
+    ...statsPaths(),
     ...servicePaths(),
   };
 }

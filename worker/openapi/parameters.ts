@@ -24,7 +24,7 @@ const HEADERS = {
   TrackId: parameter(
     "header",
     "Zuora-Track-Id",
-    { type: "string", maxLength: 64, pattern: "^[^:;\"']*$" },
+    { type: "string", maxLength: 64, pattern: "^[ !#-&(-9<-~]*$" },
     "Your own name for the call, US-ASCII without : ; \" '; echoed in the answer.",
     "invoice-run-42",
   ),
