@@ -9,8 +9,10 @@ import { registerCatalog } from "./routes/catalog.ts";
 import { registerEvents } from "./routes/events.ts";
 import { registerHealth } from "./routes/health.ts";
 import { registerLedger } from "./routes/ledger.ts";
+import { registerOpenApi } from "./routes/openapi.ts";
 import { registerQuarantine } from "./routes/quarantine.ts";
 import { registerSolvimon } from "./routes/solvimon.ts";
+import { registerStats } from "./routes/stats.ts";
 import { registerToken } from "./routes/token.ts";
 import { registerUsage } from "./routes/usage.ts";
 import { type Services, servicesOf } from "./services.ts";
@@ -24,6 +26,7 @@ export function createApp(services?: Services): Hono<WeirEnv> {
     return next();
   });
   registerHealth(app);
+  registerOpenApi(app);
   registerToken(app);
   registerUsage(app);
   registerSolvimon(app);
@@ -32,6 +35,7 @@ export function createApp(services?: Services): Hono<WeirEnv> {
   registerLedger(app);
   registerQuarantine(app);
   registerCatalog(app);
+  registerStats(app);
   app.notFound((c) => refuse(c, 404, "there is nothing here"));
   app.onError((error, c) => {
     // The client learns that it failed and under which id, never why: an unknown error's text may hold anything.

@@ -9,6 +9,7 @@ import { createD1Ledger } from "./ledger/d1-ledger.ts";
 import { createEventReader, type EventReader } from "./ledger/event-reader.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
+import { createStats, type Stats } from "./ledger/stats.ts";
 import { logWarning } from "./log.ts";
 import { Rates } from "./middleware/rate-limit.ts";
 
@@ -29,6 +30,7 @@ export interface Services {
   readonly delivery: Delivery;
   readonly events: EventReader;
   readonly quarantine: Quarantine;
+  readonly stats: Stats;
   readonly admission: Admission;
   readonly rates: Rates;
   /**
@@ -64,6 +66,7 @@ export function createServices(bindings: Bindings, world: World = REAL_WORLD): S
     delivery: createDelivery({ db: bindings.LEDGER, settings, world, nudge }),
     events: createEventReader(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, world),
+    stats: createStats(bindings.LEDGER),
     admission: new Admission(),
     rates: new Rates(),
     nudge,

@@ -5,26 +5,28 @@ import { FAULTS_LISTED_MAX, type Fault } from "../fault.ts";
 import { scanMembers } from "../scan.ts";
 
 /** Solvimon's published codes, as far as Weir gives them. */
-export type SolvimonCode =
-  | "BAD_REQUEST"
-  | "UNSUPPORTED_MEDIA_TYPE"
-  | "UNSUPPORTED_VERSION"
-  | "UNAUTHORISED"
-  | "USER_NOT_ALLOWED"
-  | "RESOURCE_NOT_FOUND"
-  | "RESOURCE_ALREADY_EXISTS"
-  | "MISSING_FIELD"
-  | "INVALID_FIELD"
-  | "INVALID_OPERATION"
-  | "IDEMPOTENCY_CHECK_FAILED"
-  | "CUSTOMER_NOT_FOUND"
-  | "METER_NOT_FOUND"
-  | "METER_VALUE_NOT_FOUND"
-  | "METER_PROPERTY_NOT_FOUND"
-  | "PRODUCT_ITEM_NOT_FOUND"
-  | "PRICING_NOT_FOUND"
-  | "PRICING_ITEM_NOT_FOUND"
-  | "INTERNAL_ERROR";
+export const SOLVIMON_CODES = [
+  "BAD_REQUEST",
+  "UNSUPPORTED_MEDIA_TYPE",
+  "UNSUPPORTED_VERSION",
+  "UNAUTHORISED",
+  "USER_NOT_ALLOWED",
+  "RESOURCE_NOT_FOUND",
+  "RESOURCE_ALREADY_EXISTS",
+  "MISSING_FIELD",
+  "INVALID_FIELD",
+  "INVALID_OPERATION",
+  "IDEMPOTENCY_CHECK_FAILED",
+  "CUSTOMER_NOT_FOUND",
+  "METER_NOT_FOUND",
+  "METER_VALUE_NOT_FOUND",
+  "METER_PROPERTY_NOT_FOUND",
+  "PRODUCT_ITEM_NOT_FOUND",
+  "PRICING_NOT_FOUND",
+  "PRICING_ITEM_NOT_FOUND",
+  "INTERNAL_ERROR",
+] as const;
+export type SolvimonCode = (typeof SOLVIMON_CODES)[number];
 
 export interface SolvimonReason {
   readonly code: SolvimonCode;

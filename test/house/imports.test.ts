@@ -72,6 +72,19 @@ const RULES: readonly Rule[] = [
       !target.endsWith("-sql.ts"),
   },
   {
+    of: "worker/openapi: itself, shared and the pure forms that check requests; it is made without a Worker too",
+    files: under("worker/openapi"),
+    may: ({ target }) =>
+      under("shared", "worker/openapi")(target) ||
+      named(
+        "zod",
+        "worker/accounts/key-requests.ts",
+        "worker/accounts/principal.ts",
+        "worker/catalog/document.ts",
+        "worker/ledger/stored-event.ts",
+      )(target),
+  },
+  {
     of: "worker/middleware: neither drizzle nor ledger nor delivery",
     files: under("worker/middleware"),
     may: ({ target }) => !named("drizzle-orm", "worker/ledger", "worker/delivery")(target),

@@ -8,9 +8,7 @@ import * as FILING from "./filing-sql.ts";
 import type { Claim } from "./look-up.ts";
 import * as SQL from "./quarantine-sql.ts";
 import { createRowId, isDrawnTwice } from "./row-id.ts";
-
-export const QUARANTINE_STATES = ["open", "replayed", "discarded"] as const;
-export type QuarantineState = (typeof QUARANTINE_STATES)[number];
+import type { QuarantineState } from "./stored-event.ts";
 
 export interface QuarantineItem {
   readonly id: number;

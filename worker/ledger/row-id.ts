@@ -9,6 +9,11 @@ export function createRowId(nowMs: number, random: number): number {
   return nowMs * IDS_PER_MS + Math.floor(random * IDS_PER_MS);
 }
 
+/** When a row id was made, milliseconds since 1970. */
+export function rowIdTime(id: number): number {
+  return Math.floor(id / IDS_PER_MS);
+}
+
 /** Whether a write failed only because its row id was drawn before: drawing again mends it. */
 export function isDrawnTwice(error: unknown): boolean {
   return error instanceof Error && error.message.includes("UNIQUE constraint failed: batches.id");

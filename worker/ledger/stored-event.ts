@@ -7,6 +7,10 @@ import { type JsonObject, scanDocument } from "../../shared/scan.ts";
 export const EVENT_STATES = ["pending", "delivered", "quarantined", "discarded"] as const;
 export type EventState = (typeof EVENT_STATES)[number];
 
+/** What may become of an event in quarantine. */
+export const QUARANTINE_STATES = ["open", "replayed", "discarded"] as const;
+export type QuarantineState = (typeof QUARANTINE_STATES)[number];
+
 export interface StoredEvent {
   readonly id: string;
   readonly kind: Kind;

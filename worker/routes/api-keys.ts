@@ -1,36 +1,14 @@
 /** `/admin/api-keys`: made (and shown once), listed without secrets, revoked, rotated with an overlap. */
 import type { Hono } from "hono";
-import { z } from "zod";
-import { isDateTime } from "../../shared/events/date-time.ts";
+import type { z } from "zod";
 import { type Fault, validationFault } from "../../shared/fault.ts";
+import { newKeySchema, rotationSchema } from "../accounts/key-requests.ts";
 import type { KeyRecord, NewKey } from "../accounts/key-store.ts";
-import { isPermitted, PERMISSIONS } from "../accounts/principal.ts";
+import { isPermitted } from "../accounts/principal.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { pageLimitOf } from "./page.ts";
 import { tenantOf } from "./tenant.ts";
-
-const ids = z.array(z.string().min(1).max(256)).max(1000);
-
-export const newKeySchema = z.strictObject({
-  name: z.string().min(1).max(256),
-  tenant: z
-    .string()
-    .min(1)
-    .max(128)
-    .regex(/^[^\p{Cc}]*$/u, "may hold no control characters")
-    .optional(),
-  permissions: z.array(z.enum(PERMISSIONS)).min(1),
-  platform_ids: ids.nullish(),
-  entity_ids: ids.nullish(),
-  org_ids: ids.nullish(),
-  expires_at: z.string().refine(isDateTime, "must be a date-time with offset (RFC 3339)").nullish(),
-});
-
-export const rotationSchema = z.strictObject({
-  /** Seconds for which the old key goes on being valid. */
-  overlap_seconds: z.int().min(0).max(2_592_000).optional(),
-});
 
 const OVERLAP_SECONDS_DEFAULT = 0;
 

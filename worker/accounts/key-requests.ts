@@ -1,0 +1,31 @@
+/** What an admin may send about API keys. */
+import { z } from "zod";
+import { isDateTime } from "../../shared/events/date-time.ts";
+import { PERMISSIONS } from "./principal.ts";
+
+const OVERLAP = "Seconds for which the old key goes on being valid; 0 where absent.";
+
+const ids = z.array(z.string().min(1).max(256)).max(1000);
+
+export const newKeySchema = z.strictObject({
+  name: z.string().min(1).max(256),
+  tenant: z
+    .string()
+    .min(1)
+    .max(128)
+    .regex(/^[^\p{Cc}]*$/u, "may hold no control characters")
+    .optional(),
+  permissions: z.array(z.enum(PERMISSIONS)).min(1),
+  platform_ids: ids.nullish(),
+  entity_ids: ids.nullish(),
+  org_ids: ids.nullish(),
+  expires_at: z
+    .string()
+    .refine(isDateTime, "must be a date-time with offset (RFC 3339)")
+    .meta({ format: "date-time" })
+    .nullish(),
+});
+
+export const rotationSchema = z.strictObject({
+  overlap_seconds: z.int().min(0).max(2_592_000).meta({ description: OVERLAP }).optional(),
+});

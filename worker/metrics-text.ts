@@ -1,0 +1,60 @@
+/** The ledger's numbers in Prometheus' text format. Labels are tenants, streams and scopes; nothing else is told. */
+import type { Hold, StreamTotals } from "./ledger/stats.ts";
+
+interface Metric {
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  readonly sampleOf: (totals: StreamTotals, now: number) => number;
+}
+
+const METRICS: readonly Metric[] = [
+  counter("accepted", "Events taken in charge."),
+  counter("duplicates", "Repeats of events taken before."),
+  counter("conflicts", "Events refused because their identity was taken by other content."),
+  counter("delivered", "Events the upstream has taken."),
+  counter("discarded", "Events given up by a person."),
+  gauge("weir_events_pending", "Events that wait for delivery.", ({ pending }) => pending),
+  gauge("weir_quarantine_open", "Events that wait for a person.", ({ quarantined }) => quarantined),
+  gauge(
+    "weir_shipments_open",
+    "Calls upstream that are fixed and not yet settled.",
+    ({ openShipments }) => openShipments,
+  ),
+  gauge(
+    "weir_oldest_pending_age_seconds",
+    "Age of the oldest pending batch; 0 for none.",
+    ({ oldestPendingAt }, now) => (oldestPendingAt === null ? 0 : Math.max(0, (now - oldestPendingAt) / 1000)),
+  ),
+];
+
+function counter(name: "accepted" | "duplicates" | "conflicts" | "delivered" | "discarded", help: string): Metric {
+  return { name: `weir_events_${name}_total`, type: "counter", help, sampleOf: (totals) => totals[name] };
+}
+
+function gauge(name: string, help: string, sampleOf: Metric["sampleOf"]): Metric {
+  return { name, type: "gauge", help, sampleOf };
+}
+
+export function metricsText(totals: readonly StreamTotals[], holds: readonly Hold[], now: number): string {
+  const lines = METRICS.flatMap(({ name, type, help, sampleOf }) => [
+    ...head(name, type, help),
+    ...totals.map(
+      (row) => `${name}{tenant="${label(row.tenant)}",stream="${label(row.stream)}"} ${sampleOf(row, now)}`,
+    ),
+  ]);
+  const held = "weir_hold_remaining_seconds";
+  lines.push(
+    ...head(held, "gauge", "How long nothing is sent to a destination, or to one of its streams."),
+    ...holds.map(({ scope, until }) => `${held}{scope="${label(scope)}"} ${(until - now) / 1000}`),
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+function head(name: string, type: string, help: string): string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
+}
+
+function label(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}

@@ -1,0 +1,107 @@
+/** Solvimon's events: what each door takes, and the resource it gives back. */
+
+import { ID_PREFIX } from "../../shared/events/kind.ts";
+import { FIELDS, READ_ONLY, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
+import { LIST_MEMBER, OBJECT_TYPE, SOLVIMON_CODES } from "../../shared/intake/solvimon-answer.ts";
+import { DEFAULT_LIMITS } from "../../shared/wire.ts";
+import { fieldsSchema } from "./field-schema.ts";
+import {
+  choice,
+  described,
+  INDEX,
+  type JsonSchema,
+  list,
+  type Members,
+  object,
+  schemaRef,
+  TEXT,
+  TIME,
+} from "./json-schema.ts";
+
+/** The name of a kind's schema; its resource and its list are named after it. */
+export const SCHEMA_NAME: Record<SolvimonKind, string> = {
+  persist: "PersistData",
+  charge: "ChargeData",
+  adjustment: "AdjustmentData",
+  "meter-data": "MeterData",
+};
+
+const present = (name: string): JsonSchema => ({ properties: { [name]: {} }, required: [name] });
+
+/** Rules between fields, as far as JSON Schema can say them. */
+const ACROSS_FIELDS: Partial<Record<SolvimonKind, JsonSchema>> = {
+  charge: { properties: { value: { oneOf: ["number", "amount", "count"].map(present) } } },
+  adjustment: { anyOf: ["amount", "fixed_amount"].map(present) },
+};
+
+const READ_ONLY_MEANING: Readonly<Record<string, string>> = {
+  object_type: "The kind of event; ignored on input.",
+  id: "The event's id; ignored on input.",
+  type: "INGEST or CALCULATION; ignored on input.",
+  created_at: "When it was made; ignored on input.",
+  deleted: "Whether it was deleted; ignored on input.",
+};
+
+export function solvimonSchemas(): Members {
+  const kinds = Object.keys(FIELDS) as SolvimonKind[];
+  return Object.fromEntries([
+    ...kinds.flatMap((kind): [string, JsonSchema][] => [
+      [SCHEMA_NAME[kind], eventSchema(kind)],
+      [`${SCHEMA_NAME[kind]}Resource`, resourceSchema(kind)],
+      [`${SCHEMA_NAME[kind]}List`, listSchema(kind)],
+    ]),
+    ["SolvimonError", errorSchema()],
+  ]);
+}
+
+function eventSchema(kind: SolvimonKind): JsonSchema {
+  const fields = fieldsSchema(FIELDS[kind]);
+  const readOnly = [...READ_ONLY[kind]].map((name) => [
+    name,
+    { readOnly: true, description: READ_ONLY_MEANING[name] ?? "Ignored on input." },
+  ]);
+  const across = ACROSS_FIELDS[kind];
+  return {
+    ...fields,
+    properties: { ...Object.fromEntries(readOnly), ...(fields["properties"] as Members) },
+    ...(across === undefined ? {} : { allOf: [across] }),
+    description: `${OBJECT_TYPE[kind]} as it is sent. Fields not named here are kept and passed on.`,
+  };
+}
+
+function resourceSchema(kind: SolvimonKind): JsonSchema {
+  const own = object({
+    object_type: { type: "string", const: OBJECT_TYPE[kind] },
+    id: { type: "string", pattern: `^${ID_PREFIX[kind]}[0-9A-Za-z]{20}$` },
+    timestamp: TIME,
+  });
+  return {
+    allOf: [schemaRef(SCHEMA_NAME[kind]), own],
+    description: "The event as it was sent, with its type, its id and its time.",
+  };
+}
+
+function listSchema(kind: SolvimonKind): JsonSchema {
+  const events = list(schemaRef(SCHEMA_NAME[kind]), { minItems: 1, maxItems: DEFAULT_LIMITS.eventsMax });
+  const times = described(list(TIME), "For agents: when each event was first received; fills an absent timestamp.");
+  return object({ [LIST_MEMBER[kind]]: events }, { received_at: { ...times, type: ["array", "null"] } });
+}
+
+function errorSchema(): JsonSchema {
+  const code = choice(SOLVIMON_CODES);
+  const field = described(TEXT, "The field it is about, dotted, list members by index.");
+  const reason = object({ code, message: TEXT }, { field, index: INDEX });
+  return object(
+    {
+      type: choice(["INVALID_REQUEST", "API_ERROR"]),
+      code,
+      message: TEXT,
+      reasons: list(reason, { minItems: 1, maxItems: 100, description: "Every fault, the first one included." }),
+    },
+    {
+      field,
+      resource_id: described(TEXT, "The event that was there before."),
+      resource_type: described(TEXT, "Its kind."),
+    },
+  );
+}
