@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { blob, integer, type Row, text } from "./column.ts";
 import { countFitting, sliceRun } from "./event-run.ts";
-import type { EventRun, Scope } from "./operations.ts";
+import { type EventRun, NO_SCOPE, type Scope } from "./operations.ts";
 
 /** Bytes of event text in one row, unless a single event is larger: reading or cutting a row stays cheap. */
 export const ROW_BYTES_MAX = 256 * 1024;
@@ -97,11 +97,13 @@ function wordsOf(bytes: Uint8Array): Uint32Array {
 
 /** A scope as the text its column holds. */
 export function scopeText(scope: Scope): string {
-  return scope.entityIds === null && scope.orgIds === null ? "" : JSON.stringify([scope.entityIds, scope.orgIds]);
+  const { entityIds, orgIds, platformId } = scope;
+  if (platformId !== null) return JSON.stringify([entityIds, orgIds, platformId]);
+  return entityIds === null && orgIds === null ? "" : JSON.stringify([entityIds, orgIds]);
 }
 
 export function parseScope(column: string): Scope {
-  if (column === "") return { entityIds: null, orgIds: null };
-  const [entityIds, orgIds] = JSON.parse(column) as [string | null, string | null];
-  return { entityIds, orgIds };
+  if (column === "") return NO_SCOPE;
+  const [entityIds, orgIds, platformId = null] = JSON.parse(column) as [string | null, string | null, string?];
+  return { entityIds, orgIds, platformId };
 }

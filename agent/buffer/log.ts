@@ -10,7 +10,10 @@ import { FACT } from "./facts.ts";
 import type {
   AppendOperation,
   AppendOutcome,
+  FixedOutcome,
+  FixOperation,
   LedgerCounts,
+  MarkOperation,
   Operation,
   Outcome,
   OutcomeOf,
@@ -28,6 +31,11 @@ export interface Log {
   append(operation: Omit<AppendOperation, "kind">): Promise<AppendOutcome>;
   settle(operation: Omit<SettleOperation, "kind">): Promise<SettleOutcome>;
   read(operation: Omit<ReadOperation, "kind">): Promise<ReadOutcome>;
+  /** Fixes shipments on disk, in the place of one that is given up. */
+  fix(operation: Omit<FixOperation, "kind">): Promise<SettleOutcome>;
+  mark(operation: Omit<MarkOperation, "kind">): Promise<SettleOutcome>;
+  /** The shipments that were fixed and are not settled yet. */
+  fixed(): Promise<FixedOutcome["shipments"]>;
   remember(facts: readonly (readonly [string, string])[]): Promise<SettleOutcome>;
   recall(name: string): string | null;
   tidy(keysBefore: number): Promise<TidyOutcome>;
@@ -136,6 +144,9 @@ function createLog(engine: Engine, facts: Map<string, string>): Log {
     append: (operation) => ask({ kind: "append", ...operation }),
     settle: (operation) => ask({ kind: "settle", ...operation }),
     read: (operation) => ask({ kind: "read", ...operation }),
+    fix: (operation) => ask({ kind: "fix", ...operation }),
+    mark: (operation) => ask({ kind: "mark", ...operation }),
+    fixed: async () => (await ask({ kind: "fixed" })).shipments,
     async remember(pairs) {
       const outcome = await ask({ kind: "remember", facts: pairs });
       if (outcome.kind === "settled") for (const [name, value] of pairs) facts.set(name, value);

@@ -1,10 +1,15 @@
 /** What the log's writer is asked to do, and what it answers. Every one of these can travel between threads. */
 
-/** Zuora's scoping headers: kept with an event and sent on with it, never mixed in one call. */
+/** The vendors' scoping headers: kept with an event and sent on with it, never mixed in one call. */
 export interface Scope {
+  /** Zuora's entities and organisations. */
   readonly entityIds: string | null;
   readonly orgIds: string | null;
+  /** Solvimon's platform. */
+  readonly platformId: string | null;
 }
+
+export const NO_SCOPE: Scope = { entityIds: null, orgIds: null, platformId: null };
 
 /** Why an event is in quarantine. */
 export interface QuarantineReason {
@@ -42,6 +47,8 @@ export interface KnownEvent {
   readonly index: number;
   readonly position: number;
   readonly same: boolean;
+  /** When the key first brought it. */
+  readonly receivedAt: number;
 }
 
 export type AppendOutcome =
@@ -94,6 +101,8 @@ export interface PendingRun {
   readonly first: number;
   readonly scope: Scope;
   readonly events: EventRun;
+  /** When each event came in, in milliseconds since 1970. */
+  readonly receivedAt: Float64Array;
 }
 
 export type ReadOutcome = { readonly kind: "run"; readonly run: PendingRun } | { readonly kind: "nothing" };
@@ -118,8 +127,50 @@ export interface VerifyOutcome {
   readonly faults: readonly string[];
 }
 
-export type WriteOperation = AppendOperation | SettleOperation | RememberOperation | TidyOperation;
-export type Operation = WriteOperation | ReadOperation | OldestOperation | VerifyOperation;
+/** A shipment whose members and key are on disk, so that its repeat after a crash is the very same call. */
+export interface FixedShipment {
+  readonly first: number;
+  readonly count: number;
+  /** What its calls' idempotency keys are made of. */
+  readonly key: string;
+  /** So many of its first events went out in a call whose outcome was not written down. */
+  readonly attempted: number;
+}
+
+/** Fixes shipments of a stream, in the place of the one that begins at `replaces`. */
+export interface FixOperation {
+  readonly kind: "fix";
+  readonly stream: string;
+  readonly replaces: number | null;
+  readonly shipments: readonly FixedShipment[];
+}
+
+/** Notes how many of a fixed shipment's events may have gone out, before they do. */
+export interface MarkOperation {
+  readonly kind: "mark";
+  readonly stream: string;
+  readonly first: number;
+  readonly attempted: number;
+}
+
+/** Asks for all shipments that are fixed and not settled. */
+export interface FixedOperation {
+  readonly kind: "fixed";
+}
+
+export interface FixedOutcome {
+  readonly kind: "fixed";
+  readonly shipments: readonly (FixedShipment & { readonly stream: string })[];
+}
+
+export type WriteOperation =
+  | AppendOperation
+  | SettleOperation
+  | RememberOperation
+  | TidyOperation
+  | FixOperation
+  | MarkOperation;
+export type Operation = WriteOperation | ReadOperation | OldestOperation | VerifyOperation | FixedOperation;
 
 export interface OutcomeOf {
   append: AppendOutcome;
@@ -129,6 +180,9 @@ export interface OutcomeOf {
   read: ReadOutcome;
   oldest: OldestOutcome;
   verify: VerifyOutcome;
+  fix: SettleOutcome;
+  mark: SettleOutcome;
+  fixed: FixedOutcome;
 }
 export type Outcome = OutcomeOf[keyof OutcomeOf];
 
@@ -156,7 +210,14 @@ export interface GroupResult {
   readonly commits: number;
 }
 
-const WRITES: ReadonlySet<string> = new Set<WriteOperation["kind"]>(["append", "settle", "remember", "tidy"]);
+const WRITES: ReadonlySet<string> = new Set<WriteOperation["kind"]>([
+  "append",
+  "settle",
+  "remember",
+  "tidy",
+  "fix",
+  "mark",
+]);
 
 export function isWrite(operation: Operation): operation is WriteOperation {
   return WRITES.has(operation.kind);

@@ -22,6 +22,7 @@ export function read(tables: ReadTables, operation: ReadOperation): ReadOutcome 
 
   const first = Math.max(head.first, from);
   const parts: EventRun[] = [];
+  const times: number[] = [];
   let bytes = 0;
   let count = 0;
   for (const next of heads) {
@@ -35,9 +36,11 @@ export function read(tables: ReadTables, operation: ReadOperation): ReadOutcome 
     const end = Math.min(next.count, until - next.first);
     const part = sliceRun(row, begin, begin + countFitting(sliceRun(row, begin, end), 0, bytesMax, eventsMax));
     parts.push(part);
+    for (let i = 0; i < part.ends.length; i++) times.push(next.receivedAt);
     bytes += part.body.length + (parts.length > 1 ? 1 : 0);
     count += part.ends.length;
     if (begin + part.ends.length < next.count) break;
   }
-  return { kind: "run", run: { first, scope: parseScope(head.scope), events: joinRuns(parts) } };
+  const receivedAt = Float64Array.from(times);
+  return { kind: "run", run: { first, scope: parseScope(head.scope), events: joinRuns(parts), receivedAt } };
 }

@@ -63,6 +63,15 @@ const STEPS: readonly string[] = [
      UNIQUE (stream, key, first_index)
    ) STRICT;
    CREATE INDEX key_runs_by_age ON key_runs (received_at);`,
+  // Calls to a vendor, fixed before their first attempt; a position is in one of them at most.
+  `CREATE TABLE shipments (
+     stream INTEGER NOT NULL REFERENCES streams (id),
+     first INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     key TEXT NOT NULL,
+     attempted INTEGER NOT NULL,
+     PRIMARY KEY (stream, first)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 export const BUFFER_VERSION = STEPS.length;

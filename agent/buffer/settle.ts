@@ -3,12 +3,14 @@ import type { BatchHead, BatchTable } from "./batch-table.ts";
 import { eventBytes, sliceRun } from "./event-run.ts";
 import type { SettleOperation } from "./operations.ts";
 import type { QuarantineTable } from "./quarantine-table.ts";
+import type { ShipmentTable } from "./shipment-table.ts";
 import type { StreamTable } from "./stream-table.ts";
 
 export interface SettleTables {
   readonly streams: StreamTable;
   readonly batches: BatchTable;
   readonly quarantine: QuarantineTable;
+  readonly shipments: ShipmentTable;
 }
 
 /**
@@ -36,6 +38,7 @@ export function settle(tables: SettleTables, operation: SettleOperation): void {
       bytes += cut(tables, stream.id, head, covered);
     }
   }
+  tables.shipments.settle(stream.id, operation.first, last);
   tables.streams.add(stream.id, {
     pending: -found,
     delivered: found - quarantined,

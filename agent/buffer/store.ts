@@ -25,6 +25,7 @@ import { createQuarantineTable } from "./quarantine-table.ts";
 import { read } from "./read.ts";
 import { createRoom } from "./room.ts";
 import { settle } from "./settle.ts";
+import { createShipmentTable } from "./shipment-table.ts";
 import { createStreamTable } from "./stream-table.ts";
 import { verify } from "./verify.ts";
 
@@ -62,7 +63,8 @@ export function openStore(options: StoreOptions): Store {
 function createStore(db: DatabaseSync, options: StoreOptions): Store {
   const streams = createStreamTable(db);
   const batches = createBatchTable(db);
-  const tables = { streams, batches, quarantine: createQuarantineTable(db), keys: createKeyMemory(db) };
+  const shipments = createShipmentTable(db);
+  const tables = { streams, batches, shipments, quarantine: createQuarantineTable(db), keys: createKeyMemory(db) };
   const at = options.at ?? (() => {});
   const giveBack = createGiveBack(db);
   const room = createRoom(db, options.directory, options.bytesMax);
@@ -73,6 +75,12 @@ function createStore(db: DatabaseSync, options: StoreOptions): Store {
         return room.take(operation) ? append(tables, operation) : { kind: "full", bound: "buffer" };
       case "settle":
         settle(tables, operation);
+        break;
+      case "fix":
+        shipments.fix(streams.open(operation.stream).id, operation);
+        break;
+      case "mark":
+        shipments.mark(streams.open(operation.stream).id, operation.first, operation.attempted);
         break;
       case "remember":
         writeFacts(db, operation.facts);
@@ -107,6 +115,7 @@ function createStore(db: DatabaseSync, options: StoreOptions): Store {
       const outcomes = group.map((operation): Outcome => {
         if (operation.kind === "read") return read(tables, operation);
         if (operation.kind === "oldest") return { kind: "oldest", receivedAt: batches.oldest() };
+        if (operation.kind === "fixed") return { kind: "fixed", shipments: shipments.all() };
         if (operation.kind === "verify") return { kind: "verified", faults: verify(db) };
         if (operation.kind === "tidy" && commits > 0) return { kind: "tidied", more: giveBack() };
         return written.get(operation) ?? fullOutcome;

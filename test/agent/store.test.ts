@@ -8,7 +8,7 @@ import { type CrashPoint, openStore, type Store } from "../../agent/buffer/store
 import { AgentFault } from "../../agent/fault.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
-const NO_SCOPE = { entityIds: null, orgIds: null };
+const NO_SCOPE = { entityIds: null, orgIds: null, platformId: null };
 
 function setup() {
   const { path, remove } = tempDir("weir-store");
@@ -164,7 +164,7 @@ test("a large body becomes several rows and comes back as it was", () => {
 
 test("a read stops at a hole in the positions, at another scope, and where it was told to", () => {
   const store = setup().open();
-  store.run([appendOf(json("a", "b", "c")), appendOf(json("d"), { scope: { entityIds: "e1", orgIds: null } })]);
+  store.run([appendOf(json("a", "b", "c")), appendOf(json("d"), { scope: { ...NO_SCOPE, entityIds: "e1" } })]);
   expect(readAll(store)).toEqual([
     { first: 1, texts: ["a", "b", "c"] },
     { first: 4, texts: ["d"] },
@@ -190,8 +190,8 @@ test("a repeated key is known by content, other content under it is a conflict, 
       kind: "durable",
       firstPosition: 3,
       known: [
-        { index: 0, position: 1, same: true },
-        { index: 1, position: 2, same: true },
+        { index: 0, position: 1, same: true, receivedAt: 1000 },
+        { index: 1, position: 2, same: true, receivedAt: 1000 },
       ],
     },
   ]);
