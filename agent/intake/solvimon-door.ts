@@ -1,6 +1,7 @@
 /**
  * Takes Solvimon's events in, single and in lists: the edge's answers, given by the agent. 2xx means on disk.
- * Refusals come in the edge's order: 415, 413, 400 (401, 429 and 404 were before), each in Solvimon's shape.
+ * Refusals come in the edge's order: the version, then 415, 413, 400 (401, 429 and 404 were before), each in
+ * Solvimon's shape.
  */
 import { READ_ONLY, referenceOf, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
 import { CONFLICT_FAULT, type Fault, validationFault } from "../../shared/fault.ts";
@@ -64,10 +65,10 @@ interface TakenEvent {
 export function createSolvimonDoor(options: SolvimonDoorOptions): SolvimonDoor {
   const { limits } = options;
   return async function takeSolvimon(request) {
+    if (request.version !== SOLVIMON_VERSION) return refuseVersion(request.version);
+    if (bodyFormOf(request.header(HEADER.contentType)) !== "json") return refuseSolvimon(415, "send application/json");
     const coding = bodyCodingOf(request.header(HEADER.contentEncoding));
-    if (bodyFormOf(request.header(HEADER.contentType)) !== "json")
-      return refuseSolvimon(415, "Content-Type must be application/json");
-    if (coding === null) return refuseSolvimon(415, "Content-Encoding must be gzip or none");
+    if (coding === null) return refuseSolvimon(415, "send Content-Encoding gzip, or none");
     const read = await request.body(coding);
     if (read.kind === "gone") return null;
     if (read.kind === "too-large") return refuseSolvimon(413, `the body has more than ${limits.bodyBytesMax} bytes`);
@@ -76,17 +77,17 @@ export function createSolvimonDoor(options: SolvimonDoorOptions): SolvimonDoor {
     const take = (event: ReadEvent) => keptOf(event, request.stream, key !== null);
     const body = read.kind === "bytes" ? readEvents(read.bytes, request.stream, limits, take) : null;
     if (body?.kind === "too-large") return refuseSolvimon(413, body.message);
-    if (request.version !== SOLVIMON_VERSION) return refuseVersion(request.version);
     const [first, ...others] = headerFaultsOf(request);
     if (first !== undefined) return { status: 400, body: solvimonFaults([first, ...others]) };
     if (read.kind === "bad-gzip") return refuseSolvimon(400, read.message);
-    if (body?.kind === "malformed") return { status: 400, body: solvimonFaults([body.reason]) };
+    if (body?.kind === "malformed")
+      return { status: 400, body: solvimonFaults([inForm(body.reason, request.form === "single")]) };
     return body === null ? null : takeEvents(request, body.events, key, options);
   };
 }
 
 function refuseVersion(version: string): Answer {
-  const message = `version ${version} is not spoken here, use ${SOLVIMON_VERSION}`;
+  const message = `version ${JSON.stringify(version.slice(0, 20))} is not supported; use ${SOLVIMON_VERSION}`;
   return { status: 400, body: solvimonError("UNSUPPORTED_VERSION", message) };
 }
 
@@ -181,7 +182,7 @@ function keyedBody(key: string, events: readonly TakenEvent[]): AppendOperation[
   return { key, hashes, ownIds };
 }
 
-const CONFLICT = "the Idempotency-Key brought other content for this event before";
+const CONFLICT = "the Idempotency-Key was used before with another body";
 
 function refuseFull(bound: "buffer" | "disk"): Answer {
   const refusal =

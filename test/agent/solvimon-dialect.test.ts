@@ -108,6 +108,21 @@ test("over a restart only the call that was under way is in doubt", async () => 
   expect(new Set(keys).size).toBe(4);
 });
 
+test("a call that was refused before a restart is not in doubt after it", async () => {
+  const vendor = await openDestination();
+  onTestFinished(() => vendor.close());
+  vendor.reply = () => ({ status: 503 });
+  await using agent = await setup({
+    destination: solvimonLines(vendor.url),
+    upload: "linger_ms = 0\nbackoff_base_ms = 60000",
+  });
+  await agent.post("/v1/ingest/charge-data", solvimonEvent("charge", '"reference":"theirs"'));
+  await agent.reach("the refusal", ({ destination }) => destination.state === "backing_off");
+  vendor.reply = () => ({ status: 409, body: { code: "RESOURCE_ALREADY_EXISTS", message: "used before" } });
+  await agent.restart();
+  expect((await agent.drained()).ledger).toMatchObject({ delivered: 0, quarantined: 1 });
+});
+
 test("one event's refusal quarantines it alone, with Solvimon's words", async () => {
   const { agent, twin, taken } = await vendorSetup("solvimon", {
     agent: { upload: "linger_ms = 50\nbackoff_base_ms = 1" },
