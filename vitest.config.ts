@@ -2,7 +2,7 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /** Tests of processes start several of them each and share two cores with all the rest. */
-const PROCESS_TEST_MS = 180_000;
+const PROCESS_TEST_MS = 600_000;
 
 const migrations = await readD1Migrations("./migrations");
 
@@ -21,6 +21,13 @@ export default defineConfig({
         },
       },
       {
+        test: {
+          name: "pricing",
+          include: ["test/pricing/**/*.test.ts"],
+          testTimeout: 120_000,
+        },
+      },
+      {
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
@@ -31,7 +38,7 @@ export default defineConfig({
           name: "worker",
           include: ["test/worker/**/*.test.ts"],
           globalSetup: ["test/worker/support/upstream.ts"],
-          testTimeout: 60_000,
+          testTimeout: 240_000,
         },
       },
       {

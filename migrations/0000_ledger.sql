@@ -40,11 +40,13 @@ CREATE TABLE `batches` (
 	`own_id_field` text,
 	`replay_of` integer,
 	`received_at` integer NOT NULL,
+	`times` text,
 	`entries` blob NOT NULL,
 	`payload` text NOT NULL
 );
 --> statement-breakpoint
 CREATE INDEX `batches_position` ON `batches` (`tenant`,`stream`,`producer`,`first`) WHERE first IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `batches_stream` ON `batches` (`tenant`,`stream`);--> statement-breakpoint
 CREATE TABLE `catalogs` (
 	`tenant` text PRIMARY KEY NOT NULL,
 	`version` integer NOT NULL,
@@ -117,10 +119,12 @@ CREATE TABLE `quarantine` (
 	`created_at` integer NOT NULL,
 	`state` text NOT NULL,
 	`settled_at` integer,
-	`note` text
+	`note` text,
+	`replay_batch` integer
 );
 --> statement-breakpoint
 CREATE INDEX `quarantine_tenant` ON `quarantine` (`tenant`,`state`,`id`);--> statement-breakpoint
+CREATE INDEX `quarantine_batch` ON `quarantine` (`batch`,`entry`);--> statement-breakpoint
 CREATE TABLE `ranges` (
 	`tenant` text NOT NULL,
 	`stream` text NOT NULL,
@@ -128,6 +132,21 @@ CREATE TABLE `ranges` (
 	`first` integer NOT NULL,
 	`last` integer NOT NULL,
 	PRIMARY KEY(`tenant`, `stream`, `producer`, `first`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+CREATE TABLE `reprocess_groups` (
+	`tenant` text NOT NULL,
+	`reprocess_id` text NOT NULL,
+	`accepted` integer NOT NULL,
+	`settled` integer DEFAULT 0 NOT NULL,
+	`closed` integer NOT NULL,
+	PRIMARY KEY(`tenant`, `reprocess_id`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+CREATE TABLE `shipment_parts` (
+	`batch` integer NOT NULL,
+	`shipment` integer NOT NULL,
+	PRIMARY KEY(`batch`, `shipment`)
 ) WITHOUT ROWID;
 --> statement-breakpoint
 CREATE TABLE `shipments` (
@@ -138,6 +157,8 @@ CREATE TABLE `shipments` (
 	`call_key` text NOT NULL,
 	`parts` text NOT NULL,
 	`events` integer NOT NULL,
+	`reprocess_id` text,
+	`closes` integer DEFAULT 0 NOT NULL,
 	`state` text NOT NULL,
 	`attempts` integer DEFAULT 0 NOT NULL,
 	`in_flight` integer DEFAULT 0 NOT NULL,

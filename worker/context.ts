@@ -1,6 +1,7 @@
 /** What travels with a request through middleware and routes. */
 import type { Context } from "hono";
 import type { Fault } from "../shared/fault.ts";
+import { type SolvimonCode, solvimonError } from "../shared/intake/solvimon-answer.ts";
 import { usageRefusal } from "../shared/intake/usage-answer.ts";
 import type { Principal } from "./accounts/principal.ts";
 import type { Bindings } from "./env.ts";
@@ -15,7 +16,24 @@ export type WeirContext = Context<WeirEnv>;
 
 export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503;
 
-/** Answers with Weir's own error body. */
+/** Solvimon's routes answer errors in Solvimon's shape, all others in Weir's own. */
+const SOLVIMON_ROUTE = /^\/v[^/]*\/(ingest|events)(\/|$)/;
+
+const SOLVIMON_CODE: Record<RefusalStatus, SolvimonCode> = {
+  400: "BAD_REQUEST",
+  401: "UNAUTHORISED",
+  403: "USER_NOT_ALLOWED",
+  404: "RESOURCE_NOT_FOUND",
+  409: "INVALID_OPERATION",
+  413: "BAD_REQUEST",
+  415: "UNSUPPORTED_MEDIA_TYPE",
+  429: "BAD_REQUEST",
+  500: "INTERNAL_ERROR",
+  503: "INTERNAL_ERROR",
+};
+
+/** Answers with an error in the shape of the route's dialect. */
 export function refuse(c: WeirContext, status: RefusalStatus, message: string, reasons: readonly Fault[] = []) {
+  if (SOLVIMON_ROUTE.test(c.req.path)) return c.json(solvimonError(SOLVIMON_CODE[status], message), status);
   return c.json(usageRefusal(message, reasons), status);
 }

@@ -35,6 +35,8 @@ const settingsSchema = z.object({
   ZUORA_CLIENT_SECRET: text,
   ZUORA_MAX_BYTES: whole(4_000_000),
   ZUORA_MAX_EVENTS: whole(10_000),
+  SOLVIMON_BASE_URL: url,
+  SOLVIMON_API_KEY: text,
   UPSTREAM_TIMEOUT_MS: whole(30_000),
   BACKOFF_BASE_MS: whole(500),
   BACKOFF_MAX_MS: whole(60_000),
@@ -50,11 +52,18 @@ export interface ZuoraSettings {
   readonly eventsMax: number;
 }
 
+export interface SolvimonSettings {
+  /** Null: nothing is sent, events stay pending. */
+  readonly baseUrl: string | null;
+  readonly apiKey: string;
+}
+
 export interface Settings {
   readonly limits: BodyLimits;
   /** Requests a key may send in a minute to one Worker instance; 0 for any number. */
   readonly rateLimitPerMinute: number;
   readonly zuora: ZuoraSettings;
+  readonly solvimon: SolvimonSettings;
   readonly upstreamTimeoutMs: number;
   readonly backoff: BackoffSettings;
 }
@@ -81,6 +90,7 @@ export function parseSettings(bindings: Bindings): Settings {
       bytesMax: set.ZUORA_MAX_BYTES,
       eventsMax: set.ZUORA_MAX_EVENTS,
     },
+    solvimon: { baseUrl: set.SOLVIMON_BASE_URL, apiKey: set.SOLVIMON_API_KEY },
     upstreamTimeoutMs: set.UPSTREAM_TIMEOUT_MS,
     backoff: { baseMs: set.BACKOFF_BASE_MS, maxMs: set.BACKOFF_MAX_MS },
   };

@@ -1,10 +1,12 @@
 /** What an instance of the Worker holds on to between requests, made once from its bindings. */
 import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
+import { createKeyStore, type KeyStore } from "./accounts/key-store.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
 import { type Bindings, parseSettings, type Settings } from "./env.ts";
 import { Admission } from "./intake/admission.ts";
 import { createD1Ledger } from "./ledger/d1-ledger.ts";
+import { createEventReader, type EventReader } from "./ledger/event-reader.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { logWarning } from "./log.ts";
@@ -21,9 +23,11 @@ export interface Services {
   readonly settings: Settings;
   readonly world: World;
   readonly keys: KeyRing;
+  readonly keyStore: KeyStore;
   readonly catalogs: Catalogs;
   readonly ledger: Ledger;
   readonly delivery: Delivery;
+  readonly events: EventReader;
   readonly quarantine: Quarantine;
   readonly admission: Admission;
   readonly rates: Rates;
@@ -54,9 +58,11 @@ export function createServices(bindings: Bindings, world: World = REAL_WORLD): S
     settings,
     world,
     keys: createKeyRing(bindings.LEDGER),
+    keyStore: createKeyStore(bindings.LEDGER),
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, world),
     delivery: createDelivery({ db: bindings.LEDGER, settings, world, nudge }),
+    events: createEventReader(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, world),
     admission: new Admission(),
     rates: new Rates(),

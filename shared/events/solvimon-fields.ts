@@ -218,7 +218,7 @@ function checkShape(shape: Shape, value: JsonValue, field: string, faults: Field
       return;
     case "list":
       if (!Array.isArray(value)) faults.push(invalid(field, "must be a list"));
-      else value.forEach((item, i) => checkShape(shape.items, item, `${field}.${i}`, faults));
+      else for (const [i, item] of value.entries()) checkShape(shape.items, item, `${field}.${i}`, faults);
       return;
     default: {
       const wrong = scalarFault(shape, value);
@@ -298,6 +298,13 @@ function adjustmentFaults(event: JsonObject, isSound: boolean): FieldFault[] {
   const [one, other] = [amount.get("currency"), fixed.get("currency")];
   const differ = typeof one === "string" && typeof other === "string" && one !== other;
   return differ ? [invalid("fixed_amount.currency", "must be the currency of amount")] : [];
+}
+
+/** The reprocessing group of a persist event and whether it closes it; null for an event without one. */
+export function reprocessGroup(event: JsonObject): { readonly id: string; readonly closes: boolean } | null {
+  const group = event.get("reprocess_id");
+  if (typeof group !== "string" || group === "") return null;
+  return { id: group, closes: event.get("is_last_reprocess_item") === true };
 }
 
 /** An event's own id: its `reference`; an empty or null one is none. */

@@ -41,7 +41,7 @@ it(`${EVENTS} events through every fault and three kills of the edge are each at
       async () => (await post(river.edge.url, events.slice(from, from + BODY), { headers: positions(from) })).ok,
       {
         what: `a 200 for the events from ${from}`,
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
       },
     );
   }

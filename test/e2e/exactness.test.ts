@@ -17,7 +17,7 @@ it("numbers, white space, key order and escapes arrive byte for byte, straight a
     expect((await post(url, ODD, { headers })).status).toBe(200);
     await until(async () => (await river.twinCounts()).events === ODD.length, {
       what: "the events at the twin",
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     });
     expect((await river.twinEvents()).sort()).toEqual([...ODD].sort());
   }

@@ -88,7 +88,7 @@ export async function startRiver(vars: Record<string, string> = {}, twinArgs: re
       const response = await fetch(`${twin.url}/twin/faults`, { method: "POST", body: JSON.stringify(script) });
       if (!response.ok) throw new Error(`the twin refused the faults: ${await response.text()}`);
     },
-    settled: (timeoutMs = 60_000) =>
+    settled: (timeoutMs = 180_000) =>
       until(
         async () => {
           const rows = await edgeRows();

@@ -30,7 +30,7 @@ it(`an agent killed ${KILLS} times under ${CLIENTS} clients and a faulty upstrea
   const clients = Array.from({ length: CLIENTS }, (_, client) => send(agent.url, client, owed, unsure, stop.signal));
   for (let kill = 0; kill < KILLS; kill++) {
     const before = owed.size;
-    await until(() => owed.size >= before + 40, { what: "the clients to be answered", timeoutMs: 60_000, everyMs: 5 });
+    await until(() => owed.size >= before + 40, { what: "the clients to be answered", timeoutMs: 180_000, everyMs: 5 });
     await river.faults(FAULTS);
     await agent.sigkill();
     await agent.restart();

@@ -81,7 +81,7 @@ it("2,000 seeded malformed requests are each refused with a 4xx, and the edge st
   }
   expect([...statuses.keys()].sort()).toEqual([400, 401, 404, 413, 415]);
   expect((await edge.post(METER, event({ alive: true }))).status).toBe(200);
-}, 60_000);
+});
 
 /** A valid request, broken in one of many ways. */
 function malformed(random: () => number): [string, RequestInit] {

@@ -5,6 +5,7 @@ import { compileCheck, type EventCheck, type StreamSchema } from "../../shared/e
 import { catalogs } from "../ledger/schema.ts";
 import { Remembered } from "../remembered.ts";
 import { type Catalog, catalogSchema } from "./document.ts";
+import { type CatalogReferences, referencesOf } from "./references.ts";
 
 /** How long an instance believes a catalog without asking again. Writes are checked in their transaction. */
 export const CATALOG_TTL_MS = 5_000;
@@ -21,6 +22,8 @@ export interface LoadedCatalog {
   readonly document: Catalog;
   /** By meter_global_id. */
   readonly streams: ReadonlyMap<string, StreamEntry>;
+  /** What Solvimon events may name; null where they are not held against the catalog. */
+  readonly references: CatalogReferences | null;
 }
 
 export interface Catalogs {
@@ -64,5 +67,5 @@ function loadedOf(row: typeof catalogs.$inferSelect | undefined): LoadedCatalog 
   const streams = new Map(
     document.streams.map((schema) => [schema.meter_global_id, { schema, check: compileCheck(schema) }]),
   );
-  return { version: row?.version ?? 0, document, streams };
+  return { version: row?.version ?? 0, document, streams, references: referencesOf(document) };
 }

@@ -2,11 +2,11 @@
  * Brings pending events upstream. Called by the queue for one stream and by the sweep for all; safe to run
  * twice and side by side, since every call is leased and every settlement looks for its lease.
  */
+
 import { parseStream } from "../../shared/events/kind.ts";
-import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
-import { scanDocument } from "../../shared/scan.ts";
 import type { Settings } from "../env.ts";
 import { entrySpans } from "../ledger/entries.ts";
+import { storedEventId } from "../ledger/stored-event.ts";
 import type { CallOutcome, Dialect } from "./dialect.ts";
 import type { Fetch } from "./exchange.ts";
 import {
@@ -20,6 +20,7 @@ import {
 } from "./outbox.ts";
 import type { Part } from "./pack.ts";
 import { type Shipping, ship, streamScope } from "./ship.ts";
+import { createSolvimon } from "./solvimon.ts";
 import { createZuora } from "./zuora.ts";
 
 export interface DeliveryWorld {
@@ -57,7 +58,10 @@ export function createDelivery({ db, settings, world, nudge }: DeliveryParts): D
   const outbox = createOutbox(db);
   const { baseUrl } = settings.zuora;
   const zuora = baseUrl === null ? null : createZuora({ ...settings.zuora, baseUrl }, world.fetch, world.now);
-  const dialectOf = (stream: string): Dialect | null => (parseStream(stream)?.kind === "usage" ? zuora : null);
+  const solvimonUrl = settings.solvimon.baseUrl;
+  const solvimon =
+    solvimonUrl === null ? null : createSolvimon({ ...settings.solvimon, baseUrl: solvimonUrl }, world.fetch);
+  const dialectOf = (stream: string): Dialect | null => (parseStream(stream)?.kind === "usage" ? zuora : solvimon);
 
   async function deliver(key: StreamKey): Promise<void> {
     const dialect = dialectOf(key.stream);
@@ -67,7 +71,7 @@ export function createDelivery({ db, settings, world, nudge }: DeliveryParts): D
       // Two tries at most go into a call (a fresh token), each with a token fetch before it.
       const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
       const request = { ...key, now: world.now(), leaseMs, count: CALLS_AT_ONCE, scopes };
-      const shipments = await outbox.take(request, dialect.limits);
+      const shipments = await outbox.take(request, dialect.limitsOf(key.stream));
       if (shipments.length === 0) return scheduleNext(key, scopes);
       const settled = await Promise.all(shipments.map((shipment) => shipOne(shipment, dialect)));
       if (settled.some((kind) => kind === "postponed")) return scheduleNext(key, scopes);
@@ -76,7 +80,7 @@ export function createDelivery({ db, settings, world, nudge }: DeliveryParts): D
   }
 
   async function shipOne(shipment: Shipment, dialect: Dialect): Promise<Settlement["kind"]> {
-    const cargo = await outbox.cargo(shipment);
+    const cargo = await outbox.cargo(shipment, dialect.takesSingly);
     const shipping = await ship(shipment, cargo, dialect, settings, world);
     const settlement = await settlementOf(shipping, shipment, outbox);
     await outbox.settle(shipment, shipping.record, settlement, world.now());
@@ -126,18 +130,4 @@ function guiltyEvent(stream: string, part: Part, row: BatchRow, outcome: CallOut
     reasons: JSON.stringify(reasons),
     upstream: outcome.words,
   };
-}
-
-/** The id of an event as it was filed. */
-function storedEventId(stream: string, row: BatchRow, entry: number, index: number, event: string): string {
-  const kind = parseStream(stream)?.kind ?? "usage";
-  const scanned = scanDocument(event);
-  if (scanned.kind === "fault" || !(scanned.value instanceof Map)) throw new Error("a stored event is not an object");
-  const ownId = row.own_id_field === null ? null : ownIdOf(scanned.value.get(row.own_id_field));
-  if (ownId !== null) return eventId(kind, stream, { by: "id", id: ownId });
-  if (row.idempotency_key !== null) return eventId(kind, stream, { by: "key", key: row.idempotency_key, index });
-  if (row.producer !== null && row.first !== null) {
-    return eventId(kind, stream, { by: "position", producer: row.producer, position: row.first + entry });
-  }
-  return eventId(kind, stream, { by: "content", hash: contentHash(scanned.value) });
 }

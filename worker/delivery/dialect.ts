@@ -2,13 +2,20 @@
 import type { CallResult } from "../../shared/verdict.ts";
 import type { CallLimits } from "./pack.ts";
 
+export interface OutboundEvent {
+  readonly source: string;
+  readonly receivedAt: string;
+}
+
 export interface OutboundCall {
   readonly stream: string;
   /** JSON of entity and org ids, or "". */
   readonly context: string;
   readonly callKey: string;
-  /** The events' source texts, in order. */
-  readonly events: string;
+  /** The events' source texts, in order, joined by commas. */
+  readonly text: string;
+  /** The same one by one, each with the time it was first received (ISO 8601). */
+  readonly events: () => readonly OutboundEvent[];
   readonly timeoutMs: number;
 }
 
@@ -23,6 +30,8 @@ export interface CallOutcome {
 export interface Dialect {
   /** Names the destination in holds. */
   readonly name: string;
-  readonly limits: CallLimits;
+  limitsOf(stream: string): CallLimits;
+  /** Whether it needs the events one by one. */
+  readonly takesSingly: boolean;
   send(call: OutboundCall): Promise<CallOutcome>;
 }

@@ -5,16 +5,18 @@ import { ENTRY_BYTES } from "../ledger/entries.ts";
 export const UNPACKED = `SELECT batch, context, entries, events, bytes FROM outbox
 WHERE tenant = ?1 AND stream = ?2 ORDER BY batch LIMIT ?3`;
 
-/** Entries of batches too large for one call. ?1 JSON array of batch ids. */
-export const ENTRIES = `SELECT batches.id AS batch, hex(batches.entries) AS entries, length(payload) AS units
+/** What packing must know of batches beyond the outbox. ?1 JSON array of batch ids, ?2 1 for their payloads too. */
+export const ENTRIES = `SELECT batches.id AS batch, hex(batches.entries) AS entries, length(payload) AS units,
+  CASE WHEN ?2 AND batches.replay_of IS NULL THEN payload END AS payload
 FROM json_each(?1) AS wanted CROSS JOIN batches ON batches.id = wanted.value`;
 
 /**
  * Fixes calls, if all their batches are still unpacked. ?1 tenant, ?2 stream, ?3 now,
- * ?4 JSON [[context, call key, parts, events], …], ?5 JSON array of batch ids, ?6 their number.
+ * ?4 JSON [[context, call key, parts, events, reprocessing group, 1 if it closes it], …], ?5 JSON array of batch ids, ?6 their number.
  */
-export const PACK = `INSERT INTO shipments (tenant, stream, context, call_key, parts, events, state, created_at)
-SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'open', ?3 FROM json_each(?4)
+export const PACK = `INSERT INTO shipments
+  (tenant, stream, context, call_key, parts, events, reprocess_id, closes, state, created_at)
+SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 'open', ?3 FROM json_each(?4)
 WHERE (SELECT count(*) FROM json_each(?5) AS wanted CROSS JOIN outbox
   ON outbox.tenant = ?1 AND outbox.stream = ?2 AND outbox.batch = wanted.value) = ?6`;
 
@@ -26,6 +28,16 @@ export const UNLIST = `DELETE FROM outbox WHERE tenant = ?1 AND stream = ?2
 AND batch IN (SELECT value FROM json_each(?3))
 AND (SELECT call_key FROM shipments WHERE id = (SELECT max(id) FROM shipments)) = ?4`;
 
+/** Lists the batches of the newest shipments, if their insert stands. ?1 how many, ?2 the last one's call key. */
+export const LIST_PARTS = `INSERT OR IGNORE INTO shipment_parts (batch, shipment)
+SELECT part.value ->> 0, shipments.id FROM shipments CROSS JOIN json_each(shipments.parts) AS part
+WHERE shipments.id > (SELECT max(id) FROM shipments) - ?1
+  AND (SELECT call_key FROM shipments WHERE id = (SELECT max(id) FROM shipments)) = ?2`;
+
+/** An item that closes its reprocessing group goes up once all the others of the group are settled. */
+const READY = `(closes = 0 OR EXISTS (SELECT 1 FROM reprocess_groups AS held WHERE held.tenant = shipments.tenant
+  AND held.reprocess_id = shipments.reprocess_id AND held.settled >= held.accepted - 1))`;
+
 /**
  * Takes the next due calls for this sender alone until the lease ends. A call found in flight was left by a
  * sender that died: what became of it is unknown.
@@ -34,13 +46,16 @@ AND (SELECT call_key FROM shipments WHERE id = (SELECT max(id) FROM shipments)) 
 export const LEASE = `UPDATE shipments SET attempts = attempts + 1, outcome_unknown = max(outcome_unknown, in_flight),
   in_flight = 1, lease_until = ?4
 WHERE id IN (SELECT id FROM shipments WHERE state = 'open' AND tenant = ?1 AND stream = ?2
-    AND next_at <= ?3 AND lease_until <= ?3 ORDER BY id LIMIT ?5)
+    AND next_at <= ?3 AND lease_until <= ?3 AND ${READY} ORDER BY id LIMIT ?5)
   AND NOT EXISTS (SELECT 1 FROM holds WHERE scope IN (?6, ?7) AND until > ?3)
 RETURNING id, context, call_key, parts, events, attempts, outcome_unknown`;
 
-/** What a call carries. ?1 JSON parts [[batch, from, to, events], …]. Entries only where a part is not the whole batch. */
+/**
+ * What a call carries. ?1 JSON parts [[batch, from, to, events], …], ?2 1 for the entries of every part; else only
+ * where one is not the whole batch.
+ */
 export const CARGO = `SELECT batches.id AS batch, coalesce(batches.producer, '') AS producer, batches.payload,
-  CASE WHEN part.value ->> 1 > 0 OR part.value ->> 2 < length(batches.entries) / ${ENTRY_BYTES} - 1
+  batches.received_at, batches.times, CASE WHEN ?2 OR part.value ->> 1 > 0 OR part.value ->> 2 < length(batches.entries) / ${ENTRY_BYTES} - 1
     THEN hex(batches.entries) END AS entries
 FROM json_each(?1) AS part CROSS JOIN batches ON batches.id = part.value ->> 0 ORDER BY part.key`;
 
@@ -59,6 +74,10 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ${LEASED}`;
 /** ?3 tenant, ?4 stream, ?5 producer, ?6 delivered, ?7 quarantined. */
 export const COUNT_OUTCOME = `UPDATE counters SET delivered = delivered + ?6, quarantined = quarantined + ?7
 WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND ${LEASED}`;
+
+/** Counts an item of a reprocessing group as settled. ?3 tenant. */
+export const SETTLE_GROUP = `UPDATE reprocess_groups SET settled = settled + 1
+WHERE tenant = ?3 AND reprocess_id = (SELECT reprocess_id FROM shipments WHERE id = ?1) AND ${LEASED}`;
 
 /** ?3 now, ?4 JSON [[tenant, stream, context, call key, parts, events], …]. */
 export const ADD_CHILDREN = `INSERT INTO shipments (tenant, stream, context, call_key, parts, events, state, created_at)
@@ -101,5 +120,5 @@ export const STREAMS_OPEN = streamsOf("shipments", "state = 'open'");
 /** When the next call of a stream is due, and until when it is held. ?1 tenant, ?2 stream, ?3, ?4 scopes. */
 export const NEXT_DUE = `SELECT
   (SELECT min(max(next_at, lease_until)) FROM (SELECT next_at, lease_until FROM shipments
-    WHERE state = 'open' AND tenant = ?1 AND stream = ?2 ORDER BY id LIMIT 100)) AS due,
+    WHERE state = 'open' AND tenant = ?1 AND stream = ?2 AND ${READY} ORDER BY id LIMIT 100)) AS due,
   (SELECT max(until) FROM holds WHERE scope IN (?3, ?4)) AS held`;

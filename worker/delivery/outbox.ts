@@ -5,7 +5,10 @@
  * looks for its own lease. So a crash at any point leaves the very same call to be sent again, and no sender
  * that came late can count it twice.
  */
-import { ENTRY_STATUS, entrySpans } from "../ledger/entries.ts";
+import { reprocessGroup } from "../../shared/events/solvimon-fields.ts";
+import { scanDocument } from "../../shared/scan.ts";
+import { ENTRY_STATUS, type EntrySpan, entrySpans } from "../ledger/entries.ts";
+import type { ReprocessGroup } from "../ledger/plan.ts";
 import * as SQL from "./outbox-sql.ts";
 import { type CallLimits, isOversized, type OutboxRow, type Part, packCalls } from "./pack.ts";
 
@@ -30,6 +33,10 @@ export interface Cargo {
   readonly producer: string;
   readonly payload: string;
   readonly entries: string | null;
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number;
+  /** When an agent first received each entry, JSON array; null where none said. */
+  readonly times: string | null;
 }
 
 export interface AttemptRecord {
@@ -78,7 +85,8 @@ export interface LeaseRequest extends StreamKey {
 export interface Outbox {
   /** Takes up to `count` due calls, packing new ones where too few are fixed. */
   take(request: LeaseRequest, limits: CallLimits): Promise<Shipment[]>;
-  cargo(shipment: Shipment): Promise<Cargo[]>;
+  /** @param withEntries also where a part is a whole batch. */
+  cargo(shipment: Shipment, withEntries: boolean): Promise<Cargo[]>;
   batch(id: number): Promise<BatchRow>;
   settle(shipment: Shipment, record: AttemptRecord, settlement: Settlement, now: number): Promise<void>;
   /** Streams with pending work. */
@@ -102,11 +110,13 @@ export interface BatchRow {
 
 /** Batches read for one packing. */
 const PACK_ROWS_MAX = 400;
+/** Calls fixed in one packing, about. */
+const PACK_CALLS_MAX = 200;
 
 export function createOutbox(db: D1Database): Outbox {
   return {
     take: (request, limits) => take(db, request, limits),
-    cargo: (shipment) => readCargo(db, shipment),
+    cargo: (shipment, withEntries) => readCargo(db, shipment, withEntries),
     async batch(id) {
       const row = await db.prepare(SQL.BATCH).bind(id).first<BatchRow>();
       if (row === null) throw new Error(`batch ${id} is not in the ledger`);
@@ -192,47 +202,93 @@ async function packStatements(
   limits: CallLimits,
 ): Promise<D1PreparedStatement[]> {
   const { tenant, stream, now } = request;
-  const rows = await withSizes(db, unpacked, limits);
-  const calls = packCalls(rows, limits).map((call) => ({ ...call, callKey: crypto.randomUUID() }));
+  const rows = someOf(unpacked, limits);
+  const known = await describe(db, rows, limits, stream === "persist");
+  const calls = packCalls(known.rows, limits).map((call) => ({ ...call, callKey: crypto.randomUUID() }));
   const batches = JSON.stringify(rows.map((row) => row.batch));
-  const values = calls.map((call) => [call.context, call.callKey, partsJson(call.parts), call.events]);
+  const values = calls.map((call) => {
+    const group = known.groupOf(call.parts[0]);
+    return [call.context, call.callKey, partsJson(call.parts), call.events, group?.id ?? null, group?.closes ? 1 : 0];
+  });
+  const lastKey = calls.at(-1)?.callKey ?? "";
   return [
     db.prepare(SQL.PACK).bind(tenant, stream, now, JSON.stringify(values), batches, rows.length),
-    db.prepare(SQL.UNLIST).bind(tenant, stream, batches, calls.at(-1)?.callKey ?? ""),
+    db.prepare(SQL.LIST_PARTS).bind(calls.length, lastKey),
+    db.prepare(SQL.UNLIST).bind(tenant, stream, batches, lastKey),
   ];
 }
 
-/** Adds entry sizes to the rows that are too large for one call. */
-async function withSizes(db: D1Database, rows: readonly OutboxRow[], limits: CallLimits): Promise<OutboxRow[]> {
-  const large = rows.filter((row) => isOversized(row, limits)).map((row) => row.batch);
-  if (large.length === 0) return [...rows];
-  const { results } = await db
-    .prepare(SQL.ENTRIES)
-    .bind(JSON.stringify(large))
-    .all<{ batch: number; entries: string; units: number }>();
-  const found = new Map(results.map((row) => [row.batch, row]));
-  return rows.map((row) => {
-    const entry = found.get(row.batch);
-    if (entry === undefined) return row;
-    // Lengths are in UTF-16 units; a text that is not plain ASCII has at most three bytes a unit.
-    const bytesPerUnit = entry.units === row.bytes ? 1 : 3;
-    const sizes = entrySpans(entry.entries).map((span) =>
-      span.status === ENTRY_STATUS.stored ? (span.end - span.start) * bytesPerUnit : 0,
-    );
-    return { ...row, sizes };
+/** As many rows as make a bounded number of calls; at least one. */
+function someOf(rows: readonly OutboxRow[], limits: CallLimits): OutboxRow[] {
+  const eventsMax = PACK_CALLS_MAX * limits.eventsMax;
+  let events = 0;
+  const taken = rows.findIndex((row, i) => {
+    events += row.events;
+    return i > 0 && events > eventsMax;
   });
+  return taken < 0 ? [...rows] : rows.slice(0, taken);
 }
 
-async function readCargo(db: D1Database, shipment: Shipment): Promise<Cargo[]> {
+interface Described {
+  readonly rows: readonly OutboxRow[];
+  /** The reprocessing group of the one event of a part. */
+  groupOf(part: Part | undefined): ReprocessGroup | null;
+}
+
+/** Adds entry sizes to the rows that are too large for one call, and reads the groups of persist events. */
+async function describe(
+  db: D1Database,
+  rows: readonly OutboxRow[],
+  limits: CallLimits,
+  withGroups: boolean,
+): Promise<Described> {
+  const wanted = rows.filter((row) => withGroups || isOversized(row, limits)).map((row) => row.batch);
+  if (wanted.length === 0) return { rows, groupOf: () => null };
+  const { results } = await db
+    .prepare(SQL.ENTRIES)
+    .bind(JSON.stringify(wanted), withGroups ? 1 : 0)
+    .all<{ batch: number; entries: string; units: number; payload: string | null }>();
+  const found = new Map(results.map((row) => [row.batch, { ...row, spans: entrySpans(row.entries) }]));
+  return {
+    rows: rows.map((row) => {
+      const batch = found.get(row.batch);
+      return batch === undefined ? row : { ...row, sizes: sizesOf(batch.spans, batch.units === row.bytes ? 1 : 3) };
+    }),
+    groupOf: (part) => {
+      const batch = part === undefined ? undefined : found.get(part.batch);
+      const span = batch?.spans.find(
+        (item, entry) =>
+          part !== undefined && entry >= part.from && entry <= part.to && item.status === ENTRY_STATUS.stored,
+      );
+      return batch?.payload && span !== undefined ? reprocessGroupOf(batch.payload.slice(span.start, span.end)) : null;
+    },
+  };
+}
+
+/** Lengths are in UTF-16 units; a text that is not plain ASCII has at most three bytes a unit. */
+function sizesOf(spans: readonly EntrySpan[], bytesPerUnit: number): number[] {
+  return spans.map((span) => (span.status === ENTRY_STATUS.stored ? (span.end - span.start) * bytesPerUnit : 0));
+}
+
+/** @param source a stored event. */
+function reprocessGroupOf(source: string): ReprocessGroup | null {
+  // Most persist events have none, and need no second scan to say so.
+  if (!source.includes("reprocess_id") && !source.includes("\\u")) return null;
+  const scanned = scanDocument(source);
+  return scanned.kind === "value" && scanned.value instanceof Map ? reprocessGroup(scanned.value) : null;
+}
+
+async function readCargo(db: D1Database, shipment: Shipment, withEntries: boolean): Promise<Cargo[]> {
   const { results } = await db
     .prepare(SQL.CARGO)
-    .bind(partsJson(shipment.parts))
-    .all<{ producer: string; payload: string; entries: string | null }>();
+    .bind(partsJson(shipment.parts), withEntries ? 1 : 0)
+    .all<{ producer: string; payload: string; entries: string | null; received_at: number; times: string | null }>();
   if (results.length !== shipment.parts.length) throw new Error(`shipment ${shipment.id} lacks a batch in the ledger`);
   return shipment.parts.map((part, i) => {
     const row = results[i];
     if (row === undefined) throw new Error(`shipment ${shipment.id} lacks a batch in the ledger`);
-    return { part, producer: row.producer, payload: row.payload, entries: row.entries };
+    const { producer, payload, entries, times } = row;
+    return { part, producer, payload, entries, receivedAt: row.received_at, times };
   });
 }
 
@@ -252,6 +308,7 @@ async function settle(
       for (const [producer, events] of settlement.perProducer) {
         statements.push(by(SQL.COUNT_OUTCOME, tenant, stream, producer, events, 0));
       }
+      if (stream === "persist") statements.push(by(SQL.SETTLE_GROUP, tenant));
       statements.push(by(SQL.CLOSE, "delivered"));
       break;
     case "split": {
@@ -263,7 +320,11 @@ async function settle(
         partsJson(parts),
         parts.reduce((sum, part) => sum + part.events, 0),
       ]);
-      statements.push(by(SQL.ADD_CHILDREN, now, JSON.stringify(children)), by(SQL.CLOSE, "split"));
+      statements.push(
+        by(SQL.ADD_CHILDREN, now, JSON.stringify(children)),
+        db.prepare(SQL.LIST_PARTS).bind(children.length, children.at(-1)?.[3] ?? ""),
+        by(SQL.CLOSE, "split"),
+      );
       break;
     }
     case "quarantined": {
@@ -284,6 +345,7 @@ async function settle(
           now,
         ),
         by(SQL.COUNT_OUTCOME, tenant, stream, producer, 0, 1),
+        ...(stream === "persist" ? [by(SQL.SETTLE_GROUP, tenant)] : []),
         by(SQL.CLOSE, "quarantined"),
       );
       break;

@@ -3,7 +3,7 @@ import { backoffMs } from "../../shared/backoff.ts";
 import { decide, type Verdict } from "../../shared/verdict.ts";
 import type { Settings } from "../env.ts";
 import { ENTRY_STATUS, type EntrySpan, entrySpans } from "../ledger/entries.ts";
-import type { CallOutcome, Dialect } from "./dialect.ts";
+import type { CallOutcome, Dialect, OutboundEvent } from "./dialect.ts";
 import type { AttemptRecord, Cargo, Settlement, Shipment } from "./outbox.ts";
 import { halve, type Part } from "./pack.ts";
 
@@ -36,7 +36,8 @@ export async function ship(
     stream: shipment.stream,
     context: shipment.context,
     callKey: shipment.callKey,
-    events: layout.text(),
+    text: layout.text(),
+    events: () => layout.events(),
     timeoutMs: settings.upstreamTimeoutMs,
   });
   const verdict = decide(outcome.result, { outcomeUnknown: shipment.outcomeUnknown }, now());
@@ -133,6 +134,19 @@ class Layout {
     if (spans === undefined) return payload;
     const stored = spans.slice(part.from, part.to + 1).filter((span) => span.status === ENTRY_STATUS.stored);
     return payload.slice(stored.at(0)?.start ?? 0, stored.at(-1)?.end ?? 0);
+  }
+
+  /** The call's events one by one. */
+  events(): OutboundEvent[] {
+    return this.cargo.flatMap(({ part, payload, receivedAt, times }) => {
+      const received: (string | null)[] = times === null ? [] : JSON.parse(times);
+      const fallback = new Date(receivedAt).toISOString();
+      const spans = this.spans.get(part.batch) ?? [];
+      return spans.flatMap((span, entry) => {
+        if (entry < part.from || entry > part.to || span.status !== ENTRY_STATUS.stored) return [];
+        return [{ source: payload.slice(span.start, span.end), receivedAt: received[entry] ?? fallback }];
+      });
+    });
   }
 
   /** Without spans every entry of the batch is in the payload, or the part would not be whole. */

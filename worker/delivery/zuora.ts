@@ -42,9 +42,10 @@ export function createZuora(settings: ZuoraSettings & { baseUrl: string }, fetch
 
   return {
     name: "zuora",
-    limits: { bytesMax: settings.bytesMax, eventsMax: settings.eventsMax },
+    takesSingly: false,
+    limitsOf: () => ({ bytesMax: settings.bytesMax, eventsMax: settings.eventsMax }),
     async send(call) {
-      const body = await gzip(`[${call.events}]`);
+      const body = await gzip(`[${call.text}]`);
       const first = await attempt(call, body);
       const refused = first.sent && first.result.kind === "answer" && first.result.status === 401;
       if (!refused) return first;

@@ -3,11 +3,11 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Kind } from "../../shared/events/kind.ts";
 import type { Fault } from "../../shared/fault.ts";
-import { contentHash, eventId, type Identity, identityText, ownIdOf, toHex } from "../../shared/identity.ts";
+import { contentHash, eventId, type Identity, ownIdOf, toHex } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
 import type { CheckedEvent } from "../../shared/intake/usage-body.ts";
 import { HASH_BYTES } from "../ledger/entries.ts";
-import type { IncomingEvent } from "../ledger/plan.ts";
+import type { IncomingEvent, ReprocessGroup } from "../ledger/plan.ts";
 
 export interface IdentityRule {
   readonly tenant: string;
@@ -24,6 +24,8 @@ export interface DigestedEvent {
   /** SHA-256 of its canonical text, 32 bytes. */
   readonly hash: Uint8Array;
   readonly ownId: string | null;
+  /** The reprocessing group of a persist event. */
+  readonly group?: ReprocessGroup | null;
 }
 
 /** @param ownIdField top-level field that holds an event's own id, if the stream has one. */
@@ -41,12 +43,15 @@ export function digestEvent(event: CheckedEvent, ownIdField: string | null): Dig
 export function identify(events: readonly DigestedEvent[], rule: IdentityRule): IncomingEvent[] {
   return events.map((event, index) => {
     const identity = identityOf(event, index, rule);
+    const id = eventId(rule.kind, rule.stream, identity);
     return {
       index,
       source: event.source,
       hash: event.hash.subarray(0, HASH_BYTES),
-      id: eventId(rule.kind, rule.stream, identity),
-      key: identity.by === "position" ? null : ledgerKey(rule, identityText(identity)),
+      id,
+      identity: identity.by,
+      key: identity.by === "position" ? null : ledgerKey(rule.tenant, id),
+      group: event.group ?? null,
       position: rule.position === null ? null : rule.position.first + index,
       faults: event.faults,
     };
@@ -62,7 +67,10 @@ function identityOf(event: DigestedEvent, index: number, rule: IdentityRule): Id
   return { by: "content", hash: event.hash };
 }
 
-/** First 16 bytes, in hex, of SHA-256 over tenant and identity: the same event of two tenants is two events. */
-export function ledgerKey(of: Pick<IdentityRule, "tenant" | "kind" | "stream">, identity: string): string {
-  return toHex(sha256(utf8ToBytes(`${of.tenant}\n${of.kind}\n${of.stream}\n${identity}`)).subarray(0, HASH_BYTES));
+/**
+ * The ledger's key of an event: first 16 bytes, in hex, of SHA-256 over tenant and id. The id stands for kind,
+ * stream and identity; the same event of two tenants is two events.
+ */
+export function ledgerKey(tenant: string, eventId: string): string {
+  return toHex(sha256(utf8ToBytes(`${tenant}\n${eventId}`)).subarray(0, HASH_BYTES));
 }

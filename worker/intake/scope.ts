@@ -5,6 +5,7 @@ import type { Principal } from "../accounts/principal.ts";
 export interface UpstreamContext {
   readonly entity?: string;
   readonly org?: string;
+  readonly platform?: string;
 }
 
 export interface ScopeOutcome {
@@ -14,7 +15,12 @@ export interface ScopeOutcome {
 }
 
 /** Checks Zuora-Entity-Ids and Zuora-Org-Ids (comma separated) against the key's own lists. */
-export function contextOf(principal: Principal, entityIds: string | null, orgIds: string | null): ScopeOutcome {
+export function contextOf(
+  principal: Principal,
+  entityIds: string | null,
+  orgIds: string | null,
+  platformId: string | null = null,
+): ScopeOutcome {
   const faults = [
     ...foreign("Zuora-Entity-Ids", entityIds, principal.entityIds),
     ...foreign("Zuora-Org-Ids", orgIds, principal.orgIds),
@@ -22,6 +28,7 @@ export function contextOf(principal: Principal, entityIds: string | null, orgIds
   const named: UpstreamContext = {
     ...(entityIds === null ? {} : { entity: idsOf(entityIds).join(",") }),
     ...(orgIds === null ? {} : { org: idsOf(orgIds).join(",") }),
+    ...(platformId === null ? {} : { platform: platformId }),
   };
   return { context: Object.keys(named).length === 0 ? "" : JSON.stringify(named), faults };
 }

@@ -26,7 +26,9 @@ export async function fileRequest(db: D1Database, filing: Filing, chance: Chance
   let cause: unknown;
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const plan = planFiling(filing.events, filing.stream, filing.producer, known);
-    if (!filing.lenient && plan.counts.conflict > 0) return { kind: "conflicts", indexes: conflictsOf(plan) };
+    if (!filing.lenient && plan.counts.conflict + plan.counts.closed > 0) {
+      return { kind: "conflicts", fates: plan.fates };
+    }
     const claim: Claim = { id: createRowId(chance.now(), chance.random()), nonce: crypto.randomUUID() };
     const attempt = await tryTransaction(db, filing, plan, claim, chance.now());
     if (attempt.kind === "committed") return { kind: "filed", fates: plan.fates };
@@ -38,10 +40,6 @@ export async function fileRequest(db: D1Database, filing: Filing, chance: Chance
     known = held.known;
   }
   throw new Error("the ledger gave no clear answer", { cause });
-}
-
-function conflictsOf(plan: Plan): number[] {
-  return plan.fates.flatMap((fate, index) => (fate === "conflict" ? [index] : []));
 }
 
 type Attempt =
@@ -75,6 +73,7 @@ function filingStatements(
 ): D1PreparedStatement[] {
   const { tenant, stream, context } = filing;
   const producer = filing.producer ?? "";
+  const groups = plan.groups.map(([id]) => id);
   const by = (sql: string, ...values: unknown[]) => db.prepare(sql).bind(claim.id, claim.nonce, ...values);
   const statements: D1PreparedStatement[] = [];
   plan.rows.forEach((row, i) => {
@@ -91,11 +90,12 @@ function filingStatements(
       filing.idempotencyKey,
       filing.ownIdField,
       filing.receivedAt,
+      filing.times ? JSON.stringify(row.indexes.map((index) => filing.times?.[index] ?? null)) : null,
       row.entries,
       row.payload,
     ];
     if (i === 0) {
-      const gate = [filing.apiKeyId, now, filing.catalogVersion, JSON.stringify(plan.runs)];
+      const gate = [filing.apiKeyId, now, filing.catalogVersion, JSON.stringify(plan.runs), JSON.stringify(groups)];
       statements.push(db.prepare(SQL.CLAIM).bind(...columns, ...gate));
     } else statements.push(by(SQL.FURTHER_ROW, ...columns));
     if (row.keys.some((key) => key !== "")) statements.push(by(SQL.KEYS, id, JSON.stringify(row.keys)));
@@ -114,6 +114,7 @@ function filingStatements(
       statements.push(by(SQL.QUARANTINE, tenant, stream, producer, context, now, JSON.stringify(held)));
     }
   });
+  if (plan.groups.length > 0) statements.push(by(SQL.GROUPS, tenant, JSON.stringify(plan.groups)));
   for (const [first, last] of plan.runs) {
     statements.push(by(SQL.RANGE, tenant, stream, producer, first, last));
     statements.push(by(SQL.RANGE_ABSORBED, tenant, stream, producer, last + 1));
@@ -123,14 +124,14 @@ function filingStatements(
 }
 
 function counterValues(filing: Filing, plan: Plan): (string | number)[] {
-  const { accepted, quarantined, duplicate, conflict } = plan.counts;
+  const { accepted, quarantined, duplicate, conflict, closed } = plan.counts;
   return [
     filing.tenant,
     filing.stream,
     filing.producer ?? "",
     accepted + quarantined,
     duplicate,
-    conflict,
+    conflict + closed,
     quarantined,
     ...plan.digest,
     ...plan.positionsDigest,

@@ -9,7 +9,7 @@ import { ENTRY_BYTES, HASH_BYTES } from "./entries.ts";
 
 /** Numbered parameters: a statement's values are listed in this order. */
 const BATCH_COLUMNS =
-  "id, nonce, tenant, stream, producer, first, last, context, idempotency_key, own_id_field, received_at, entries, payload";
+  "id, nonce, tenant, stream, producer, first, last, context, idempotency_key, own_id_field, received_at, times, entries, payload";
 
 /** The key is still valid and the catalog unchanged. Parameters: key id, now, tenant, catalog version. */
 function gate(key: string, now: string, tenant: string, version: string): string {
@@ -19,22 +19,31 @@ function gate(key: string, now: string, tenant: string, version: string): string
 }
 
 /**
- * ?1-?13 the columns, ?14 key id, ?15 now, ?16 catalog version, ?17 JSON array of [first, last] runs.
+ * ?1-?14 the columns, ?15 key id, ?16 now, ?17 catalog version, ?18 JSON array of [first, last] runs,
+ * ?19 JSON array of reprocessing groups, of which none may be closed.
  * Batches of a producer never overlap, so of those that begin at or before a run's end only the last one can
  * reach into it: one seek a run, never a scan.
  */
 export const CLAIM = `INSERT INTO batches (${BATCH_COLUMNS})
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
-WHERE ${gate("?14", "?15", "?3", "?16")}
-  AND NOT EXISTS (SELECT 1 FROM json_each(?17) AS run WHERE (
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+WHERE ${gate("?15", "?16", "?3", "?17")}
+  AND NOT EXISTS (SELECT 1 FROM json_each(?19) AS wanted CROSS JOIN reprocess_groups AS held
+    ON held.tenant = ?3 AND held.reprocess_id = wanted.value WHERE held.closed = 1)
+  AND NOT EXISTS (SELECT 1 FROM json_each(?18) AS run WHERE (
     SELECT last FROM batches WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND first <= run.value ->> 1
     ORDER BY first DESC LIMIT 1) >= run.value ->> 0)`;
 
 const CLAIMED = "EXISTS (SELECT 1 FROM batches WHERE id = ?1 AND nonce = ?2)";
 
-/** ?1, ?2 the claim; ?3-?15 the columns. */
+/** ?1, ?2 the claim; ?3-?16 the columns. */
 export const FURTHER_ROW = `INSERT INTO batches (${BATCH_COLUMNS})
-SELECT ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 WHERE ${CLAIMED}`;
+SELECT ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE ${CLAIMED}`;
+
+/** ?3 tenant, ?4 JSON [[group, accepted, 1 if closed], …]. */
+export const GROUPS = `INSERT INTO reprocess_groups (tenant, reprocess_id, accepted, closed)
+SELECT ?3, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?4) WHERE ${CLAIMED}
+ON CONFLICT (tenant, reprocess_id) DO UPDATE SET
+  accepted = accepted + excluded.accepted, closed = max(closed, excluded.closed)`;
 
 /** Fails the whole transaction where a key is known. ?3 batch id, ?4 JSON array of hex keys by entry. */
 export const KEYS = `INSERT INTO keys (key, batch, entry)
@@ -99,6 +108,10 @@ export const STANDING = `SELECT
     AS key_valid,
   coalesce((SELECT version FROM catalogs WHERE tenant = ?3), 0) AS catalog_version,
   EXISTS (SELECT 1 FROM batches WHERE id = ?4 AND nonce = ?5) AS committed`;
+
+/** Which groups are closed. ?1 tenant, ?2 JSON array of groups. */
+export const CLOSED_GROUPS = `SELECT held.reprocess_id AS id FROM json_each(?2) AS wanted CROSS JOIN reprocess_groups AS held
+ON held.tenant = ?1 AND held.reprocess_id = wanted.value WHERE held.closed = 1`;
 
 const OVERLAPPING = `batches.tenant = ?1 AND batches.stream = ?2 AND batches.producer = ?3
   AND batches.first >= coalesce((SELECT first FROM batches WHERE tenant = ?1 AND stream = ?2 AND producer = ?3

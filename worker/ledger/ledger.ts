@@ -15,6 +15,8 @@ export interface Filing {
   /** The top-level field that holds an event's own id, if the stream has one. */
   readonly ownIdField: string | null;
   readonly receivedAt: number;
+  /** When an agent on the way first received each event, if it says so. */
+  readonly times?: readonly string[] | null;
   readonly events: readonly IncomingEvent[];
   /** False: one conflict, and nothing of the request is stored. */
   readonly lenient: boolean;
@@ -28,7 +30,7 @@ export type FileOutcome =
   /** Durable: each event's fate, in order. */
   | { readonly kind: "filed"; readonly fates: readonly Fate[] }
   /** Strict, and some events conflict: nothing was stored. */
-  | { readonly kind: "conflicts"; readonly indexes: readonly number[] }
+  | { readonly kind: "conflicts"; readonly fates: readonly Fate[] }
   /** The key was revoked or has expired meanwhile. */
   | { readonly kind: "key-ended" }
   /** Check the events again by the new catalog. */

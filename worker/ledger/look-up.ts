@@ -23,10 +23,12 @@ type Row = Record<string, unknown>;
 export async function lookUp(db: D1Database, filing: Filing, claim: Claim, now: number): Promise<Held> {
   const { tenant, stream, producer, events } = filing;
   const keys = JSON.stringify(events.flatMap((event) => (event.key === null ? [] : [event.key])));
+  const groups = new Set(events.flatMap((event) => (event.group === null ? [] : [event.group.id])));
   const statements = [
     db.prepare(SQL.STANDING).bind(filing.apiKeyId, now, tenant, claim.id, claim.nonce),
     db.prepare(SQL.KNOWN_KEYS).bind(keys),
     db.prepare(SQL.CORRECTED_KEYS).bind(keys),
+    db.prepare(SQL.CLOSED_GROUPS).bind(tenant, JSON.stringify([...groups])),
   ];
   const first = events[0]?.position ?? null;
   const last = events.at(-1)?.position ?? null;
@@ -34,7 +36,7 @@ export async function lookUp(db: D1Database, filing: Filing, claim: Claim, now: 
     statements.push(db.prepare(SQL.TAKEN).bind(tenant, stream, producer, first, last));
     statements.push(db.prepare(SQL.CORRECTED_POSITIONS).bind(tenant, stream, producer, first, last));
   }
-  const [standing, known, corrected, taken, correctedTaken] = await db.batch<Row>(statements);
+  const [standing, known, corrected, closed, taken, correctedTaken] = await db.batch<Row>(statements);
   const row = standing?.results[0];
   if (row === undefined) throw new Error("the ledger did not say how a claim stands");
   return {
@@ -43,6 +45,7 @@ export async function lookUp(db: D1Database, filing: Filing, claim: Claim, now: 
     committed: row["committed"] === 1,
     known: {
       keys: hashesBy([...rowsOf(known), ...rowsOf(corrected)], (item) => String(item["key"])),
+      closedGroups: new Set(rowsOf(closed).map((item) => String(item["id"]))),
       positions: positionsFound(rowsOf(taken), rowsOf(correctedTaken)),
     },
   };

@@ -17,14 +17,31 @@ export interface IncomingEvent {
   /** First 16 bytes of the content hash. */
   readonly hash: Uint8Array;
   readonly id: string;
+  /** What its identity rests on. */
+  readonly identity: "id" | "key" | "position" | "content";
   /** Ledger key in hex, 32 digits, where the identity is not the position. */
   readonly key: string | null;
   readonly position: number | null;
+  /** The reprocessing group of a persist event. */
+  readonly group: ReprocessGroup | null;
   /** Why it goes to quarantine; empty for a valid event. */
   readonly faults: readonly Fault[];
 }
 
-export type Fate = "accepted" | "quarantined" | "duplicate" | "conflict";
+export interface ReprocessGroup {
+  readonly id: string;
+  /** The item that ends its group. */
+  readonly closes: boolean;
+}
+
+export type Fate =
+  | "accepted"
+  | "quarantined"
+  | "duplicate"
+  /** Its identity was taken before with other content. */
+  | "conflict"
+  /** Its reprocessing group was closed before. */
+  | "closed";
 
 /** What the ledger holds of the identities and positions that a request names. */
 export interface Known {
@@ -32,9 +49,11 @@ export interface Known {
   readonly keys: ReadonlyMap<string, readonly string[]>;
   /** Position → content hashes it is known by, hex. */
   readonly positions: ReadonlyMap<number, readonly string[]>;
+  /** Reprocessing groups that are closed. */
+  readonly closedGroups: ReadonlySet<string>;
 }
 
-export const NOTHING_KNOWN: Known = { keys: new Map(), positions: new Map() };
+export const NOTHING_KNOWN: Known = { keys: new Map(), positions: new Map(), closedGroups: new Set() };
 
 /** One row to be, in `batches`. */
 export interface PlannedRow {
@@ -46,6 +65,8 @@ export interface PlannedRow {
   readonly entryCount: number;
   readonly payload: string;
   readonly events: number;
+  /** Each entry's index in the request. */
+  readonly indexes: readonly number[];
   readonly quarantined: readonly { readonly entry: number; readonly event: IncomingEvent }[];
 }
 
@@ -56,6 +77,8 @@ export interface Plan {
   /** Maximal runs of positions taken, [first, last]. */
   readonly runs: readonly (readonly [number, number])[];
   readonly counts: Readonly<Record<Fate, number>>;
+  /** Of the accepted events: group, how many, 1 if one of them closes it. */
+  readonly groups: readonly (readonly [string, number, 0 | 1])[];
   /** Over the ids of events taken in charge. */
   readonly digest: Digest;
   /** Over the ids of positions taken. */
@@ -79,13 +102,14 @@ export function planFiling(
   const rows = new RowBuilder();
   let digest = EMPTY_DIGEST;
   let positionsDigest = EMPTY_DIGEST;
-  const counts: Record<Fate, number> = { accepted: 0, quarantined: 0, duplicate: 0, conflict: 0 };
+  const counts: Record<Fate, number> = { accepted: 0, quarantined: 0, duplicate: 0, conflict: 0, closed: 0 };
   const kind = parseStream(stream)?.kind ?? "usage";
   events.forEach((event, i) => {
     const fate = fates[i] ?? "conflict";
     counts[fate]++;
     const isNew = fate === "accepted" || fate === "quarantined";
-    const takesPosition = event.position !== null && fate !== "conflict" && !known.positions.has(event.position);
+    const takesPosition =
+      event.position !== null && (isNew || fate === "duplicate") && !known.positions.has(event.position);
     if (isNew || takesPosition) rows.add(event, fate, takesPosition);
     const added = isNew ? digestOf(event.id) : null;
     if (added !== null) digest = addDigests(digest, added);
@@ -94,15 +118,38 @@ export function planFiling(
       positionsDigest = addDigests(positionsDigest, positionId === event.id && added ? added : digestOf(positionId));
     }
   });
-  return { fates, rows: rows.finish(), runs: rows.runs, counts, digest, positionsDigest };
+  return {
+    fates,
+    rows: rows.finish(),
+    runs: rows.runs,
+    counts,
+    groups: groupsOf(events, fates),
+    digest,
+    positionsDigest,
+  };
+}
+
+function groupsOf(events: readonly IncomingEvent[], fates: readonly Fate[]): [string, number, 0 | 1][] {
+  const groups = new Map<string, [string, number, 0 | 1]>();
+  for (const [i, { group }] of events.entries()) {
+    if (group === null || fates[i] !== "accepted") continue;
+    const [, count, closes] = groups.get(group.id) ?? [group.id, 0, 0];
+    groups.set(group.id, [group.id, count + 1, group.closes ? 1 : closes]);
+  }
+  return [...groups.values()];
 }
 
 function decideFates(events: readonly IncomingEvent[], known: Known): Fate[] {
   const earlier = new Map<string, string>();
+  const closed = new Set(known.closedGroups);
   return events.map((event) => {
     const hash = hashHex(event.hash);
     const before = knownOf(event, known) ?? earlierIn(earlier, event.key);
     if (before !== undefined) return before.includes(hash) ? "duplicate" : "conflict";
+    if (event.group !== null && event.faults.length === 0) {
+      if (closed.has(event.group.id)) return "closed";
+      if (event.group.closes) closed.add(event.group.id);
+    }
     if (event.key !== null) earlier.set(event.key, hash);
     return event.faults.length > 0 ? "quarantined" : "accepted";
   });
@@ -188,6 +235,7 @@ class RowBuilder {
       keys,
       entries: encodeEntries(entries),
       entryCount: entries.length,
+      indexes: entries.map((entry) => entry.index),
       payload: sources.join(","),
       events: sources.length,
       quarantined,
@@ -206,4 +254,5 @@ const STATUS = {
   quarantined: ENTRY_STATUS.quarantined,
   duplicate: ENTRY_STATUS.positionOnly,
   conflict: ENTRY_STATUS.positionOnly,
+  closed: ENTRY_STATUS.positionOnly,
 } as const;

@@ -37,7 +37,7 @@ export const COUNT_REPLAY = `UPDATE counters SET quarantined = quarantined - 1
 WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND ${CLAIMED}`;
 
 /** ?3 quarantine id, ?4 now. */
-export const MARK_REPLAYED = `UPDATE quarantine SET state = 'replayed', settled_at = ?4 WHERE id = ?3 AND ${CLAIMED}`;
+export const MARK_REPLAYED = `UPDATE quarantine SET state = 'replayed', settled_at = ?4, replay_batch = ?1 WHERE id = ?3 AND ${CLAIMED}`;
 
 /** Before the entry is marked: the count looks whether it is open. ?1 id, ?2 tenant. */
 export const COUNT_DISCARD = `UPDATE counters SET quarantined = quarantined - 1, discarded = discarded + 1

@@ -58,6 +58,8 @@ export const batches = sqliteTable(
     /** The quarantine entry that this row sends again; its event keeps that entry's id. */
     replayOf: integer("replay_of"),
     receivedAt: integer("received_at").notNull(),
+    /** When each entry was first received by an agent on the way, JSON array of texts; null where none was told. */
+    times: text("times"),
     /** A fixed number of bytes an entry: see entries.ts. */
     entries: blob("entries", { mode: "buffer" }).notNull(),
     /** The events' source texts, joined by commas. */
@@ -65,6 +67,8 @@ export const batches = sqliteTable(
   },
   (table) => [
     index("batches_position").on(table.tenant, table.stream, table.producer, table.first).where(sql`first IS NOT NULL`),
+    // For reading a stream's events in their order.
+    index("batches_stream").on(table.tenant, table.stream),
   ],
 );
 
@@ -160,6 +164,9 @@ export const shipments = sqliteTable(
     /** JSON array of [batch, first entry, last entry], inclusive. */
     parts: text("parts").notNull(),
     events: integer("events").notNull(),
+    /** The reprocessing group of a persist event, and whether it closes the group: it then waits for the rest. */
+    reprocessId: text("reprocess_id"),
+    closes: integer("closes").notNull().default(0),
     /** open | delivered | split | quarantined. */
     state: text("state").notNull(),
     attempts: integer("attempts").notNull().default(0),
@@ -171,6 +178,30 @@ export const shipments = sqliteTable(
     createdAt: integer("created_at").notNull(),
   },
   (table) => [index("shipments_open").on(table.tenant, table.stream, table.id).where(sql`state = 'open'`)],
+);
+
+/** Which calls carried a batch: for telling what became of an event. */
+export const shipmentParts = sqliteTable(
+  "shipment_parts",
+  {
+    batch: integer("batch").notNull(),
+    shipment: integer("shipment").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.batch, table.shipment] })],
+);
+
+/** Reprocessing groups of persist events: how many were taken, how many are settled upstream, and the end. */
+export const reprocessGroups = sqliteTable(
+  "reprocess_groups",
+  {
+    tenant: text("tenant").notNull(),
+    reprocessId: text("reprocess_id").notNull(),
+    accepted: integer("accepted").notNull(),
+    settled: integer("settled").notNull().default(0),
+    /** 1 once its last item was taken; a later one is refused. */
+    closed: integer("closed").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.reprocessId] })],
 );
 
 /** Every attempt of every call that got an answer, or none in time. */
@@ -222,6 +253,11 @@ export const quarantine = sqliteTable(
     /** When and, for a discard, why it was settled. */
     settledAt: integer("settled_at"),
     note: text("note"),
+    /** The batch by which a replayed event goes up again. */
+    replayBatch: integer("replay_batch"),
   },
-  (table) => [index("quarantine_tenant").on(table.tenant, table.state, table.id)],
+  (table) => [
+    index("quarantine_tenant").on(table.tenant, table.state, table.id),
+    index("quarantine_batch").on(table.batch, table.entry),
+  ],
 );

@@ -10,9 +10,9 @@ export type PageOutcome =
   | { readonly kind: "fault"; readonly fault: Fault };
 
 export function pageOf(c: WeirContext): PageOutcome {
-  const limit = wholeNumber(c.req.query("limit") ?? String(LIMIT_DEFAULT));
+  const limit = pageLimitOf(c);
   const after = wholeNumber(c.req.query("cursor") ?? "0");
-  if (limit === null || limit < 1 || limit > LIMIT_MAX) {
+  if (limit === null) {
     return {
       kind: "fault",
       fault: validationFault(`limit is a whole number from 1 to ${LIMIT_MAX}`, { field: "limit" }),
@@ -21,6 +21,12 @@ export function pageOf(c: WeirContext): PageOutcome {
   if (after === null)
     return { kind: "fault", fault: validationFault("cursor is one that a list gave", { field: "cursor" }) };
   return { kind: "page", limit, after };
+}
+
+/** How many items a page may hold; null for a limit that is none. */
+export function pageLimitOf(c: WeirContext): number | null {
+  const limit = wholeNumber(c.req.query("limit") ?? String(LIMIT_DEFAULT));
+  return limit === null || limit < 1 || limit > LIMIT_MAX ? null : limit;
 }
 
 /** Null for a text that is not a whole number a double holds exactly. */

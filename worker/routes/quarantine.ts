@@ -1,9 +1,13 @@
 /** Quarantine as its admin sees it: what is held and why, and the two ways out. */
 import type { Hono } from "hono";
 import { parseStream } from "../../shared/events/kind.ts";
-import { contentHash, eventId, identityText, ownIdOf } from "../../shared/identity.ts";
+import { checkSolvimonEvent, READ_ONLY } from "../../shared/events/solvimon-fields.ts";
+import type { Fault } from "../../shared/fault.ts";
+import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
+import { quarantineFault } from "../../shared/intake/solvimon-answer.ts";
 import { bodyFault } from "../../shared/intake/usage-body.ts";
 import { decodeBody, type JsonObject, type Member, scanMembers } from "../../shared/scan.ts";
+import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { ledgerKey } from "../intake/identify.ts";
 import { readBody } from "../intake/read-body.ts";
@@ -90,13 +94,12 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
   if (new TextEncoder().encode(source).length > settings.limits.eventBytesMax) {
     return refuse(c, 413, `the event has more than ${settings.limits.eventBytesMax} bytes`);
   }
-  const stream = parseStream(entry.stream);
-  const meterGlobalId = stream?.kind === "usage" ? stream.meterGlobalId : "";
-  const schema = (await catalogs.load(tenant, world.now(), true)).streams.get(meterGlobalId);
-  if (schema === undefined) return refuse(c, 404, `there is no meter ${JSON.stringify(meterGlobalId)} any more`);
-  const faults = schema.check(value);
-  if (faults.length > 0) return refuse(c, 400, "the event is still not valid; it stays in quarantine", faults);
-  const replay = replayOf(tenant, entry, source, value, schema.schema.event_id_field ?? null, given !== undefined);
+  const checked = await checkAgain(entry.stream, value, () => catalogs.load(tenant, world.now(), true));
+  if (checked.kind === "unknown-stream")
+    return refuse(c, 404, `there is no stream ${JSON.stringify(entry.stream)} any more`);
+  if (checked.faults.length > 0)
+    return refuse(c, 400, "the event is still not valid; it stays in quarantine", checked.faults);
+  const replay = replayOf(tenant, entry, source, value, checked.ownIdField, given !== undefined);
   const outcome = await quarantine.replay(tenant, entry, replay);
   if (outcome.kind === "settled") return refuse(c, 409, "the entry was replayed or discarded before");
   if (outcome.kind === "known-elsewhere")
@@ -106,6 +109,27 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
     { success: true, message: "the event is pending again", id: String(entry.id), event_id: entry.event_id },
     202,
   );
+}
+
+type Checked =
+  | { readonly kind: "checked"; readonly faults: readonly Fault[]; readonly ownIdField: string | null }
+  | { readonly kind: "unknown-stream" };
+
+/** Holds an event against its stream's schema as it is now. */
+async function checkAgain(
+  stream: string,
+  value: JsonObject,
+  loadCatalog: () => Promise<LoadedCatalog>,
+): Promise<Checked> {
+  const parsed = parseStream(stream);
+  if (parsed === null) return { kind: "unknown-stream" };
+  if (parsed.kind !== "usage") {
+    const faults = checkSolvimonEvent(parsed.kind, value).map((fault) => quarantineFault(fault, 0));
+    return { kind: "checked", faults, ownIdField: "reference" };
+  }
+  const found = (await loadCatalog()).streams.get(parsed.meterGlobalId);
+  if (found === undefined) return { kind: "unknown-stream" };
+  return { kind: "checked", faults: found.check(value), ownIdField: found.schema.event_id_field ?? null };
 }
 
 /** What a corrected event is to be known by: its own id where it has one, its content where that was its identity. */
@@ -118,15 +142,12 @@ function replayOf(
   given: boolean,
 ): Replay {
   const kind = parseStream(entry.stream)?.kind ?? "usage";
-  const hash = contentHash(value);
+  const hash = contentHash(value, kind === "usage" ? undefined : READ_ONLY[kind]);
   const ownId = ownIdField === null ? null : ownIdOf(value.get(ownIdField));
   const byContent = entry.idempotency_key === null && entry.first === null;
   const identity = ownId === null ? { by: "content" as const, hash } : { by: "id" as const, id: ownId };
-  const isKnownById = eventId(kind, entry.stream, identity) === entry.event_id;
-  const key =
-    given && !isKnownById && (ownId !== null || byContent)
-      ? ledgerKey({ tenant, kind, stream: entry.stream }, identityText(identity))
-      : null;
+  const knownId = eventId(kind, entry.stream, identity);
+  const key = given && knownId !== entry.event_id && (ownId !== null || byContent) ? ledgerKey(tenant, knownId) : null;
   return { source, hash, ownIdField, corrected: given && source !== entry.event, key };
 }
 

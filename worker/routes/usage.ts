@@ -22,15 +22,13 @@ import { scanDocument } from "../../shared/scan.ts";
 import { type BodyForm, HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
 import type { LoadedCatalog, StreamEntry } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
+import { untilCatalogStands } from "../intake/filing-rounds.ts";
 import { type DigestedEvent, digestEvent, identify } from "../intake/identify.ts";
 import { readBody } from "../intake/read-body.ts";
 import { contextOf } from "../intake/scope.ts";
-import type { IncomingEvent } from "../ledger/plan.ts";
+import type { Fate, IncomingEvent } from "../ledger/plan.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
-
-/** How often a request is checked anew because the catalog changed under it. */
-const CATALOG_ROUNDS_MAX = 4;
 
 export function registerUsage(app: Hono<WeirEnv>): void {
   for (const path of USAGE_PATHS) app.post(path, requirePermission("METER_DATA.INGEST"), rateLimit, ingestUsage);
@@ -80,17 +78,17 @@ async function ingestBody(
       validationFault("Weir-Sequence and the number of events run past 2^53-1", { field: "Weir-Sequence" }),
     ]);
   }
-  let { events } = body;
-  let { catalog, stream } = found;
-  for (let round = 0; round < CATALOG_ROUNDS_MAX; round++) {
-    const answer = await fileUsage(c, { catalog, stream, meterGlobalId, events, headers });
-    if (answer !== "catalog-changed") return answer;
-    catalog = await catalogs.load(c.get("principal").tenant, world.now(), true);
-    const entry = catalog.streams.get(meterGlobalId);
-    if (entry === undefined) return refuse(c, 404, `there is no meter ${JSON.stringify(meterGlobalId)}`);
-    stream = entry;
-    events = recheck(events, entry);
-  }
+  const answer = await untilCatalogStands(
+    found.catalog,
+    () => catalogs.load(c.get("principal").tenant, world.now(), true),
+    async (catalog) => {
+      const stream = catalog.streams.get(meterGlobalId);
+      if (stream === undefined) return refuse(c, 404, `there is no meter ${JSON.stringify(meterGlobalId)}`);
+      const events = stream === found.stream ? body.events : recheck(body.events, stream);
+      return fileUsage(c, { catalog, stream, meterGlobalId, events, headers });
+    },
+  );
+  if (answer !== null) return answer;
   c.header("Retry-After", "1");
   return refuse(c, 503, "the catalog keeps changing; try again");
 }
@@ -192,16 +190,23 @@ async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Respons
   if (outcome.kind === "catalog-changed") return "catalog-changed";
   if (outcome.kind === "key-ended") return refuse(c, 401, "the credentials are unknown, revoked or expired");
   if (outcome.kind === "conflicts") {
-    const conflicts = outcome.indexes.map((index) => conflictFault(index, incoming[index]));
+    const conflicts = incoming
+      .filter((_, i) => outcome.fates[i] === "conflict")
+      .map((event) => conflictFault(event.index, event));
     return refuse(c, 400, `${conflicts.length} events conflict with ones taken before; nothing was stored`, conflicts);
   }
   if (outcome.fates.includes("accepted")) c.executionCtx.waitUntil(services.nudge(principal.tenant, name));
-  const results = incoming.map((event, i) => resultOf(event, outcome.fates[i] ?? "conflict"));
+  const results = incoming.map((event, i) => resultOf(event, statusOf(outcome.fates[i])));
   if (headers.lenient || headers.representation) {
     const applied = [headers.lenient ? "handling=lenient" : "", headers.representation ? "return=representation" : ""];
     c.header("Preference-Applied", applied.filter((name) => name !== "").join(", "));
   }
   return c.json(usageAnswer(results, headers.representation));
+}
+
+/** A usage stream has no reprocessing groups, so what is not filed there is a conflict. */
+function statusOf(fate: Fate | undefined): EventStatus {
+  return fate === undefined || fate === "closed" ? "conflict" : fate;
 }
 
 function resultOf(event: IncomingEvent, status: EventStatus): EventResult {

@@ -1,0 +1,57 @@
+/** Events read back out of the ledger: what was taken, under which id, and what became of it. */
+import { type Kind, parseStream } from "../../shared/events/kind.ts";
+import { READ_ONLY } from "../../shared/events/solvimon-fields.ts";
+import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
+import { type JsonObject, scanDocument } from "../../shared/scan.ts";
+
+export const EVENT_STATES = ["pending", "delivered", "quarantined", "discarded"] as const;
+export type EventState = (typeof EVENT_STATES)[number];
+
+export interface StoredEvent {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly stream: string;
+  readonly producer: string | null;
+  readonly position: number | null;
+  /** Where its identity is filed. */
+  readonly batch: number;
+  readonly entry: number;
+  /** Source text; a corrected event's is the correction. */
+  readonly source: string;
+  /** When it was first received, by an agent if one was on the way (ISO 8601). */
+  readonly receivedAt: string;
+  readonly state: EventState;
+}
+
+/** What gives the entries of a batch their identity. */
+export interface IdentityRow {
+  readonly producer: string | null;
+  readonly first: number | null;
+  readonly idempotency_key: string | null;
+  readonly own_id_field: string | null;
+}
+
+/**
+ * The id of an event as it was filed.
+ * @param index its place in the request, part of its identity where that is by idempotency key.
+ */
+export function storedEventId(stream: string, row: IdentityRow, entry: number, index: number, source: string): string {
+  const kind = parseStream(stream)?.kind ?? "usage";
+  return eventId(kind, stream, identityOf(kind, row, entry, index, objectOf(source)));
+}
+
+function identityOf(kind: Kind, row: IdentityRow, entry: number, index: number, event: JsonObject): Identity {
+  const ownId = row.own_id_field === null ? null : ownIdOf(event.get(row.own_id_field));
+  if (ownId !== null) return { by: "id", id: ownId };
+  if (row.idempotency_key !== null) return { by: "key", key: row.idempotency_key, index };
+  if (row.producer !== null && row.first !== null) {
+    return { by: "position", producer: row.producer, position: row.first + entry };
+  }
+  return { by: "content", hash: contentHash(event, kind === "usage" ? undefined : READ_ONLY[kind]) };
+}
+
+function objectOf(source: string): JsonObject {
+  const scanned = scanDocument(source);
+  if (scanned.kind === "fault" || !(scanned.value instanceof Map)) throw new Error("a stored event is not an object");
+  return scanned.value;
+}
