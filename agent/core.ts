@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
-import { openThreadEngine } from "./buffer/engine.ts";
+import { type Engine, openThreadEngine } from "./buffer/engine.ts";
 import { type Log, openLog } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
 import type { Clock } from "./clock.ts";
@@ -24,12 +24,27 @@ export interface AgentOptions {
   readonly logger: Logger;
   /** The agent cannot go on: its disk or its log's thread failed. */
   readonly onFault: (error: unknown) => void;
+  /** Where the log's writer runs; a thread of its own where none is given. */
+  readonly openEngine?: OpenEngine;
+  /** What speaks to the destination; HTTP where none is given. */
+  readonly openTransport?: (config: Config, env: AgentOptions["env"]) => Transport;
+}
+
+export type OpenEngine = (options: {
+  readonly directory: string;
+  readonly bytesMax: number;
+}) => Promise<Engine> | Engine;
+
+function reportDamage({ setAside, producer }: Log, logger: Logger): void {
+  if (setAside === null) return;
+  const { directory, reason } = setAside;
+  logger.error({ directory, reason, producer }, "the log was damaged and has been set aside whole; a new one is begun");
 }
 
 /** Opens the buffer for this process. Throws as `openStore` does, and CONFIG for another producer's buffer. */
-export async function openBuffer(config: Config): Promise<Log> {
+export async function openBuffer(config: Config, openEngine: OpenEngine = openThreadEngine): Promise<Log> {
   const { directory, bytesMax } = config.buffer;
-  const engine = await openThreadEngine({ directory, bytesMax });
+  const engine = await openEngine({ directory, bytesMax });
   const opened = await openLog(engine, { id: config.id, randomInt });
   if (opened.kind === "open") return opened.log;
   await engine.close();
@@ -44,8 +59,11 @@ export async function openBuffer(config: Config): Promise<Log> {
 export async function startCore(options: AgentOptions) {
   const { clock, random, logger, env } = options;
   let config = options.config;
+  const openTransport = options.openTransport ?? openHttp;
   let transport = openTransport(config, env);
-  const log = await openBuffer(config);
+  const log = await openBuffer(config, options.openEngine);
+  reportDamage(log, logger);
+  log.onFault(options.onFault);
   const schemas = createSchemas(log);
   const refresh = startSchemaRefresh({ schemas, transport: () => transport, clock, logger });
   const uploader = startUploader({
@@ -93,7 +111,7 @@ export function once(end: () => Promise<void>): () => Promise<void> {
   };
 }
 
-function openTransport(config: Config, env: AgentOptions["env"]): Transport {
+function openHttp(config: Config, env: AgentOptions["env"]): Transport {
   const { url, apiKey } = config.destination;
   const { timeoutMs, concurrency } = config.upload;
   return createTransport({ url, apiKey: readApiKey(apiKey, env), timeoutMs, connections: concurrency + 1 });

@@ -30,14 +30,19 @@ export function read(tables: ReadTables, operation: ReadOperation): ReadOutcome 
       const fits = bytes + 1 + next.bytes <= bytesMax && count + next.count <= eventsMax;
       if (!joins || !fits || next.first + next.count > until) break;
     }
-    const row = tables.batches.events(next.id);
-    const begin = Math.max(0, from - next.first);
-    const end = Math.min(next.count, until - next.first);
-    const part = sliceRun(row, begin, begin + countFitting(sliceRun(row, begin, end), 0, bytesMax, eventsMax));
+    const row = tables.batches.events(next.batch);
+    if (!row.sound) {
+      if (parts.length > 0) break;
+      return { kind: "damaged", first: next.first, count: next.count };
+    }
+    const begin = next.skip + Math.max(0, from - next.first);
+    const end = next.skip + Math.min(next.count, until - next.first);
+    const wanted = sliceRun(row.events, begin, end);
+    const part = sliceRun(wanted, 0, countFitting(wanted, 0, bytesMax, eventsMax));
     parts.push(part);
     bytes += part.body.length + (parts.length > 1 ? 1 : 0);
     count += part.ends.length;
-    if (begin + part.ends.length < next.count) break;
+    if (begin + part.ends.length < next.skip + next.count) break;
   }
   return { kind: "run", run: { first, scope: parseScope(head.scope), events: joinRuns(parts) } };
 }

@@ -42,6 +42,8 @@ export interface UploaderOptions {
 /** Longest wait of an idle uploader; anything that happens wakes it before. */
 const IDLE_MS = 60_000;
 
+const DAMAGED = { status: 0, code: "DAMAGED", message: "changed on disk: the checksum is not the one written" };
+
 export function startUploader(options: UploaderOptions): Uploader {
   const { log, clock, settings, logger } = options;
   const stopping = new AbortController();
@@ -102,6 +104,13 @@ export function startUploader(options: UploaderOptions): Uploader {
     stir();
   };
 
+  /** What the disk gave back changed is nobody's usage: it is kept for a person to look at. */
+  const holdDamaged = async (stream: string, first: number, count: number): Promise<void> => {
+    logger.error({ stream, first, count }, "events were changed on disk: quarantined");
+    const quarantine = Array.from({ length: count }, (_, i) => ({ position: first + i, reason: DAMAGED }));
+    await log.settle({ stream, first, count, at: clock.now(), quarantine });
+  };
+
   /** Packs and sends one shipment of a lane; false when there was nothing to pack after all. */
   const take = async (lane: Lane): Promise<boolean> => {
     const size = sizer.next();
@@ -109,6 +118,10 @@ export function startUploader(options: UploaderOptions): Uploader {
       const wanted = { stream: lane.stream, from: free.first, until: free.end };
       const found = await log.read({ ...wanted, bytesMax: Math.max(1, size.bytes - 2), eventsMax: size.events });
       if (found.kind === "nothing") continue;
+      if (found.kind === "damaged") {
+        await holdDamaged(lane.stream, found.first, found.count);
+        return true;
+      }
       const { run } = found;
       const count = run.events.ends.length;
       const range: ShipmentRange = { first: run.first, end: run.first + count, unsettled: count };
