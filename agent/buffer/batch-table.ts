@@ -36,6 +36,8 @@ export interface BatchTable {
   insertAgain(stream: number, first: number, scope: string, receivedAt: number, run: EventRun): void;
   /** Runs that hold waiting positions of `from` to `last`, in order, without their events. */
   heads(stream: number, from: number, last: number, limit: number): PendingHead[];
+  /** As `heads`, one at a time; nothing may be written meanwhile. */
+  iterateHeads(stream: number, from: number, last: number, limit: number): Iterable<PendingHead>;
   /** The whole row that a run is part of. */
   events(batch: number): StoredEvents;
   /** Takes waiting positions `from` to `to` (exclusive) of one run off; returns the bytes they took. */
@@ -82,6 +84,13 @@ export function createBatchTable(db: DatabaseSync): BatchTable {
   );
   const endsOf = (batch: number): Uint32Array => wordsOf(blob(selectEnds.get(batch) ?? {}, "ends"));
 
+  function* iterateHeads(stream: number, from: number, last: number, limit: number) {
+    for (const row of selectHeads.iterate(stream, from, last, limit)) {
+      const head = headOf(row);
+      if (head.first + head.count > from) yield head;
+    }
+  }
+
   return {
     insert(stream, first, scope, receivedAt, run) {
       for (let from = 0; from < run.ends.length; ) {
@@ -104,11 +113,8 @@ export function createBatchTable(db: DatabaseSync): BatchTable {
       const { lastInsertRowid } = insertRow.run(...row);
       insertPending.run(stream, first, run.ends.length, lastInsertRowid, 0, run.body.length);
     },
-    heads: (stream, from, last, limit) =>
-      selectHeads
-        .all(stream, from, last, limit)
-        .map(headOf)
-        .filter((head) => head.first + head.count > from),
+    heads: (stream, from, last, limit) => [...iterateHeads(stream, from, last, limit)],
+    iterateHeads,
     events(batch) {
       const row = selectEvents.get(batch);
       if (row === undefined) throw new RangeError(`no batch ${batch}`);

@@ -1,6 +1,6 @@
 /** Packs pending events for a call: whole rows while they fit, part of one only when it alone is too large. */
-import { type BatchTable, parseScope } from "./batch-table.ts";
-import { countFitting, joinRuns, sliceRun } from "./event-run.ts";
+import { type BatchTable, type PendingHead, parseScope } from "./batch-table.ts";
+import { countFitting, freeBytes, joinRuns, sliceRun } from "./event-run.ts";
 import type { EventRun, ReadOperation, ReadOutcome } from "./operations.ts";
 import type { StreamTable } from "./stream-table.ts";
 
@@ -16,16 +16,17 @@ export function read(tables: ReadTables, operation: ReadOperation): ReadOutcome 
   const { from, until, bytesMax, eventsMax } = operation;
   const stream = tables.streams.find(operation.stream);
   if (stream === null) return { kind: "nothing" };
-  const heads = tables.batches.heads(stream.id, from, until - 1, Math.min(ROWS_MAX, eventsMax));
-  const [head] = heads;
-  if (head === undefined) return { kind: "nothing" };
-
-  const first = Math.max(head.first, from);
+  let head: PendingHead | null = null;
+  let first = from;
   const parts: EventRun[] = [];
+  const rows: Uint8Array[] = [];
   let bytes = 0;
   let count = 0;
-  for (const next of heads) {
-    if (parts.length > 0) {
+  for (const next of tables.batches.iterateHeads(stream.id, from, until - 1, Math.min(ROWS_MAX, eventsMax))) {
+    if (head === null) {
+      head = next;
+      first = Math.max(head.first, from);
+    } else {
       const joins = next.first === first + count && next.scope === head.scope;
       const fits = bytes + 1 + next.bytes <= bytesMax && count + next.count <= eventsMax;
       if (!joins || !fits || next.first + next.count > until) break;
@@ -35,6 +36,7 @@ export function read(tables: ReadTables, operation: ReadOperation): ReadOutcome 
       if (parts.length > 0) break;
       return { kind: "damaged", first: next.first, count: next.count };
     }
+    rows.push(row.events.body);
     const begin = next.skip + Math.max(0, from - next.first);
     const end = next.skip + Math.min(next.count, until - next.first);
     const wanted = sliceRun(row.events, begin, end);
@@ -44,5 +46,8 @@ export function read(tables: ReadTables, operation: ReadOperation): ReadOutcome 
     count += part.ends.length;
     if (begin + part.ends.length < next.skip + next.count) break;
   }
-  return { kind: "run", run: { first, scope: parseScope(head.scope), events: joinRuns(parts) } };
+  if (head === null) return { kind: "nothing" };
+  const events = joinRuns(parts);
+  if (parts.length > 1) for (const row of rows) freeBytes(row);
+  return { kind: "run", run: { first, scope: parseScope(head.scope), events } };
 }

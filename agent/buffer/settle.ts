@@ -1,6 +1,6 @@
 /** Takes events off the log once their fate is known: rows, quarantine and ledger in the caller's transaction. */
 import type { BatchTable, PendingHead } from "./batch-table.ts";
-import { eventBytes } from "./event-run.ts";
+import { eventBytes, freeBytes } from "./event-run.ts";
 import type { SettleOperation } from "./operations.ts";
 import type { QuarantineTable } from "./quarantine-table.ts";
 import type { Retention } from "./retention.ts";
@@ -51,6 +51,7 @@ function retain({ batches, retention }: SettleTables, stream: number, head: Pend
   const { events, sound } = batches.events(head.batch);
   const batch = { first: head.first - head.skip, count: events.ends.length, scope, receivedAt };
   if (sound) retention.keep(stream, batch, events, at);
+  freeBytes(events.body);
 }
 
 function hold(

@@ -3,6 +3,7 @@ import { backoffMs } from "../../shared/backoff.ts";
 import { parseStream } from "../../shared/events/kind.ts";
 import { type CallResult, decide, type Verdict } from "../../shared/verdict.ts";
 import { HEADER, usagePath } from "../../shared/wire.ts";
+import { freeBytes } from "../buffer/event-run.ts";
 import type { PendingRun, QuarantineReason } from "../buffer/operations.ts";
 import type { Clock } from "../clock.ts";
 import type { Pulse } from "../pulse.ts";
@@ -42,8 +43,16 @@ const OVERSTAY_MS_MAX = 1000;
 
 /** Sends a piece again and again until the destination has taken or refused it, or its stream is paused. */
 export async function sendUntilKnown(stream: string, run: PendingRun, context: CallContext): Promise<Fate> {
-  const { gate, health, clock, settings, signal } = context;
   const exchange = exchangeFor(stream, run, context.producer);
+  try {
+    return await repeatUntilKnown(exchange, run, context);
+  } finally {
+    if (exchange.body !== undefined) freeBytes(exchange.body);
+  }
+}
+
+async function repeatUntilKnown(exchange: Exchange, run: PendingRun, context: CallContext): Promise<Fate> {
+  const { gate, health, clock, settings, signal } = context;
   for (let failures = 0; ; ) {
     if (!(await gate.enter(signal))) return { kind: "stopped" };
     health.attempt(exchange.body?.length ?? 0);
