@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
-import { openThreadEngine } from "./buffer/engine.ts";
+import { type Engine, openThreadEngine } from "./buffer/engine.ts";
 import { type Log, openLog, randomName } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
 import type { Clock } from "./clock.ts";
@@ -13,6 +13,7 @@ import { createLinesDoor } from "./intake/lines-door.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
 import { type StatusDocument, statusOf } from "./status.ts";
+import type { Transport, TransportOptions } from "./upload/transport.ts";
 import { startUploader, type Uploader } from "./upload/uploader.ts";
 
 export interface AgentOptions {
@@ -23,15 +24,30 @@ export interface AgentOptions {
   readonly logger: Logger;
   /** The agent cannot go on: its disk or its log's thread failed. */
   readonly onFault: (error: unknown) => void;
+  /** Where the log's writer runs; a thread of its own where none is given. */
+  readonly openEngine?: OpenEngine;
+  /** What speaks to the destination; HTTP where none is given. */
+  readonly connect?: (options: TransportOptions) => Transport;
+}
+
+export type OpenEngine = (options: {
+  readonly directory: string;
+  readonly bytesMax: number;
+}) => Promise<Engine> | Engine;
+
+function reportDamage({ setAside, producer }: Log, logger: Logger): void {
+  if (setAside === null) return;
+  const { directory, reason } = setAside;
+  logger.error({ directory, reason, producer }, "the log was damaged and has been set aside whole; a new one is begun");
 }
 
 /** Random characters of a call's key: none is ever drawn twice. */
 const KEY_CHARACTERS = 22;
 
 /** Opens the buffer for this process. Throws as `openStore` does, and CONFIG for another producer's buffer. */
-export async function openBuffer(config: Config): Promise<Log> {
+export async function openBuffer(config: Config, openEngine: OpenEngine = openThreadEngine): Promise<Log> {
   const { directory, bytesMax } = config.buffer;
-  const engine = await openThreadEngine({ directory, bytesMax });
+  const engine = await openEngine({ directory, bytesMax });
   const opened = await openLog(engine, { id: config.id, randomInt });
   if (opened.kind === "open") return opened.log;
   await engine.close();
@@ -46,8 +62,11 @@ export async function openBuffer(config: Config): Promise<Log> {
 export async function startCore(options: AgentOptions) {
   const { clock, random, logger, env } = options;
   let config = options.config;
-  let dialect = openDialect(config, env, clock);
-  const log = await openBuffer(config);
+  const open = (of: Config) => openDialect(of, env, clock, options.connect);
+  let dialect = open(config);
+  const log = await openBuffer(config, options.openEngine);
+  reportDamage(log, logger);
+  log.onFault(options.onFault);
   const schemas = createSchemas(log);
   const refresh = startSchemaRefresh({ schemas, transport: () => dialect.schemaSource, clock, logger });
   const uploader = startUploader({
@@ -76,7 +95,7 @@ export async function startCore(options: AgentOptions) {
         throw new AgentFault("CONFIG", "destination.dialect: takes effect only at the next start");
       }
       const old = dialect;
-      dialect = openDialect(next, env, clock);
+      dialect = open(next);
       config = next;
       // Calls under way on the old one are cut and repeated on the new: known there by position, or by key.
       void old.close();

@@ -40,6 +40,19 @@ export interface AppendOperation {
   readonly idempotency: { readonly key: string; readonly hashes: Uint8Array; readonly ownIds: Uint8Array } | null;
   /** Take all or nothing: any conflict refuses the whole body. */
   readonly strict: boolean;
+  /** How far a followed file has been read once these events are in. */
+  readonly tail?: TailPosition;
+}
+
+/** How far a file was read that is followed. */
+export interface TailPosition {
+  /** The path that is followed; the file itself may have been renamed since. */
+  readonly path: string;
+  readonly inode: string;
+  readonly offset: number;
+  /** How many of its first bytes `head` is a hash of. */
+  readonly headBytes: number;
+  readonly head: string;
 }
 
 /** An event that its request's idempotency key brought before. */
@@ -105,7 +118,11 @@ export interface PendingRun {
   readonly receivedAt: Float64Array;
 }
 
-export type ReadOutcome = { readonly kind: "run"; readonly run: PendingRun } | { readonly kind: "nothing" };
+export type ReadOutcome =
+  | { readonly kind: "run"; readonly run: PendingRun }
+  /** The bytes of these events are not those that were written: settle them into quarantine. */
+  | { readonly kind: "damaged"; readonly first: number; readonly count: number }
+  | { readonly kind: "nothing" };
 
 export interface OldestOperation {
   readonly kind: "oldest";
@@ -163,14 +180,115 @@ export interface FixedOutcome {
   readonly shipments: readonly (FixedShipment & { readonly stream: string })[];
 }
 
+export type QuarantineState = "held" | "retried" | "discarded";
+
+export interface QuarantinedEvent {
+  readonly id: number;
+  readonly stream: string;
+  readonly position: number;
+  readonly event: Uint8Array;
+  readonly reason: QuarantineReason;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly state: QuarantineState;
+  readonly discardReason: string | null;
+}
+
+/** Events in quarantine with an id above `after`, in order; of one state, or of any. */
+export interface QuarantinedOperation {
+  readonly kind: "quarantined";
+  readonly state: QuarantineState | null;
+  readonly after: number;
+  readonly limit: number;
+}
+
+export interface QuarantinedOutcome {
+  readonly kind: "quarantined";
+  readonly events: readonly QuarantinedEvent[];
+}
+
+/** Lets a held event wait for the destination again, under its own position; `event` replaces its text. */
+export interface RetryOperation {
+  readonly kind: "retry";
+  readonly id: number;
+  readonly event: Uint8Array | null;
+}
+
+/** Gives a held event up, on record. */
+export interface DiscardOperation {
+  readonly kind: "discard";
+  readonly id: number;
+  readonly reason: string;
+}
+
+/** `stream`: the event was held in it, and is no longer. */
+export type ReleaseOutcome =
+  | { readonly kind: "released"; readonly stream: string; readonly position: number }
+  | { readonly kind: "not-held" }
+  | { readonly kind: "full"; readonly bound: "disk" };
+
+/** Lets delivered positions wait again, as far as their events are still here: the edge folds what it has. */
+export interface ResendOperation {
+  readonly kind: "resend";
+  readonly stream: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+export type ResendOutcome =
+  | { readonly kind: "resent"; readonly count: number }
+  | { readonly kind: "full"; readonly bound: "disk" };
+
+/** Where a stream's positions are that are not delivered; ends inclusive, in order. */
+export interface PositionsOperation {
+  readonly kind: "positions";
+  readonly stream: string;
+}
+
+export interface PositionsOutcome {
+  readonly kind: "positions";
+  readonly pending: readonly (readonly [first: number, last: number])[];
+  readonly withheld: readonly (readonly [first: number, last: number])[];
+}
+
+/** How far the files behind a followed path have been read. */
+export interface TailsOperation {
+  readonly kind: "tails";
+  readonly path: string;
+}
+
+export interface TailsOutcome {
+  readonly kind: "tails";
+  readonly tails: readonly TailPosition[];
+}
+
+/** A followed file that is gone needs no remembering. */
+export interface ForgetTailOperation {
+  readonly kind: "forget-tail";
+  readonly path: string;
+  readonly inode: string;
+}
+
 export type WriteOperation =
   | AppendOperation
   | SettleOperation
   | RememberOperation
   | TidyOperation
   | FixOperation
-  | MarkOperation;
-export type Operation = WriteOperation | ReadOperation | OldestOperation | VerifyOperation | FixedOperation;
+  | MarkOperation
+  | RetryOperation
+  | DiscardOperation
+  | ResendOperation
+  | ForgetTailOperation;
+export type Operation =
+  | WriteOperation
+  | ReadOperation
+  | OldestOperation
+  | VerifyOperation
+  | FixedOperation
+  | QuarantinedOperation
+  | PositionsOperation
+  | TailsOperation;
 
 export interface OutcomeOf {
   append: AppendOutcome;
@@ -183,6 +301,13 @@ export interface OutcomeOf {
   fix: SettleOutcome;
   mark: SettleOutcome;
   fixed: FixedOutcome;
+  quarantined: QuarantinedOutcome;
+  retry: ReleaseOutcome;
+  discard: ReleaseOutcome;
+  resend: ResendOutcome;
+  positions: PositionsOutcome;
+  tails: TailsOutcome;
+  "forget-tail": SettleOutcome;
 }
 export type Outcome = OutcomeOf[keyof OutcomeOf];
 
@@ -208,15 +333,12 @@ export interface GroupResult {
   readonly outcomes: readonly Outcome[];
   readonly ledgers: readonly StreamLedger[];
   readonly commits: number;
+  /** False while the disk is full and the reserve given up: nothing new is taken in. */
+  readonly reserveWhole: boolean;
 }
 
 const WRITES: ReadonlySet<string> = new Set<WriteOperation["kind"]>([
-  "append",
-  "settle",
-  "remember",
-  "tidy",
-  "fix",
-  "mark",
+  ...(["append", "settle", "remember", "tidy", "fix", "mark", "retry", "discard", "resend", "forget-tail"] as const),
 ]);
 
 export function isWrite(operation: Operation): operation is WriteOperation {

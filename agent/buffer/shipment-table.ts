@@ -4,6 +4,7 @@ import { integer, type Row, text } from "./column.ts";
 import type { FixedOutcome, FixedShipment, FixOperation } from "./operations.ts";
 
 export interface ShipmentTable {
+  /** What a position was fixed in before, it is no longer. */
   fix(stream: number, change: Pick<FixOperation, "replaces" | "shipments">): void;
   mark(stream: number, first: number, attempted: number): void;
   /** Takes positions `first` to `last` out of whatever shipment has them. */
@@ -26,16 +27,24 @@ export function createShipmentTable(db: DatabaseSync): ShipmentTable {
   );
   const put = (stream: number, { first, count, key, attempted }: FixedShipment) =>
     void insert.run(stream, first, count, key, attempted);
+  const overlapping = (stream: number, first: number, last: number) =>
+    touching
+      .all(stream, first, last)
+      .map(shipmentOf)
+      .filter((shipment) => shipment.first + shipment.count > first);
   return {
     fix(stream, { replaces, shipments }) {
       if (replaces !== null) remove.run(stream, replaces);
-      for (const shipment of shipments) put(stream, shipment);
+      for (const shipment of shipments) {
+        const last = shipment.first + shipment.count - 1;
+        for (const stale of overlapping(stream, shipment.first, last)) remove.run(stream, stale.first);
+        put(stream, shipment);
+      }
     },
     mark: (stream, first, attempted) => void update.run(attempted, stream, first),
     settle(stream, first, last) {
-      for (const shipment of touching.all(stream, first, last).map(shipmentOf)) {
+      for (const shipment of overlapping(stream, first, last)) {
         const end = shipment.first + shipment.count;
-        if (end <= first) continue;
         remove.run(stream, shipment.first);
         const settled = last + 1 - shipment.first;
         // Calls are settled from the front. What was settled otherwise, by a sender that fixes nothing, is no

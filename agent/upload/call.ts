@@ -1,6 +1,7 @@
 /** One call, sent until its fate is known. */
 import { backoffMs } from "../../shared/backoff.ts";
 import type { Verdict } from "../../shared/verdict.ts";
+import { freeBytes } from "../buffer/event-run.ts";
 import type { QuarantineReason } from "../buffer/operations.ts";
 import type { Clock } from "../clock.ts";
 import type { Pulse } from "../pulse.ts";
@@ -9,7 +10,7 @@ import type { CallCargo, Dialect } from "./dialect.ts";
 import type { Gate } from "./gate.ts";
 import type { Health } from "./health.ts";
 import type { UploadSettings } from "./settings.ts";
-import type { ExchangeResult } from "./transport.ts";
+import type { Exchange, ExchangeResult } from "./transport.ts";
 
 /** What became of a call. */
 export type Fate =
@@ -57,8 +58,21 @@ const OVERSTAY_MS_MAX = 1000;
 
 /** Sends a call again and again until the destination has taken or refused it, or its stream is paused. */
 export async function sendUntilKnown(cargo: CallCargo, record: AttemptRecord, context: CallContext): Promise<Fate> {
-  const { gate, health, clock, settings, signal } = context;
   const exchange = context.dialect().exchange(cargo);
+  try {
+    return await repeatUntilKnown(exchange, cargo, record, context);
+  } finally {
+    if (exchange.body !== undefined) freeBytes(exchange.body);
+  }
+}
+
+async function repeatUntilKnown(
+  exchange: Exchange,
+  cargo: CallCargo,
+  record: AttemptRecord,
+  context: CallContext,
+): Promise<Fate> {
+  const { gate, health, clock, settings, signal } = context;
   let { outcomeUnknown } = record;
   for (let failures = 0; ; ) {
     if (!(await gate.enter(signal)) || !(await record.attempting())) return { kind: "stopped" };

@@ -16,11 +16,18 @@ export interface LoadedShipment {
   readonly run: PendingRun;
 }
 
+export type NextShipment =
+  | { readonly kind: "shipment"; readonly loaded: LoadedShipment }
+  /** These events' bytes are not those that were written: settle them into quarantine. */
+  | { readonly kind: "damaged"; readonly first: number; readonly count: number }
+  /** Nothing, or not now. */
+  | { readonly kind: "nothing" };
+
 export interface FixedShipments {
   /** Finds those that an earlier process fixed and did not settle. */
   recover(): Promise<void>;
-  /** The next shipment of a stream: one that was fixed before, or a new one; null where there is none for now. */
-  next(stream: string, inFlight: readonly PositionRange[], size: Size): Promise<LoadedShipment | null>;
+  /** The next shipment of a stream: one that was fixed before, or a new one. */
+  next(stream: string, inFlight: readonly PositionRange[], size: Size): Promise<NextShipment>;
   /** Takes back what was not sent to its end; it comes first the next time. */
   giveBack(stream: string, shipments: readonly FixedShipment[]): void;
 }
@@ -31,6 +38,8 @@ export interface FixedShipmentsOptions {
   readonly createKey: () => string;
 }
 
+const NOTHING: NextShipment = { kind: "nothing" };
+
 export function createFixedShipments({ log, createKey }: FixedShipmentsOptions): FixedShipments {
   const waiting = new Map<string, FixedShipment[]>();
 
@@ -39,28 +48,25 @@ export function createFixedShipments({ log, createKey }: FixedShipmentsOptions):
     for (let shipment = queue.shift(); shipment !== undefined; shipment = queue.shift()) {
       const run = await readExactly(log, stream, shipment);
       if (run !== null) return { shipment, run };
-      // Not all of it is pending any more: there is no such call to repeat.
+      // Not all of it is pending and whole any more: there is no such call to repeat.
       await log.fix({ stream, replaces: shipment.first, shipments: [] });
     }
     return null;
   };
 
-  const fixNew = async (
-    stream: string,
-    inFlight: readonly PositionRange[],
-    size: Size,
-  ): Promise<LoadedShipment | null> => {
+  const fixNew = async (stream: string, inFlight: readonly PositionRange[], size: Size): Promise<NextShipment> => {
     for (const free of freeStretches(inFlight)) {
       const wanted = { stream, from: free.first, until: free.end };
       const found = await log.read({ ...wanted, bytesMax: Math.max(1, size.bytes - 2), eventsMax: size.events });
       if (found.kind === "nothing") continue;
+      if (found.kind === "damaged") return found;
       const run = stream === "persist" ? untilClosing(found.run, inFlight) : found.run;
-      if (run === null) return null;
+      if (run === null) return NOTHING;
       const shipment = { first: run.first, count: run.events.ends.length, key: createKey(), attempted: 0 };
       const outcome = await log.fix({ stream, replaces: null, shipments: [shipment] });
-      return outcome.kind === "settled" ? { shipment, run } : null;
+      return outcome.kind === "settled" ? { kind: "shipment", loaded: { shipment, run } } : NOTHING;
     }
-    return null;
+    return NOTHING;
   };
 
   return {
@@ -71,7 +77,7 @@ export function createFixedShipments({ log, createKey }: FixedShipmentsOptions):
     },
     async next(stream, inFlight, size) {
       const fixed = await nextFixed(stream);
-      return fixed ?? fixNew(stream, inFlight, size);
+      return fixed === null ? fixNew(stream, inFlight, size) : { kind: "shipment", loaded: fixed };
     },
     giveBack(stream, shipments) {
       const queue = [...shipments, ...(waiting.get(stream) ?? [])];
@@ -90,7 +96,7 @@ async function readExactly(log: Log, stream: string, { first, count }: FixedShip
   for (let from = first; from < until; ) {
     const bytesMax = Number.MAX_SAFE_INTEGER;
     const found = await log.read({ stream, from, until, bytesMax, eventsMax: until - from });
-    if (found.kind === "nothing" || found.run.first !== from) return null;
+    if (found.kind !== "run" || found.run.first !== from) return null;
     parts.push(found.run);
     from += found.run.events.ends.length;
   }

@@ -1,4 +1,5 @@
 /** A run of events on its way: sent whole, halved where it is refused, settled piece by piece. */
+import { freeBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
 import type { PendingRun, QuarantineReason, SettleOperation } from "../buffer/operations.ts";
 import type { BatchSizer, Size } from "./batch-size.ts";
@@ -23,6 +24,19 @@ export const SETTLE_RETRY_MS = 1000;
  * becomes of the rest: that stays in the log.
  */
 export async function ship(
+  stream: string,
+  run: PendingRun,
+  settled: (events: number) => void,
+  context: ShipmentContext,
+): Promise<ShipmentEnd> {
+  try {
+    return await shipPieces(stream, run, settled, context);
+  } finally {
+    freeBytes(run.events.body);
+  }
+}
+
+async function shipPieces(
   stream: string,
   run: PendingRun,
   settled: (events: number) => void,

@@ -6,6 +6,7 @@
  * vendor: a repeat is the very same call under the same key, fixed on disk before its first attempt.
  */
 import type { Logger } from "pino";
+import { freeBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
 import type { Clock } from "../clock.ts";
 import { createPulse } from "../pulse.ts";
@@ -47,6 +48,8 @@ export interface UploaderOptions {
 
 /** Longest wait of an idle uploader; anything that happens wakes it before. */
 const IDLE_MS = 60_000;
+
+const DAMAGED = { status: 0, code: "DAMAGED", message: "changed on disk: the checksum is not the one written" };
 
 export function startUploader(options: UploaderOptions): Uploader {
   const { log, clock, settings, logger } = options;
@@ -128,6 +131,13 @@ export function startUploader(options: UploaderOptions): Uploader {
     void shipment.finally(() => shipments.delete(shipment));
   };
 
+  /** What the disk gave back changed is nobody's usage: it is kept for a person to look at. */
+  const holdDamaged = async (stream: string, first: number, count: number): Promise<void> => {
+    logger.error({ stream, first, count }, "events were changed on disk: quarantined");
+    const quarantine = Array.from({ length: count }, (_, i) => ({ position: first + i, reason: DAMAGED }));
+    await log.settle({ stream, first, count, at: clock.now(), quarantine });
+  };
+
   /** Packs and sends one shipment of a lane; false when there was nothing to pack after all. */
   const take = async (lane: Lane): Promise<boolean> => {
     const { stream } = lane;
@@ -137,11 +147,17 @@ export function startUploader(options: UploaderOptions): Uploader {
     const learned = sizer.next();
     const size = { ...learned, events: Math.min(learned.events, way.eventsMax) };
     if (dialect.fixesShipments) {
-      const loaded = await fixed.next(stream, lane.inFlight, size);
-      if (loaded === null) return false;
+      const next = await fixed.next(stream, lane.inFlight, size);
+      if (next.kind === "nothing") return false;
+      if (next.kind === "damaged") {
+        await holdDamaged(stream, next.first, next.count);
+        return true;
+      }
+      const { loaded } = next;
       const shipFixed = way.kind === "single" ? shipSingly : shipAsOne;
       launch(lane, loaded.shipment.first, loaded.shipment.count, async (settled) => {
         const { end, left } = await shipFixed(stream, loaded, settled, context);
+        freeBytes(loaded.run.events.body);
         fixed.giveBack(stream, left);
         return end;
       });
@@ -151,6 +167,10 @@ export function startUploader(options: UploaderOptions): Uploader {
       const wanted = { stream, from: free.first, until: free.end };
       const found = await log.read({ ...wanted, bytesMax: Math.max(1, size.bytes - 2), eventsMax: size.events });
       if (found.kind === "nothing") continue;
+      if (found.kind === "damaged") {
+        await holdDamaged(stream, found.first, found.count);
+        return true;
+      }
       const { run } = found;
       launch(lane, run.first, run.events.ends.length, (settled) => ship(stream, run, settled, context));
       return true;
