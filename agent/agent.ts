@@ -5,8 +5,10 @@ import { type Config, readConfig } from "./config.ts";
 import { openControl } from "./control/server.ts";
 import { type AgentOptions, once, startCore } from "./core.ts";
 import { createBodyBudget } from "./intake/body-budget.ts";
+import { createCalculateDoor } from "./intake/calculate-door.ts";
 import { createRoutes } from "./intake/routes.ts";
 import { openHttpDoor } from "./intake/server.ts";
+import { createSolvimonDoor } from "./intake/solvimon-door.ts";
 import { createUsageDoor } from "./intake/usage-door.ts";
 import { metricsText } from "./metrics.ts";
 import { readSecretFile } from "./secrets.ts";
@@ -41,6 +43,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const limits = DEFAULT_LIMITS;
     const routes = createRoutes({
       usage: createUsageDoor({ log, schemas, clock, limits, freshen: refresh.freshen }),
+      solvimon: createSolvimonDoor({ log, clock, limits }),
+      calculate: createCalculateDoor({ transport: core.calculator, limits }),
       status: core.status,
       metrics: async () =>
         metricsText({ status: await core.status(), uploads: uploader.counts(), commits: log.commits }),

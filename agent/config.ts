@@ -70,7 +70,13 @@ export interface Config {
   readonly id: string | null;
   readonly listen: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
   readonly buffer: { readonly directory: string; readonly bytesMax: number; readonly retainHours: number };
-  readonly destination: { readonly url: string; readonly apiKey: ApiKeySource };
+  readonly destination: {
+    readonly url: string;
+    readonly dialect: "edge" | "zuora" | "solvimon";
+    readonly apiKey: ApiKeySource;
+    /** Zuora's OAuth client; null in every other dialect. */
+    readonly client: { readonly id: string; readonly secretFile: string } | null;
+  };
   readonly upload: {
     readonly batchBytes: number;
     readonly batchEvents: number;
@@ -160,11 +166,14 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 /** What is well formed and still cannot be done. */
 function refusalOf(file: ConfigFile): string | null {
   const { destination, listen, upload } = file;
-  if (destination.dialect !== "edge") {
-    return `destination.dialect: "${destination.dialect}" is not supported yet, only "edge"`;
-  }
-  if (destination.client_id !== undefined || destination.client_secret_file !== undefined) {
-    return 'destination.client_id and client_secret_file belong to other dialects than "edge"';
+  const clientParts = [destination.client_id, destination.client_secret_file].filter((part) => part !== undefined);
+  if (destination.dialect === "zuora") {
+    if (clientParts.length < 2) return 'destination.client_id and client_secret_file: both required by dialect "zuora"';
+    if (destination.api_key_env !== undefined || destination.api_key_file !== undefined) {
+      return 'destination.api_key_env and api_key_file belong to other dialects than "zuora"';
+    }
+  } else if (clientParts.length > 0) {
+    return `destination.client_id and client_secret_file belong to dialect "zuora", not to "${destination.dialect}"`;
   }
   if (destination.api_key_env !== undefined && destination.api_key_file !== undefined) {
     return "destination.api_key_env and destination.api_key_file exclude each other";
@@ -190,7 +199,12 @@ function configOf(parsed: ConfigFile, file: string): Config {
       tokenFile: listen.token_file === undefined ? null : from(listen.token_file),
     },
     buffer: { directory: from(buffer.path), bytesMax: buffer.max_bytes, retainHours: buffer.retain_hours },
-    destination: { url: destination.url, apiKey: keySourceOf(destination, from) },
+    destination: {
+      url: destination.url,
+      dialect: destination.dialect,
+      apiKey: keySourceOf(destination, from),
+      client: clientOf(destination, from),
+    },
     upload: {
       batchBytes: upload.batch_bytes,
       batchEvents: upload.batch_events,
@@ -201,6 +215,14 @@ function configOf(parsed: ConfigFile, file: string): Config {
       backoffMaxMs: upload.backoff_max_ms,
     },
   };
+}
+
+function clientOf(
+  { client_id, client_secret_file }: ConfigFile["destination"],
+  from: (path: string) => string,
+): Config["destination"]["client"] {
+  if (client_id === undefined || client_secret_file === undefined) return null;
+  return { id: client_id, secretFile: from(client_secret_file) };
 }
 
 function keySourceOf(destination: ConfigFile["destination"], from: (path: string) => string): ApiKeySource {

@@ -2,18 +2,18 @@
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
-import { openThreadEngine } from "./buffer/engine.ts";
-import { type Log, openLog } from "./buffer/log.ts";
+import { type Engine, openThreadEngine } from "./buffer/engine.ts";
+import { type Log, openLog, randomName } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { openDialect } from "./destination.ts";
 import { AgentFault } from "./fault.ts";
 import { createLinesDoor } from "./intake/lines-door.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
-import { readApiKey } from "./secrets.ts";
 import { type StatusDocument, statusOf } from "./status.ts";
-import { createTransport, type Transport } from "./upload/transport.ts";
+import type { Transport, TransportOptions } from "./upload/transport.ts";
 import { startUploader, type Uploader } from "./upload/uploader.ts";
 
 export interface AgentOptions {
@@ -24,12 +24,30 @@ export interface AgentOptions {
   readonly logger: Logger;
   /** The agent cannot go on: its disk or its log's thread failed. */
   readonly onFault: (error: unknown) => void;
+  /** Where the log's writer runs; a thread of its own where none is given. */
+  readonly openEngine?: OpenEngine;
+  /** What speaks to the destination; HTTP where none is given. */
+  readonly connect?: (options: TransportOptions) => Transport;
 }
 
+export type OpenEngine = (options: {
+  readonly directory: string;
+  readonly bytesMax: number;
+}) => Promise<Engine> | Engine;
+
+function reportDamage({ setAside, producer }: Log, logger: Logger): void {
+  if (setAside === null) return;
+  const { directory, reason } = setAside;
+  logger.error({ directory, reason, producer }, "the log was damaged and has been set aside whole; a new one is begun");
+}
+
+/** Random characters of a call's key: none is ever drawn twice. */
+const KEY_CHARACTERS = 22;
+
 /** Opens the buffer for this process. Throws as `openStore` does, and CONFIG for another producer's buffer. */
-export async function openBuffer(config: Config): Promise<Log> {
+export async function openBuffer(config: Config, openEngine: OpenEngine = openThreadEngine): Promise<Log> {
   const { directory, bytesMax } = config.buffer;
-  const engine = await openThreadEngine({ directory, bytesMax });
+  const engine = await openEngine({ directory, bytesMax });
   const opened = await openLog(engine, { id: config.id, randomInt });
   if (opened.kind === "open") return opened.log;
   await engine.close();
@@ -44,17 +62,21 @@ export async function openBuffer(config: Config): Promise<Log> {
 export async function startCore(options: AgentOptions) {
   const { clock, random, logger, env } = options;
   let config = options.config;
-  let transport = openTransport(config, env);
-  const log = await openBuffer(config);
+  const open = (of: Config) => openDialect(of, env, clock, options.connect);
+  let dialect = open(config);
+  const log = await openBuffer(config, options.openEngine);
+  reportDamage(log, logger);
+  log.onFault(options.onFault);
   const schemas = createSchemas(log);
-  const refresh = startSchemaRefresh({ schemas, transport: () => transport, clock, logger });
+  const refresh = startSchemaRefresh({ schemas, transport: () => dialect.schemaSource, clock, logger });
   const uploader = startUploader({
     log,
     clock,
     random,
     logger,
     settings: () => config.upload,
-    transport: () => transport,
+    dialect: () => dialect,
+    createKey: () => randomName(KEY_CHARACTERS, randomInt),
     onStreamUnknown: () => void refresh.freshen(),
     onFault: options.onFault,
   });
@@ -64,21 +86,25 @@ export async function startCore(options: AgentOptions) {
     schemas,
     refresh,
     uploader,
+    calculator: () => dialect.calculator,
     lines: createLinesDoor({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen }),
     tidy: tidying.tidy,
     status: () => coreStatus(log, config, clock, uploader),
     configure(next: Config) {
-      const old = transport;
-      transport = openTransport(next, env);
+      if (next.destination.dialect !== config.destination.dialect) {
+        throw new AgentFault("CONFIG", "destination.dialect: takes effect only at the next start");
+      }
+      const old = dialect;
+      dialect = open(next);
       config = next;
-      // Calls under way on the old one are cut and repeated on the new: the edge folds them by position.
+      // Calls under way on the old one are cut and repeated on the new: known there by position, or by key.
       void old.close();
       uploader.probe();
       void refresh.fetch();
     },
     stop: once(async () => {
       await Promise.all([refresh.stop(), uploader.stop(), tidying.stop()]);
-      await transport.close();
+      await dialect.close();
       await log.close();
     }),
   };
@@ -91,12 +117,6 @@ export function once(end: () => Promise<void>): () => Promise<void> {
     ending ??= end();
     return ending;
   };
-}
-
-function openTransport(config: Config, env: AgentOptions["env"]): Transport {
-  const { url, apiKey } = config.destination;
-  const { timeoutMs, concurrency } = config.upload;
-  return createTransport({ url, apiKey: readApiKey(apiKey, env), timeoutMs, connections: concurrency + 1 });
 }
 
 function coreStatus(log: Log, config: Config, clock: Clock, uploader: Uploader): Promise<StatusDocument> {

@@ -5,7 +5,9 @@ export type AgentFaultCode =
   | "CONFIG"
   /** Another process holds the buffer. */
   | "BUFFER_HELD"
-  /** The buffer was written by a later version, or is no buffer. */
+  /** The buffer was written by a later version of the agent. */
+  | "BUFFER_NEWER"
+  /** The file is no buffer. */
   | "BUFFER_FOREIGN"
   /** The buffer cannot be opened or read. */
   | "BUFFER_BROKEN"
@@ -13,6 +15,11 @@ export type AgentFaultCode =
   | "BUFFER_ABSENT"
   /** The thread that writes the log ended while it was needed. */
   | "LOG_STOPPED"
+  /** What was asked cannot be done with this event: unknown, or not as it must be. */
+  | "NO_SUCH_EVENT"
+  | "INVALID_EVENT"
+  /** No room in the buffer or on its disk; nothing of the call was taken. */
+  | "BUFFER_FULL"
   /** The address is taken or not ours. */
   | "LISTEN";
 

@@ -48,7 +48,7 @@ function createProgram(terminal: Terminal, end: (code: ExitCode) => void): Comma
   });
   command("send", "put events from NDJSON files or standard input into the buffer")
     .argument("[file...]", "files of one event a line; none or - for standard input")
-    .requiredOption("--stream <name>", "the stream, say usage/METER")
+    .requiredOption("--stream <name>", "usage/METER, persist, charge, adjustment or meter-data")
     .option("--lenient", "quarantine bad lines instead of stopping at the first", false)
     .option("--json", "print the result as JSON", false)
     .action(async (files: string[], options: { config: string; stream: string; lenient: boolean; json: boolean }) => {

@@ -6,12 +6,14 @@ import type { KeyMemory, KnownBody } from "./key-memory.ts";
 import type { AppendOperation, AppendOutcome, QuarantineReason } from "./operations.ts";
 import type { QuarantineTable } from "./quarantine-table.ts";
 import type { StreamTable } from "./stream-table.ts";
+import type { TailTable } from "./tail-table.ts";
 
 export interface AppendTables {
   readonly streams: StreamTable;
   readonly batches: BatchTable;
   readonly quarantine: QuarantineTable;
   readonly keys: KeyMemory;
+  readonly tails: TailTable;
 }
 
 const NOTHING_KNOWN: KnownBody = { events: [], through: 0 };
@@ -27,6 +29,7 @@ export function append(tables: AppendTables, operation: AppendOperation): Append
   const conflicts = known.events.some((event) => !event.same);
   if (strict && (conflicts || operation.faulty.length > 0)) return { kind: "refused", known: known.events };
 
+  if (operation.tail !== undefined) tables.tails.keep(operation.tail);
   const plan = planOf(operation, known);
   const scope = scopeText(operation.scope);
   let pending = 0;

@@ -1,47 +1,110 @@
-/** Opens the buffer's database file: private, locked, safe against power loss; and reads SQLite's error codes. */
-import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+/** Opens the buffer's database file: private, safe against power loss; and reads SQLite's error codes. */
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { AgentFault, messageOf } from "../fault.ts";
+import type { Bounds } from "./bounds.ts";
+import { syncDirectory } from "./directory.ts";
+import { RESERVE_FILE } from "./reserve.ts";
 import { upgrade } from "./schema.ts";
+import { walDamage } from "./wal-check.ts";
 
 export const BUFFER_FILE = "buffer.db";
+/** There while a write-ahead log has to be: it tells one that was taken away from one that was never needed. */
+export const IN_USE_FILE = "in-use";
+/** Asks the next opening to check the whole file, however large. */
+const SUSPECT_FILE = "suspect";
+
+const PAGE_BYTES = 4096;
 
 /**
- * Opens the buffer's database for its one writer, making it if there is none.
- * @throws AgentFault BUFFER_HELD, BUFFER_FOREIGN or BUFFER_BROKEN.
+ * What only the files themselves can tell, looked at before SQLite does: it would heal each of these by
+ * forgetting, and positions that were answered for would be given again.
+ * @returns the damage in words; null where there is none to be seen.
  */
-export function openDatabase(directory: string): DatabaseSync {
-  const db = openFile(directory);
+export function visibleDamage(directory: string): string | null {
+  const path = join(directory, BUFFER_FILE);
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? null;
+  const walSize = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? null;
+  if (size === null) return walSize === null ? null : "its main file is missing";
+  if (size === 0) {
+    const wasWritten = (walSize ?? 0) > 0 || existsSync(join(directory, RESERVE_FILE));
+    return wasWritten ? "its main file is empty" : null;
+  }
+  if (walSize === null) {
+    return existsSync(join(directory, IN_USE_FILE)) ? "its write-ahead log is missing" : null;
+  }
+  return walDamage(readFileSync(`${path}-wal`));
+}
+
+/** Opens the database for its one writer, making it if there is none; the caller has the directory's lock. */
+export function openDatabase(directory: string, bounds: Bounds): DatabaseSync {
+  const path = join(directory, BUFFER_FILE);
+  // Made here, because SQLite would make it readable to all; its WAL takes over the mode of the file.
+  closeSync(openSync(path, "a", 0o600));
+  chmodSync(path, 0o600);
+  const db = new DatabaseSync(path, { timeout: 0 });
   try {
-    // Exclusive before WAL: then the WAL's index stays in our memory and no other process gets in. The lock is
-    // the system's own and ends with this process, however that ends.
+    // Exclusive before WAL: then the WAL's index stays in our memory. Pages of 4096 bytes and a cache of 2 MB,
+    // which is what a drain of any length needs.
     db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 4194304;
+      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -2000;
+      PRAGMA journal_size_limit = ${bounds.checkpointBytes};
+      PRAGMA wal_autocheckpoint = ${Math.ceil(bounds.checkpointBytes / PAGE_BYTES)};
       BEGIN IMMEDIATE; COMMIT`);
     upgrade(db);
     return db;
   } catch (error) {
     db.close();
-    throw translate(error, directory);
+    throw error;
   }
 }
 
-function openFile(directory: string): DatabaseSync {
+/** Notes that there is a write-ahead log from here on. First its own name has to be durable. */
+export function markInUse(directory: string): void {
+  if (!existsSync(join(directory, `${BUFFER_FILE}-wal`))) return;
+  syncDirectory(directory);
+  closeSync(openSync(join(directory, IN_USE_FILE), "a", 0o600));
+  syncDirectory(directory);
+}
+
+/** Carries everything over into the main file and closes it; where that is not possible the next opening does it. */
+export function closeDatabase(db: DatabaseSync, directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const path = join(directory, BUFFER_FILE);
-    // Made here, because SQLite would make it readable to all; its WAL takes over the mode of the file.
-    closeSync(openSync(path, "a", 0o600));
-    chmodSync(path, 0o600);
-    return new DatabaseSync(path, { timeout: 0 });
+    const { busy } = db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
+    // Before SQLite takes its log away, never after: the other way round a crash between the two looks like damage.
+    if (busy === 0) {
+      rmSync(join(directory, IN_USE_FILE), { force: true });
+      syncDirectory(directory);
+    }
   } catch (error) {
-    throw translate(error, directory);
+    if (!isDiskFull(error)) throw error;
+  } finally {
+    db.close();
   }
+}
+
+export function markSuspect(directory: string): void {
+  closeSync(openSync(join(directory, SUSPECT_FILE), "a", 0o600));
+}
+
+export function isSuspect(directory: string): boolean {
+  return existsSync(join(directory, SUSPECT_FILE));
+}
+
+export function clearSuspect(directory: string): void {
+  rmSync(join(directory, SUSPECT_FILE), { force: true });
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
+
+/** The file is not what was written, or never was ours. */
+export function isDamage(error: unknown): boolean {
+  const code = errcodeOf(error);
+  return code !== null && ((code & 0xff) === SQLITE_CORRUPT || code === SQLITE_NOTADB);
+}
 
 /** An error of opening or reading as the fault it stands for. */
 export function translate(error: unknown, directory: string): unknown {
@@ -51,7 +114,11 @@ export function translate(error: unknown, directory: string): unknown {
     return new AgentFault("BUFFER_HELD", `another process holds the buffer in ${directory}`, { cause: error });
   }
   const fault = code === SQLITE_NOTADB ? "BUFFER_FOREIGN" : "BUFFER_BROKEN";
-  return new AgentFault(fault, `cannot open the buffer in ${directory}: ${messageOf(error)}`, { cause: error });
+  return new AgentFault(
+    fault,
+    `cannot open the buffer in ${directory}: ${messageOf(error)}; the agent's user must be able to write there`,
+    { cause: error },
+  );
 }
 
 function errcodeOf(error: unknown): number | null {

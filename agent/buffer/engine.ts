@@ -36,7 +36,10 @@ export type ThreadReply =
 export async function openThreadEngine(options: Omit<StoreOptions, "at">): Promise<Engine> {
   // The packed agent is one bundle a thread, plain JavaScript; from a checkout both are TypeScript.
   const file = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./log-thread.js";
-  const thread = new Worker(new URL(file, import.meta.url), { workerData: options });
+  const thread = new Worker(new URL(file, import.meta.url), {
+    workerData: options,
+    resourceLimits: { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 96 },
+  });
   const calls = createCalls(thread);
   const opened = await calls.reply();
   if (opened.kind === "refused") throw new AgentFault(opened.code, opened.message);

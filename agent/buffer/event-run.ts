@@ -70,3 +70,11 @@ export function countFitting(run: EventRun, from: number, bytesMax: number, even
   }
   return Math.max(count, 1);
 }
+
+/**
+ * Frees bytes that nobody will look at again, at once: left to the collector they would pile up to many times what is
+ * in use, since it counts objects and these are few. A view of something larger is left alone.
+ */
+export function freeBytes({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > 0) buffer.transfer(0);
+}

@@ -31,7 +31,7 @@ export interface KeyMemory {
 
 export function createKeyMemory(db: DatabaseSync): KeyMemory {
   const select = db.prepare(
-    "SELECT first_index, first_position, hashes FROM key_runs WHERE stream = ? AND key = ? ORDER BY first_index",
+    "SELECT first_index, first_position, hashes, received_at FROM key_runs WHERE stream = ? AND key = ? ORDER BY first_index",
   );
   const insert = db.prepare(
     `INSERT INTO key_runs (stream, key, first_index, first_position, hashes, received_at) VALUES (?, ?, ?, ?, ?, ?)`,
@@ -48,13 +48,14 @@ export function createKeyMemory(db: DatabaseSync): KeyMemory {
         const firstIndex = integer(row, "first_index");
         const firstPosition = integer(row, "first_position");
         const hashes = blob(row, "hashes");
+        const receivedAt = integer(row, "received_at");
         through = firstIndex + hashes.length / HASH_BYTES;
         const count = Math.min(hashes.length, body.hashes.length - firstIndex * HASH_BYTES) / HASH_BYTES;
         for (let i = 0; i < count; i++) {
           const index = firstIndex + i;
           const same = sameHash(hashes, i, body.hashes, index);
           // Its own id outranks the key: other content there is another event, and the edge will judge it.
-          if (same || body.ownIds[index] !== 1) events.push({ index, position: firstPosition + i, same });
+          if (same || body.ownIds[index] !== 1) events.push({ index, position: firstPosition + i, same, receivedAt });
         }
       }
       return { events, through };

@@ -10,17 +10,27 @@ import { FACT } from "./facts.ts";
 import type {
   AppendOperation,
   AppendOutcome,
+  FixedOutcome,
+  FixOperation,
   LedgerCounts,
+  MarkOperation,
   Operation,
   Outcome,
   OutcomeOf,
+  PositionsOutcome,
+  QuarantinedEvent,
+  QuarantinedOperation,
   ReadOperation,
   ReadOutcome,
+  ReleaseOutcome,
+  ResendOutcome,
   SettleOperation,
   SettleOutcome,
   StreamLedger,
+  TailPosition,
   TidyOutcome,
 } from "./operations.ts";
+import type { SetAside } from "./set-aside.ts";
 
 export interface Log {
   /** The name on the wire: positions belong to it, and a rebuilt buffer gets another. */
@@ -28,6 +38,11 @@ export interface Log {
   append(operation: Omit<AppendOperation, "kind">): Promise<AppendOutcome>;
   settle(operation: Omit<SettleOperation, "kind">): Promise<SettleOutcome>;
   read(operation: Omit<ReadOperation, "kind">): Promise<ReadOutcome>;
+  /** Fixes shipments on disk, in the place of one that is given up. */
+  fix(operation: Omit<FixOperation, "kind">): Promise<SettleOutcome>;
+  mark(operation: Omit<MarkOperation, "kind">): Promise<SettleOutcome>;
+  /** The shipments that were fixed and are not settled yet. */
+  fixed(): Promise<FixedOutcome["shipments"]>;
   remember(facts: readonly (readonly [string, string])[]): Promise<SettleOutcome>;
   recall(name: string): string | null;
   tidy(keysBefore: number): Promise<TidyOutcome>;
@@ -35,6 +50,20 @@ export interface Log {
   oldest(): Promise<number | null>;
   /** What is wrong with the buffer's files or counts; empty for a sound one. */
   verify(): Promise<readonly string[]>;
+  quarantined(operation: Omit<QuarantinedOperation, "kind">): Promise<readonly QuarantinedEvent[]>;
+  retry(id: number, event: Uint8Array | null): Promise<ReleaseOutcome>;
+  discard(id: number, reason: string): Promise<ReleaseOutcome>;
+  /** Lets delivered positions wait again, as far as their events are retained. */
+  resend(stream: string, first: number, last: number): Promise<ResendOutcome>;
+  positions(stream: string): Promise<PositionsOutcome>;
+  tails(path: string): Promise<readonly TailPosition[]>;
+  forgetTail(path: string, inode: string): Promise<SettleOutcome>;
+  /** The damaged log in whose place this one was begun. */
+  readonly setAside: SetAside | null;
+  /** False while the disk is full and the reserve given up. */
+  readonly reserveWhole: boolean;
+  /** Calls back when the writer failed: nothing it had in hand is durable, and it cannot go on. */
+  onFault(listener: (error: unknown) => void): void;
   streams(): Iterable<StreamLedger>;
   stream(name: string): StreamLedger | null;
   ledger(): LedgerCounts;
@@ -59,7 +88,7 @@ export type OpenedLog =
 
 /** A group's bounds: beyond them the rest waits for the next commit, so that none takes long. */
 const GROUP_OPERATIONS_MAX = 1000;
-const GROUP_BYTES_MAX = 16 * 1024 * 1024;
+const GROUP_BYTES_MAX = 4 * 1024 * 1024;
 
 const ALPHANUMERICS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -92,6 +121,8 @@ interface Asked {
 function createLog(engine: Engine, facts: Map<string, string>): Log {
   const ledgers = new Map(engine.state.ledgers.map((ledger) => [ledger.stream, ledger]));
   const listeners: ((stream: string) => void)[] = [];
+  const faultListeners: ((error: unknown) => void)[] = [];
+  let reserveWhole = true;
   let queue: Asked[] = [];
   let running: Promise<void> | null = null;
   let commits = 0;
@@ -100,6 +131,7 @@ function createLog(engine: Engine, facts: Map<string, string>): Log {
     try {
       const result = await engine.run(group.map((asked) => asked.operation));
       commits += result.commits;
+      reserveWhole = result.reserveWhole;
       for (const ledger of result.ledgers) ledgers.set(ledger.stream, ledger);
       for (const [index, asked] of group.entries()) {
         const outcome = result.outcomes[index];
@@ -109,6 +141,7 @@ function createLog(engine: Engine, facts: Map<string, string>): Log {
       for (const { stream } of result.ledgers) for (const listener of listeners) listener(stream);
     } catch (error) {
       for (const asked of group) asked.reject(error);
+      for (const listener of faultListeners) listener(error);
     }
   };
 
@@ -136,6 +169,9 @@ function createLog(engine: Engine, facts: Map<string, string>): Log {
     append: (operation) => ask({ kind: "append", ...operation }),
     settle: (operation) => ask({ kind: "settle", ...operation }),
     read: (operation) => ask({ kind: "read", ...operation }),
+    fix: (operation) => ask({ kind: "fix", ...operation }),
+    mark: (operation) => ask({ kind: "mark", ...operation }),
+    fixed: async () => (await ask({ kind: "fixed" })).shipments,
     async remember(pairs) {
       const outcome = await ask({ kind: "remember", facts: pairs });
       if (outcome.kind === "settled") for (const [name, value] of pairs) facts.set(name, value);
@@ -145,6 +181,18 @@ function createLog(engine: Engine, facts: Map<string, string>): Log {
     tidy: (keysBefore) => ask({ kind: "tidy", keysBefore }),
     oldest: async () => (await ask({ kind: "oldest" })).receivedAt,
     verify: async () => (await ask({ kind: "verify" })).faults,
+    quarantined: async (operation) => (await ask({ kind: "quarantined", ...operation })).events,
+    retry: (id, event) => ask({ kind: "retry", id, event }),
+    discard: (id, reason) => ask({ kind: "discard", id, reason }),
+    resend: (stream, first, last) => ask({ kind: "resend", stream, first, last }),
+    positions: (stream) => ask({ kind: "positions", stream }),
+    tails: async (path) => (await ask({ kind: "tails", path })).tails,
+    forgetTail: (path, inode) => ask({ kind: "forget-tail", path, inode }),
+    setAside: engine.state.setAside,
+    get reserveWhole() {
+      return reserveWhole;
+    },
+    onFault: (listener) => void faultListeners.push(listener),
     streams: () => ledgers.values(),
     stream: (name) => ledgers.get(name) ?? null,
     ledger: () => sumLedgers(ledgers.values()),

@@ -27,13 +27,15 @@ export function peekBuffer(directory: string): BufferView {
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(path, { readOnly: true, timeout: 0 });
-    if (versionOf(db) === 0) return { producer: null, ledgers: [], oldest: null };
+    const version = versionOf(db);
+    if (version === 0) return { producer: null, ledgers: [], oldest: null };
     const facts = readFacts(db);
     const [id, log] = [facts.get(FACT.id), facts.get(FACT.log)];
     return {
       producer: id === undefined || log === undefined ? null : `${id}.${log}`,
       ledgers: createStreamTable(db).all(),
-      oldest: createBatchTable(db).oldest(),
+      // What version 1 has instead of a table of what waits is upgraded when the agent opens it.
+      oldest: version < 2 ? null : createBatchTable(db).oldest(),
     };
   } catch (error) {
     throw translate(error, directory);

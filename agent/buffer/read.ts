@@ -1,6 +1,6 @@
 /** Packs pending events for a call: whole rows while they fit, part of one only when it alone is too large. */
-import { type BatchTable, parseScope } from "./batch-table.ts";
-import { countFitting, joinRuns, sliceRun } from "./event-run.ts";
+import { type BatchTable, type PendingHead, parseScope } from "./batch-table.ts";
+import { countFitting, freeBytes, joinRuns, sliceRun } from "./event-run.ts";
 import type { EventRun, ReadOperation, ReadOutcome } from "./operations.ts";
 import type { StreamTable } from "./stream-table.ts";
 
@@ -16,28 +16,41 @@ export function read(tables: ReadTables, operation: ReadOperation): ReadOutcome 
   const { from, until, bytesMax, eventsMax } = operation;
   const stream = tables.streams.find(operation.stream);
   if (stream === null) return { kind: "nothing" };
-  const heads = tables.batches.heads(stream.id, from, until - 1, Math.min(ROWS_MAX, eventsMax));
-  const [head] = heads;
-  if (head === undefined) return { kind: "nothing" };
-
-  const first = Math.max(head.first, from);
+  let head: PendingHead | null = null;
+  let first = from;
   const parts: EventRun[] = [];
+  const times: number[] = [];
+  const rows: Uint8Array[] = [];
   let bytes = 0;
   let count = 0;
-  for (const next of heads) {
-    if (parts.length > 0) {
+  for (const next of tables.batches.iterateHeads(stream.id, from, until - 1, Math.min(ROWS_MAX, eventsMax))) {
+    if (head === null) {
+      head = next;
+      first = Math.max(head.first, from);
+    } else {
       const joins = next.first === first + count && next.scope === head.scope;
       const fits = bytes + 1 + next.bytes <= bytesMax && count + next.count <= eventsMax;
       if (!joins || !fits || next.first + next.count > until) break;
     }
-    const row = tables.batches.events(next.id);
-    const begin = Math.max(0, from - next.first);
-    const end = Math.min(next.count, until - next.first);
-    const part = sliceRun(row, begin, begin + countFitting(sliceRun(row, begin, end), 0, bytesMax, eventsMax));
+    const row = tables.batches.events(next.batch);
+    if (!row.sound) {
+      if (parts.length > 0) break;
+      return { kind: "damaged", first: next.first, count: next.count };
+    }
+    rows.push(row.events.body);
+    const begin = next.skip + Math.max(0, from - next.first);
+    const end = next.skip + Math.min(next.count, until - next.first);
+    const wanted = sliceRun(row.events, begin, end);
+    const part = sliceRun(wanted, 0, countFitting(wanted, 0, bytesMax, eventsMax));
     parts.push(part);
+    for (let i = 0; i < part.ends.length; i++) times.push(next.receivedAt);
     bytes += part.body.length + (parts.length > 1 ? 1 : 0);
     count += part.ends.length;
-    if (begin + part.ends.length < next.count) break;
+    if (begin + part.ends.length < next.skip + next.count) break;
   }
-  return { kind: "run", run: { first, scope: parseScope(head.scope), events: joinRuns(parts) } };
+  if (head === null) return { kind: "nothing" };
+  const events = joinRuns(parts);
+  if (parts.length > 1) for (const row of rows) freeBytes(row);
+  const receivedAt = Float64Array.from(times);
+  return { kind: "run", run: { first, scope: parseScope(head.scope), events, receivedAt } };
 }

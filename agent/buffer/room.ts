@@ -2,33 +2,55 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import type { Bounds } from "./bounds.ts";
 import { integer } from "./column.ts";
 import { BUFFER_FILE } from "./database.ts";
 import type { AppendOperation } from "./operations.ts";
 
 export interface Room {
-  /** Looks at the files anew; once a transaction. */
+  /** Looks at the files anew. */
   measure(): void;
-  /** Takes room for one append, or says that there is none. Free pages inside the file count as room. */
-  take(operation: AppendOperation): boolean;
+  /**
+   * Takes room for one append, or says how many bytes are wanting. A commit writes each page into the write-ahead
+   * log first, so events count twice until they were carried over; free pages inside the file count as room.
+   */
+  take(operation: AppendOperation): { readonly wanting: number };
 }
 
-export function createRoom(db: DatabaseSync, directory: string, bytesMax: number): Room {
+/** A frame of the write-ahead log is a page and this. */
+const FRAME_HEADER_BYTES = 24;
+/** Pages a small append touches besides its own: leaves of tables and indexes, and what splits above them. */
+const PAGES_TOUCHED = 12;
+
+export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds): Room {
   const pageBytes = integer(db.prepare("PRAGMA page_size").get() ?? {}, "page_size");
   const pages = db.prepare("PRAGMA page_count");
-  const free = db.prepare("PRAGMA freelist_count");
-  const wal = join(directory, `${BUFFER_FILE}-wal`);
-  let used = 0;
+  const freePages = db.prepare("PRAGMA freelist_count");
+  const file = join(directory, BUFFER_FILE);
+  const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  let main = 0;
+  let free = 0;
+  let wal = 0;
   return {
     measure() {
-      const inUse = integer(pages.get() ?? {}, "page_count") - integer(free.get() ?? {}, "freelist_count");
-      used = inUse * pageBytes + (statSync(wal, { throwIfNoEntry: false })?.size ?? 0);
+      main = Math.max(sizeOf(file), integer(pages.get() ?? {}, "page_count") * pageBytes);
+      free = integer(freePages.get() ?? {}, "freelist_count");
+      wal = sizeOf(`${file}-wal`);
     },
     take(operation) {
-      const bytes = operation.events.body.length + operation.events.ends.byteLength + pageBytes;
-      if (used + bytes > bytesMax) return false;
-      used += bytes;
-      return true;
+      const { body, ends } = operation.events;
+      const taken = Math.ceil((body.length + ends.byteLength) / (pageBytes - 100)) + PAGES_TOUCHED;
+      const grown = Math.max(0, taken - free) * pageBytes;
+      const logged = wal + taken * (pageBytes + FRAME_HEADER_BYTES);
+      const total = main + grown + Math.max(bounds.walBytes, logged) + bounds.reserveBytes + SMALL_FILES_BYTES;
+      if (total > bounds.bytesMax) return { wanting: total - bounds.bytesMax };
+      main += grown;
+      free = Math.max(0, free - taken);
+      wal = logged;
+      return { wanting: 0 };
     },
   };
 }
+
+/** Lock, marker and name. */
+const SMALL_FILES_BYTES = 4096;

@@ -63,13 +63,70 @@ const STEPS: readonly string[] = [
      UNIQUE (stream, key, first_index)
    ) STRICT;
    CREATE INDEX key_runs_by_age ON key_runs (received_at);`,
+
+  // What is pending left the batches' rows for small ones of its own: a row of events is written once and deleted
+  // once, however it is cut. Touches no event text, so that it takes
+  // a moment however large the backlog is.
+  `-- Of ends and body; null in rows of version 1.
+   ALTER TABLE batches ADD COLUMN crc INTEGER;
+
+   -- Events first to first + count - 1 wait; their texts are events skip to skip + count - 1 of the batch.
+   CREATE TABLE pending (
+     stream INTEGER NOT NULL,
+     first INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     batch INTEGER NOT NULL,
+     skip INTEGER NOT NULL,
+     bytes INTEGER NOT NULL,
+     PRIMARY KEY (stream, first)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO pending SELECT stream, first, count, id, 0, length(body) FROM batches;
+
+   -- Batches of which nothing waits any more, oldest first; ends and body are deflated where packed is 1.
+   CREATE TABLE retained (
+     id INTEGER PRIMARY KEY,
+     stream INTEGER NOT NULL,
+     first INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     scope TEXT NOT NULL,
+     received_at INTEGER NOT NULL,
+     settled_at INTEGER NOT NULL,
+     packed INTEGER NOT NULL,
+     ends BLOB NOT NULL,
+     body BLOB NOT NULL
+   ) STRICT;
+   CREATE INDEX retained_by_position ON retained (stream, first);
+
+   ALTER TABLE quarantine ADD COLUMN corrected BLOB;
+   ALTER TABLE quarantine ADD COLUMN discard_reason TEXT;
+   CREATE INDEX quarantine_by_position ON quarantine (stream, position);
+
+   -- How far each followed file was read; head is a hash of its first head_bytes bytes.
+   CREATE TABLE tails (
+     path TEXT NOT NULL,
+     inode TEXT NOT NULL,
+     offset INTEGER NOT NULL,
+     head_bytes INTEGER NOT NULL,
+     head TEXT NOT NULL,
+     PRIMARY KEY (path, inode)
+   ) STRICT, WITHOUT ROWID;`,
+
+  // Calls to a vendor, fixed before their first attempt; a position is in one of them at most.
+  `CREATE TABLE shipments (
+     stream INTEGER NOT NULL REFERENCES streams (id),
+     first INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     key TEXT NOT NULL,
+     attempted INTEGER NOT NULL,
+     PRIMARY KEY (stream, first)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 export const BUFFER_VERSION = STEPS.length;
 
 /**
  * Brings an opened database to the current version, each step in its own transaction.
- * @throws AgentFault BUFFER_FOREIGN for a later version's buffer or a database that is none.
+ * @throws AgentFault BUFFER_NEWER for a later version's buffer, BUFFER_FOREIGN for another program's database.
  */
 export function upgrade(db: DatabaseSync): void {
   const version = versionOf(db);
@@ -91,7 +148,7 @@ export function versionOf(db: DatabaseSync): number {
   }
   if (version > BUFFER_VERSION) {
     throw new AgentFault(
-      "BUFFER_FOREIGN",
+      "BUFFER_NEWER",
       `the buffer has version ${version}, this agent knows up to ${BUFFER_VERSION}: use a newer agent`,
     );
   }

@@ -2,16 +2,18 @@
  * The buffer: one SQLite database, one writer.
  *
  * Durable: when `run` returns, every write in the group is in the WAL and fsynced (synchronous=FULL), or none is.
- * A crash leaves a whole number of groups: events, positions, quarantine, idempotency keys and ledger move
- * together. The exclusive lock is the database's own, so it ends with its process, however that ends.
+ * A crash leaves a whole number of groups: events, positions, quarantine, idempotency keys, tail offsets and ledger
+ * move together. A full disk costs appends first; the reserve is spent for what makes room and for reporting.
  */
-import type { DatabaseSync } from "node:sqlite";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { append } from "./append.ts";
 import { createBatchTable } from "./batch-table.ts";
-import { isDiskFull, openDatabase } from "./database.ts";
-import { readFacts, writeFacts } from "./facts.ts";
+import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./database.ts";
+import { FACT, readFacts, writeFacts } from "./facts.ts";
 import { createGiveBack } from "./give-back.ts";
 import { createKeyMemory } from "./key-memory.ts";
+import { type Opened, openBuffer } from "./opening.ts";
 import {
   type AppendOutcome,
   type GroupResult,
@@ -23,24 +25,34 @@ import {
 } from "./operations.ts";
 import { createQuarantineTable } from "./quarantine-table.ts";
 import { read } from "./read.ts";
+import { discard, positions, resend, retry } from "./release.ts";
+import { createRetention } from "./retention.ts";
 import { createRoom } from "./room.ts";
+import type { SetAside } from "./set-aside.ts";
 import { settle } from "./settle.ts";
+import { createShipmentTable } from "./shipment-table.ts";
 import { createStreamTable } from "./stream-table.ts";
+import { createTailTable } from "./tail-table.ts";
 import { verify } from "./verify.ts";
 
 /** Moments at which a test may stop the writer as a crash would. */
-export type CrashPoint = "before-commit" | "after-commit";
+export const CRASH_POINTS = ["opened", "before-commit", "after-commit", "before-give-back", "before-close"] as const;
+export type CrashPoint = (typeof CRASH_POINTS)[number];
 
 export interface StoreOptions {
   readonly directory: string;
   /** Bound of the buffer directory's files, in bytes. */
   readonly bytesMax: number;
   readonly at?: (point: CrashPoint) => void;
+  /** Milliseconds that never jump; the thread's own where none is given. */
+  readonly tick?: () => number;
 }
 
 export interface StoreState {
   readonly facts: ReadonlyMap<string, string>;
   readonly ledgers: readonly StreamLedger[];
+  /** The damaged log that lay here; this one is new. */
+  readonly setAside: SetAside | null;
 }
 
 export interface Store {
@@ -52,34 +64,78 @@ export interface Store {
 }
 
 /**
- * Opens the buffer, making it if there is none.
- * @throws AgentFault BUFFER_HELD, BUFFER_FOREIGN or BUFFER_BROKEN.
+ * Opens the buffer, making it if there is none, setting aside one that is damaged.
+ * @throws AgentFault BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN.
  */
 export function openStore(options: StoreOptions): Store {
-  return createStore(openDatabase(options.directory), options);
+  const { directory, bytesMax } = options;
+  const tick = options.tick ?? (() => performance.now());
+  const opened = openBuffer(directory, bytesMax, { now: () => Date.now(), tick });
+  options.at?.("opened");
+  try {
+    return createStore(opened, options);
+  } catch (error) {
+    opened.db.close();
+    opened.release();
+    throw error;
+  }
 }
 
-function createStore(db: DatabaseSync, options: StoreOptions): Store {
-  const streams = createStreamTable(db);
+function createStore({ db, bounds, reserve, setAside, release }: Opened, options: StoreOptions): Store {
+  const { directory } = options;
   const batches = createBatchTable(db);
-  const tables = { streams, batches, quarantine: createQuarantineTable(db), keys: createKeyMemory(db) };
+  const retention = createRetention(db, bounds.retainedBytes);
+  const tables = {
+    streams: createStreamTable(db),
+    batches,
+    retention,
+    quarantine: createQuarantineTable(db),
+    keys: createKeyMemory(db),
+    tails: createTailTable(db),
+    shipments: createShipmentTable(db),
+  };
   const at = options.at ?? (() => {});
-  const giveBack = createGiveBack(db);
-  const room = createRoom(db, options.directory, options.bytesMax);
+  const giveBack = createGiveBack(db, bounds.checkpointBytes);
+  const room = createRoom(db, directory, bounds);
+
+  const take = (operation: WriteOperation & { kind: "append" }): Outcome => {
+    if (!reserve.whole) return fullDisk;
+    const { wanting } = room.take(operation);
+    if (wanting === 0) return append(tables, operation);
+    // What is only kept for an audit gives way to what has to be kept.
+    if (!retention.yieldBytes(wanting)) return { kind: "full", bound: "buffer" };
+    room.measure();
+    return room.take(operation).wanting === 0 ? append(tables, operation) : { kind: "full", bound: "buffer" };
+  };
 
   const write = (operation: WriteOperation): Outcome => {
     switch (operation.kind) {
       case "append":
-        return room.take(operation) ? append(tables, operation) : { kind: "full", bound: "buffer" };
+        return take(operation);
       case "settle":
-        settle(tables, operation);
+        settle(tables, operation, reserve.whole);
+        break;
+      case "fix":
+        tables.shipments.fix(tables.streams.open(operation.stream).id, operation);
+        break;
+      case "mark":
+        tables.shipments.mark(tables.streams.open(operation.stream).id, operation.first, operation.attempted);
         break;
       case "remember":
         writeFacts(db, operation.facts);
         break;
       case "tidy":
         tables.keys.forget(operation.keysBefore);
+        retention.forget(operation.keysBefore);
         return { kind: "tidied", more: false };
+      case "retry":
+        return retry(tables, operation);
+      case "discard":
+        return discard(tables, operation.id, operation.reason);
+      case "resend":
+        return { kind: "resent", count: resend(tables, operation) };
+      case "forget-tail":
+        tables.tails.forget(operation.path, operation.inode);
     }
     return { kind: "settled" };
   };
@@ -95,31 +151,100 @@ function createStore(db: DatabaseSync, options: StoreOptions): Store {
       return outcomes;
     } catch (error) {
       if (db.isTransaction) db.exec("ROLLBACK");
+      retention.recount();
       throw error;
     }
   };
 
+  const look = (operation: Exclude<Operation, WriteOperation>): Outcome => {
+    switch (operation.kind) {
+      case "read":
+        return read(tables, operation);
+      case "oldest":
+        return { kind: "oldest", receivedAt: batches.oldest() };
+      case "verify":
+        return { kind: "verified", faults: verify(db) };
+      case "quarantined": {
+        const { state, after, limit } = operation;
+        return { kind: "quarantined", events: tables.quarantine.list(state, after, limit) };
+      }
+      case "positions":
+        return positions(tables, operation.stream);
+      case "fixed":
+        return { kind: "fixed", shipments: tables.shipments.all() };
+      case "tails":
+        return { kind: "tails", tails: tables.tails.of(operation.path) };
+    }
+  };
+
+  const tidied = (): Outcome => {
+    at("before-give-back");
+    return { kind: "tidied", more: giveBack() };
+  };
+
+  const runGroup = (group: readonly Operation[]): GroupResult => {
+    reserve.restore();
+    const writes = group.filter(isWrite);
+    const { outcomes: written, commits } = writeGroup(writes, transact, reserve.spend);
+    const outcomes = group.map((operation): Outcome => {
+      if (!isWrite(operation)) return look(operation);
+      if (operation.kind === "tidy" && commits > 0) return tidied();
+      return written.get(operation) ?? fullDisk;
+    });
+    const touched = new Set(writes.flatMap((operation) => ("stream" in operation ? [operation.stream] : [])));
+    for (const outcome of outcomes) if (outcome.kind === "released") touched.add(outcome.stream);
+    const ledgers = [...touched].flatMap((name) => tables.streams.ledger(name) ?? []);
+    return { outcomes, ledgers, commits, reserveWhole: reserve.whole };
+  };
+
   return {
-    state: { facts: readFacts(db), ledgers: streams.all() },
+    state: { facts: factsWithName(directory, readFacts(db)), ledgers: tables.streams.all(), setAside },
     run(group) {
-      const writes = group.filter(isWrite);
-      const { outcomes: written, commits } = writeGroup(writes, transact);
-      const outcomes = group.map((operation): Outcome => {
-        if (operation.kind === "read") return read(tables, operation);
-        if (operation.kind === "oldest") return { kind: "oldest", receivedAt: batches.oldest() };
-        if (operation.kind === "verify") return { kind: "verified", faults: verify(db) };
-        if (operation.kind === "tidy" && commits > 0) return { kind: "tidied", more: giveBack() };
-        return written.get(operation) ?? fullOutcome;
-      });
-      const touched = new Set(writes.flatMap((operation) => ("stream" in operation ? [operation.stream] : [])));
-      const ledgers = [...touched].flatMap((name) => streams.ledger(name) ?? []);
-      return { outcomes, ledgers, commits };
+      try {
+        const result = runGroup(group);
+        keepName(directory, group);
+        return result;
+      } catch (error) {
+        // The next opening looks at the whole file, however large.
+        if (isDamage(error)) markSuspect(directory);
+        throw error;
+      }
     },
-    close: () => db.close(),
+    close() {
+      at("before-close");
+      closeDatabase(db, directory);
+      release();
+    },
   };
 }
 
-const fullOutcome: AppendOutcome & { kind: "full" } = { kind: "full", bound: "disk" };
+const NAME_FILE = "name";
+
+/** A name that was made up belongs to the directory: a new log in it goes on under the same one. */
+function factsWithName(directory: string, facts: Map<string, string>): Map<string, string> {
+  if (facts.has(FACT.id)) return facts;
+  try {
+    facts.set(FACT.id, readFileSync(join(directory, NAME_FILE), "utf8"));
+  } catch {
+    // None was made yet.
+  }
+  return facts;
+}
+
+function keepName(directory: string, group: readonly Operation[]): void {
+  for (const operation of group) {
+    if (operation.kind !== "remember") continue;
+    const id = operation.facts.find(([name]) => name === FACT.id)?.[1];
+    if (id === undefined) continue;
+    try {
+      writeFileSync(join(directory, NAME_FILE), id, { mode: 0o600 });
+    } catch {
+      // A convenience only: without it a log that replaces a damaged one makes up a new name.
+    }
+  }
+}
+
+const fullDisk: AppendOutcome & { kind: "full"; bound: "disk" } = { kind: "full", bound: "disk" };
 
 interface Written {
   readonly outcomes: ReadonlyMap<Operation, Outcome>;
@@ -127,26 +252,28 @@ interface Written {
 }
 
 /**
- * All in one transaction; when the disk is full, what needs no new room once more without the appends, since
- * marking events delivered is what makes room.
+ * All in one transaction; when the disk is full, what is no append once more without the appends, since marking
+ * events delivered is what makes room; and where even that finds none, with the reserve given up.
  */
 function writeGroup(
   writes: readonly WriteOperation[],
   transact: (operations: readonly WriteOperation[]) => Outcome[],
+  spendReserve: () => boolean,
 ): Written {
-  const attempts = [writes, writes.filter((operation) => operation.kind !== "append")];
-  for (const operations of attempts) {
-    if (operations.length === 0) break;
+  const others = writes.filter((operation) => operation.kind !== "append");
+  let operations = writes;
+  while (operations.length > 0) {
     try {
       const outcomes = transact(operations);
       const pairs = operations.map((operation, index): [Operation, Outcome] => [
         operation,
-        outcomes[index] ?? fullOutcome,
+        outcomes[index] ?? fullDisk,
       ]);
       return { outcomes: new Map(pairs), commits: 1 };
     } catch (error) {
       if (!isDiskFull(error)) throw error;
-      if (operations.length === attempts[1]?.length) break;
+      if (operations.length === others.length && !spendReserve()) break;
+      operations = others;
     }
   }
   return { outcomes: new Map(), commits: 0 };

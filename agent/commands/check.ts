@@ -2,9 +2,11 @@ import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from "no
 import { join } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { openBuffer } from "../core.ts";
+import { openDialect } from "../destination.ts";
 import { messageOf } from "../fault.ts";
-import { readApiKey, readSecretFile } from "../secrets.ts";
-import { createTransport, type ExchangeResult } from "../upload/transport.ts";
+import { readSecretFile } from "../secrets.ts";
+import type { Dialect } from "../upload/dialect.ts";
+import type { ExchangeResult } from "../upload/transport.ts";
 import { reachBuffer } from "./access.ts";
 import { type ExitCode, printLine, type Terminal } from "./terminal.ts";
 
@@ -33,11 +35,11 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
 
 async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Finding[]> {
   let config: Config;
-  let apiKey: string;
+  let dialect: Dialect;
   try {
     config = readConfig(options.config);
-    apiKey = readApiKey(config.destination.apiKey, terminal.env);
     if (config.listen.tokenFile !== null) readSecretFile(config.listen.tokenFile, "listen.token_file");
+    dialect = openDialect(config, terminal.env, terminal.clock);
   } catch (error) {
     return [{ check: "configuration", ok: false, message: messageOf(error) }];
   }
@@ -45,7 +47,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
     { check: "configuration", ok: true, message: config.file },
     checkDisk(config.buffer.directory),
     await checkBuffer(config, terminal),
-    ...(await checkDestination(config, apiKey)),
+    ...(await checkDestination(config, dialect)),
   ];
 }
 
@@ -79,18 +81,15 @@ async function checkBuffer(config: Config, terminal: Terminal): Promise<Finding>
   }
 }
 
-async function checkDestination(config: Config, apiKey: string): Promise<Finding[]> {
-  const { url } = config.destination;
-  const transport = createTransport({ url, apiKey, timeoutMs: config.upload.timeoutMs, connections: 1 });
+async function checkDestination({ destination }: Config, dialect: Dialect): Promise<Finding[]> {
   try {
-    const exchange = { method: "GET", path: "/schemas", headers: {} } as const;
-    return judge(url, await transport.send(exchange, new AbortController().signal));
+    return judge(destination.url, dialect, await dialect.greet(new AbortController().signal));
   } finally {
-    await transport.close();
+    await dialect.close();
   }
 }
 
-function judge(url: string, result: ExchangeResult): Finding[] {
+function judge(url: string, dialect: Dialect, result: ExchangeResult): Finding[] {
   if (result.kind !== "answer") {
     const why = result.kind === "silence" ? result.message : "aborted";
     return [
@@ -99,9 +98,10 @@ function judge(url: string, result: ExchangeResult): Finding[] {
     ];
   }
   const { status } = result;
-  const wellKnown = status === 200 || status === 401 || status === 403 || status === 429;
-  const reached = wellKnown ? "answers" : `answered ${status}, which an edge would not`;
-  const valid = status === 200 || status === 429;
+  const valid = dialect.isLetIn(status);
+  const wellKnown = valid || status === 401 || status === 403;
+  const kind = dialect.name === "edge" ? "an edge" : `${dialect.name}'s side`;
+  const reached = wellKnown ? "answers" : `answered ${status}, which ${kind} would not`;
   return [
     { check: "destination", ok: wellKnown, message: `${url} ${reached}` },
     { check: "credentials", ok: valid, message: valid ? "taken" : `answered ${status}` },

@@ -23,16 +23,16 @@ export interface SendOptions {
 
 /** Puts NDJSON into the log; returns once all of it is on disk. */
 export async function send(options: SendOptions, terminal: Terminal): Promise<ExitCode> {
-  const stream = parseStream(options.stream);
-  if (stream === null) throw new AgentFault("CONFIG", `--stream ${options.stream}: no stream's name, say usage/METER`);
-  if (stream.kind !== "usage") throw new AgentFault("CONFIG", `--stream ${options.stream}: not supported yet`);
+  if (parseStream(options.stream) === null) {
+    throw new AgentFault("CONFIG", `--stream ${options.stream}: no stream's name, say usage/METER or persist`);
+  }
   const config = readConfig(options.config);
   const access = await reachBuffer(config.buffer.directory, () => openLines(config, terminal), terminal);
   const holder = access.kind === "running" ? access.client : access.own;
   const progress = createProgress(terminal, "sending", "bytes");
   const sent = { accepted: 0, quarantined: 0 };
   try {
-    const code = await sendFiles(options, stream.meterGlobalId, holder.lines, progress, sent, terminal);
+    const code = await sendFiles(options, holder.lines, progress, sent, terminal);
     progress.stop();
     if (options.json) printLine(terminal, JSON.stringify({ stream: options.stream, ...sent }));
     else if (code === 0) printLine(terminal, `${sent.accepted} accepted, ${sent.quarantined} quarantined`);
@@ -63,12 +63,12 @@ interface Sent {
 
 async function sendFiles(
   options: SendOptions,
-  meterGlobalId: string,
   door: LinesDoor,
   progress: Progress,
   sent: Sent,
   terminal: Terminal,
 ): Promise<ExitCode> {
+  const { stream, lenient } = options;
   const files = options.files.length === 0 ? ["-"] : options.files;
   const total = files.reduce((sum, file) => sum + (file === "-" ? 0 : sizeOf(file)), 0);
   let done = 0;
@@ -76,7 +76,7 @@ async function sendFiles(
     const name = file === "-" ? "stdin" : file;
     try {
       for await (const chunk of readLineChunks(source(file, terminal))) {
-        const outcome = await door({ meterGlobalId, lines: chunk.lines, lenient: options.lenient });
+        const outcome = await door({ stream, lines: chunk.lines, lenient });
         const fault = await noteOutcome(outcome, chunk, sent);
         if (fault !== null) {
           progress.stop();

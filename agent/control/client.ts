@@ -36,8 +36,8 @@ export async function connectControl(directory: string): Promise<ControlClient |
   const client: ControlClient = {
     status: async () => (await call("/status")) as StatusDocument,
     verify: async () => ((await call("/verify")) as { faults: string[] }).faults,
-    async lines({ meterGlobalId, lines, lenient }) {
-      const query = new URLSearchParams({ meter: meterGlobalId, lenient: String(lenient) });
+    async lines({ stream, lines, lenient }) {
+      const query = new URLSearchParams({ stream, lenient: String(lenient) });
       const body = Buffer.concat(lines.flatMap((line) => [line, NEWLINE]));
       return (await call(`/lines?${query}`, body)) as LinesOutcome;
     },

@@ -45,14 +45,14 @@ function createHandler({ status, verify, lines, limits }: ControlOptions): Handl
     if (request.method === "GET" && url.pathname === "/status") return { status: 200, body: await status() };
     if (request.method === "GET" && url.pathname === "/verify")
       return { status: 200, body: { faults: await verify() } };
-    const meterGlobalId = url.searchParams.get("meter");
-    if (request.method !== "POST" || url.pathname !== "/lines" || meterGlobalId === null) {
+    const stream = url.searchParams.get("stream");
+    if (request.method !== "POST" || url.pathname !== "/lines" || stream === null) {
       return { status: 404, body: usageRefusal("there is nothing here") };
     }
     const read = await readBody(request, "identity", limits.bodyBytesMax);
     if (read.kind === "gone") return null;
     if (read.kind !== "bytes") return { status: 413, body: usageRefusal("the body is too large") };
     const lenient = url.searchParams.get("lenient") === "true";
-    return { status: 200, body: await lines({ meterGlobalId, lines: splitLines(read.bytes), lenient }) };
+    return { status: 200, body: await lines({ stream, lines: splitLines(read.bytes), lenient }) };
   };
 }

@@ -13,8 +13,8 @@ const PLAIN_BYTES_MAX = 1000;
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** An object becomes JSON; a text goes out as it is, its type in `headers`. */
-  readonly body: object | string;
+  /** An object becomes JSON; a text and bytes go out as they are, their type in `headers`. */
+  readonly body: object | string | Uint8Array;
 }
 
 export async function sendAnswer(
@@ -23,9 +23,10 @@ export async function sendAnswer(
   requestId: string,
   answer: Answer,
 ): Promise<void> {
-  const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
-  const plain = Buffer.from(text, "utf8");
-  const zipped = plain.length > PLAIN_BYTES_MAX && wantsGzip(request);
+  const isOurs = !(answer.body instanceof Uint8Array);
+  const plain = bytesOf(answer.body);
+  const isLong = isOurs && plain.length > PLAIN_BYTES_MAX;
+  const zipped = isLong && wantsGzip(request);
   const body = zipped ? await gzipAsync(plain, { level: constants.Z_BEST_SPEED }) : plain;
   if (response.destroyed) return;
   response.writeHead(answer.status, {
@@ -33,11 +34,16 @@ export async function sendAnswer(
     [HEADER.requestId]: requestId,
     ...echoedTrackId(request),
     ...answer.headers,
-    ...(plain.length > PLAIN_BYTES_MAX ? { vary: "accept-encoding" } : {}),
+    ...(isLong ? { vary: "accept-encoding" } : {}),
     ...(zipped ? { [HEADER.contentEncoding]: "gzip" } : {}),
     "content-length": String(body.length),
   });
   response.end(body);
+}
+
+function bytesOf(body: Answer["body"]): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body), "utf8");
 }
 
 function echoedTrackId(request: IncomingMessage): Record<string, string> {

@@ -1,18 +1,24 @@
 /** Which door a request knocks at. */
 import type { IncomingMessage } from "node:http";
-import { usageRefusal } from "../../shared/intake/usage-answer.ts";
+import type { BodyCoding } from "../../shared/intake/headers.ts";
 import { type BodyLimits, HEADER, USAGE_PATHS } from "../../shared/wire.ts";
 import type { Answer } from "./answer.ts";
-import { readBody } from "./body.ts";
+import { type BodyRead, readBody } from "./body.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import type { CalculateDoor } from "./calculate-door.ts";
+import { refuseIn } from "./refusal.ts";
+import type { SolvimonDoor } from "./solvimon-door.ts";
+import { solvimonRouteOf } from "./solvimon-route.ts";
 import { carriesToken } from "./token.ts";
-import type { UsageDoor, UsageRequest } from "./usage-door.ts";
+import type { UsageDoor } from "./usage-door.ts";
 
 /** Answers a request; null when its client has gone. */
 export type Handler = (request: IncomingMessage) => Promise<Answer | null>;
 
 export interface RouteOptions {
   readonly usage: UsageDoor;
+  readonly solvimon: SolvimonDoor;
+  readonly calculate: CalculateDoor;
   readonly status: () => Promise<object>;
   readonly metrics: () => Promise<string>;
   /** The token that everything but /healthz asks for; null where none is configured. */
@@ -29,40 +35,56 @@ export function createRoutes(options: RouteOptions): Handler {
     if (path === "/healthz" && isRead(request)) return { status: 200, body: { status: "ok" } };
     const token = options.token();
     if (token !== null && !carriesToken(request.headers.authorization, token)) {
-      return {
-        status: 401,
-        headers: { "www-authenticate": "Bearer" },
-        body: usageRefusal("a valid token is required"),
-      };
+      return refuseIn(path, 401, "a valid token is required", { "www-authenticate": "Bearer" });
     }
     if (path === "/status" && isRead(request)) return { status: 200, body: await options.status() };
     if (path === "/metrics" && isRead(request)) {
       return { status: 200, headers: { "content-type": "text/plain; version=0.0.4" }, body: await options.metrics() };
     }
-    const meter = request.method === "POST" ? meterIn(path) : null;
-    if (meter === null) return { status: 404, body: usageRefusal("there is nothing here") };
-    return takeUsage(request, meter, options);
+    const take = request.method === "POST" ? doorOf(path, options) : null;
+    return take === null ? refuseIn(path, 404, "there is nothing here") : withinBudget(request, path, take, options);
   };
 }
 
-async function takeUsage(request: IncomingMessage, meter: string, options: RouteOptions): Promise<Answer | null> {
-  const { budget, limits } = options;
+/** What a door needs of a request. */
+interface Knock {
+  header(name: string): string | null;
+  body(coding: BodyCoding): Promise<BodyRead>;
+}
+
+type Take = (knock: Knock, request: IncomingMessage) => Promise<Answer | null>;
+
+/** The door behind a path; null where there is none. */
+function doorOf(path: string, { usage, solvimon, calculate }: RouteOptions): Take | null {
+  const meterGlobalId = meterIn(path);
+  if (meterGlobalId !== null) return (knock) => usage({ meterGlobalId, ...knock });
+  const route = solvimonRouteOf(path);
+  if (route?.kind === "ingest") return (knock) => solvimon({ ...route, ...knock });
+  if (route?.kind === "calculate")
+    return (knock, { url, headers }) => calculate({ target: url ?? path, headers, ...knock });
+  return null;
+}
+
+async function withinBudget(
+  request: IncomingMessage,
+  path: string,
+  take: Take,
+  { budget, limits }: RouteOptions,
+): Promise<Answer | null> {
   const declared = Number(request.headers["content-length"] ?? limits.bodyBytesMax);
   const bytes = Math.min(Number.isFinite(declared) ? declared : limits.bodyBytesMax, limits.bodyBytesMax);
   if (!budget.take(bytes)) {
-    const body = usageRefusal("too many requests at once");
-    return { status: 429, headers: { [HEADER.retryAfter]: "1" }, body };
+    return refuseIn(path, 429, "too many requests at once", { [HEADER.retryAfter]: "1" });
   }
   try {
-    return await options.usage(usageRequestOf(request, meter, limits));
+    return await take(knockOf(request, limits), request);
   } finally {
     budget.giveBack(bytes);
   }
 }
 
-function usageRequestOf(request: IncomingMessage, meterGlobalId: string, limits: BodyLimits): UsageRequest {
+function knockOf(request: IncomingMessage, limits: BodyLimits): Knock {
   return {
-    meterGlobalId,
     header(name) {
       const value = request.headers[name];
       return (Array.isArray(value) ? value.join(", ") : value) ?? null;

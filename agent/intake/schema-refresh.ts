@@ -26,7 +26,8 @@ const PATIENCE_MS = 1_500;
 
 export interface SchemaRefreshOptions {
   readonly schemas: Schemas;
-  readonly transport: () => Transport;
+  /** Null where the destination has no schemas: then the ones that are here stay. */
+  readonly transport: () => Transport | null;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -92,8 +93,10 @@ function createAllowance(clock: Clock) {
 /** @returns whether the edge answered at all. */
 async function fetchOnce(options: SchemaRefreshOptions, signal: AbortSignal): Promise<boolean> {
   const { schemas, transport, logger } = options;
+  const source = transport();
+  if (source === null) return true;
   const headers: Record<string, string> = schemas.etag === null ? {} : { "if-none-match": schemas.etag };
-  const result = await transport().send({ method: "GET", path: "/schemas", headers }, signal);
+  const result = await source.send({ method: "GET", path: "/schemas", headers }, signal);
   if (result.kind !== "answer") return false;
   if (result.status === 304) return true;
   const taken = result.status === 200 && result.body !== null && (await schemas.take(result.body, result.etag));

@@ -6,6 +6,7 @@ import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { createRequestId } from "../../shared/request-id.ts";
 import { AgentFault, messageOf } from "../fault.ts";
 import { sendAnswer } from "./answer.ts";
+import { refuseIn } from "./refusal.ts";
 import type { Handler } from "./routes.ts";
 
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -67,8 +68,9 @@ async function answer(
     else await sendAnswer(request, response, requestId, answered);
   } catch (error) {
     logger.error({ err: error, requestId }, "a request failed");
-    const body = usageRefusal("the agent could not take this; nothing of it was kept");
-    await sendAnswer(request, response, requestId, { status: 503, headers: { "retry-after": "5" }, body });
+    const message = "the agent could not take this; nothing of it was kept";
+    const refusal = refuseIn(request.url ?? "/", 503, message, { "retry-after": "5" });
+    await sendAnswer(request, response, requestId, refusal);
   }
 }
 

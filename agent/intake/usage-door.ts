@@ -19,10 +19,11 @@ import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body
 import { type BodyLimits, HEADER } from "../../shared/wire.ts";
 import { packEvents } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
-import type { AppendOperation, AppendOutcome, KnownEvent, QuarantineReason, Scope } from "../buffer/operations.ts";
+import type { AppendOperation, AppendOutcome, KnownEvent, QuarantineReason } from "../buffer/operations.ts";
 import type { Clock } from "../clock.ts";
 import type { BodyRead } from "./body.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";
+import { scopeOf } from "./scope.ts";
 
 export interface UsageRequest {
   readonly meterGlobalId: string;
@@ -102,7 +103,7 @@ async function takeEvents(
     return { status: 400, body: validationRefusal(faults, events.length) };
   const operation: Omit<AppendOperation, "kind"> = {
     stream: usageStream(request.meterGlobalId),
-    scope: scopeOf(request),
+    scope: scopeOf(request.header),
     receivedAt: clock.now(),
     events: packEvents(events.map((event) => event.source)),
     faulty: faultyOf(events),
@@ -131,7 +132,7 @@ function refuse(status: number, message: string, reasons: readonly Fault[] = [])
 }
 
 /** Seconds after which a full buffer may have room again; uploads make room as they go. */
-const FULL_RETRY_S = 5;
+export const FULL_RETRY_S = 5;
 
 function refuseFull(bound: "buffer" | "disk"): DoorAnswer {
   const retry = { [HEADER.retryAfter]: String(FULL_RETRY_S) };
@@ -150,10 +151,6 @@ function headerFaultsOf(request: UsageRequest): Fault[] {
     ),
   ];
   return faults.filter((fault) => fault !== null);
-}
-
-function scopeOf(request: UsageRequest): Scope {
-  return { entityIds: request.header(HEADER.entityIds), orgIds: request.header(HEADER.orgIds) };
 }
 
 function faultyOf(events: readonly CheckedEvent[]): AppendOperation["faulty"] {
@@ -213,7 +210,8 @@ function resultsOf(
   });
 }
 
-function preferencesApplied({ lenient, representation }: Preferences): Record<string, string> {
+/** The header that tells which of the caller's preferences were followed. */
+export function preferencesApplied({ lenient, representation }: Preferences): Record<string, string> {
   const applied = [lenient ? "handling=lenient" : null, representation ? "return=representation" : null];
   const text = applied.filter((preference) => preference !== null).join(", ");
   return text === "" ? {} : { [HEADER.preferenceApplied]: text };

@@ -1,18 +1,18 @@
-/** One piece of a shipment, sent until its fate is known. */
+/** One call, sent until its fate is known. */
 import { backoffMs } from "../../shared/backoff.ts";
-import { parseStream } from "../../shared/events/kind.ts";
-import { type CallResult, decide, type Verdict } from "../../shared/verdict.ts";
-import { HEADER, usagePath } from "../../shared/wire.ts";
-import type { PendingRun, QuarantineReason } from "../buffer/operations.ts";
+import type { Verdict } from "../../shared/verdict.ts";
+import { freeBytes } from "../buffer/event-run.ts";
+import type { QuarantineReason } from "../buffer/operations.ts";
 import type { Clock } from "../clock.ts";
 import type { Pulse } from "../pulse.ts";
-import { type Acknowledgement, type Conflict, readAcknowledgement, readRefusal } from "./answer.ts";
+import { type Conflict, readRefusal } from "./answer.ts";
+import type { CallCargo, Dialect } from "./dialect.ts";
 import type { Gate } from "./gate.ts";
 import type { Health } from "./health.ts";
 import type { UploadSettings } from "./settings.ts";
-import type { Exchange, ExchangeResult, Transport } from "./transport.ts";
+import type { Exchange, ExchangeResult } from "./transport.ts";
 
-/** What became of a piece. */
+/** What became of a call. */
 export type Fate =
   | { readonly kind: "delivered"; readonly conflicts: readonly Conflict[] }
   /** Refused as it is: halve it; of a single event this is the reason for its quarantine. */
@@ -21,8 +21,24 @@ export type Fate =
   | { readonly kind: "stream-paused"; readonly message: string }
   | { readonly kind: "stopped" };
 
+/** What is written down of a call's attempts, so that its next sender knows of them. */
+export interface AttemptRecord {
+  /** An earlier attempt may have been taken. */
+  readonly outcomeUnknown: boolean;
+  /** Written before an attempt; false where the agent stops before it could be. */
+  attempting(): Promise<boolean>;
+  /** Written once an attempt is known to have been refused, so that it leaves no doubt behind. */
+  refused(): Promise<void>;
+}
+
+/** Where positions tell repeats, nothing need be written down. */
+export const UNRECORDED: AttemptRecord = {
+  outcomeUnknown: false,
+  attempting: async () => true,
+  refused: async () => {},
+};
+
 export interface CallContext {
-  readonly producer: string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly gate: Gate;
@@ -30,7 +46,7 @@ export interface CallContext {
   /** Fires when an unreachable destination answers again: no reason then to wait any longer. */
   readonly reachable: Pulse;
   readonly settings: () => UploadSettings;
-  readonly transport: () => Transport;
+  readonly dialect: () => Dialect;
   readonly signal: AbortSignal;
 }
 
@@ -40,21 +56,42 @@ export interface CallContext {
  */
 const OVERSTAY_MS_MAX = 1000;
 
-/** Sends a piece again and again until the destination has taken or refused it, or its stream is paused. */
-export async function sendUntilKnown(stream: string, run: PendingRun, context: CallContext): Promise<Fate> {
+/** Sends a call again and again until the destination has taken or refused it, or its stream is paused. */
+export async function sendUntilKnown(cargo: CallCargo, record: AttemptRecord, context: CallContext): Promise<Fate> {
+  const exchange = context.dialect().exchange(cargo);
+  try {
+    return await repeatUntilKnown(exchange, cargo, record, context);
+  } finally {
+    if (exchange.body !== undefined) freeBytes(exchange.body);
+  }
+}
+
+async function repeatUntilKnown(
+  exchange: Exchange,
+  cargo: CallCargo,
+  record: AttemptRecord,
+  context: CallContext,
+): Promise<Fate> {
   const { gate, health, clock, settings, signal } = context;
-  const exchange = exchangeFor(stream, run, context.producer);
+  let { outcomeUnknown } = record;
   for (let failures = 0; ; ) {
-    if (!(await gate.enter(signal))) return { kind: "stopped" };
+    if (!(await gate.enter(signal)) || !(await record.attempting())) return { kind: "stopped" };
+    // Writing that down took a moment, in which another call may have been told to wait.
+    if (!(await gate.calm(signal))) return { kind: "stopped" };
     health.attempt(exchange.body?.length ?? 0);
-    const result = await context.transport().send(exchange, signal);
+    const dialect = context.dialect();
+    const { result, left } = await dialect.send(exchange, signal);
     if (result.kind === "aborted") return { kind: "stopped" };
-    const { verdict, acknowledgement } = judge(result, run.events.ends.length, clock.now());
+    const sent = cargo.run.events.ends.length;
+    const { verdict, conflicts } = dialect.judge(result, sent, { outcomeUnknown }, clock.now());
     health.judged(verdict, result);
     tellGate(context, verdict);
+    // Silence, and a success that proves nothing, leave open whether the call was taken.
+    outcomeUnknown ||= left && (result.kind === "silence" || isSuccess(result));
+    if (verdict.kind !== "delivered" && !outcomeUnknown) await record.refused();
     switch (verdict.kind) {
       case "delivered":
-        return { kind: "delivered", conflicts: acknowledgement?.kind === "accounted" ? acknowledgement.conflicts : [] };
+        return { kind: "delivered", conflicts };
       case "split":
       case "bisect":
         return { kind: "refused", why: verdict.kind === "split" ? "size" : "content", reason: refusalOf(result) };
@@ -75,6 +112,10 @@ export async function sendUntilKnown(stream: string, run: PendingRun, context: C
   }
 }
 
+function isSuccess(result: ExchangeResult & { kind: "answer" }): boolean {
+  return result.status >= 200 && result.status < 300;
+}
+
 function tellGate({ gate, settings, random }: CallContext, verdict: Verdict): void {
   const { backoffMaxMs } = settings();
   // What says nothing about being let in leaves a pause as it is; every other answer ends one.
@@ -84,50 +125,7 @@ function tellGate({ gate, settings, random }: CallContext, verdict: Verdict): vo
   if (verdict.kind === "wait") gate.quiet(verdict.waitMs + random() * OVERSTAY_MS_MAX);
 }
 
-interface Judgement {
-  readonly verdict: Verdict;
-  readonly acknowledgement: Acknowledgement | null;
-}
-
-function judge(result: ExchangeResult & { kind: "answer" | "silence" }, sent: number, nowMs: number): Judgement {
-  // The edge folds repeats by position, so an earlier attempt without an answer never makes a 409 a success.
-  const history = { outcomeUnknown: false };
-  if (result.kind === "silence") return { verdict: decide(result, history, nowMs), acknowledgement: null };
-  const success = result.status >= 200 && result.status < 300;
-  const acknowledgement = success ? readAcknowledgement(result.status, result.body, sent) : null;
-  // Halving finds the events the answer did not name; the edge folds what it has by position.
-  if (acknowledgement?.kind === "unnamed-conflicts") return { verdict: { kind: "bisect" }, acknowledgement };
-  const accounted = acknowledgement?.kind !== "unaccounted";
-  const call: CallResult = { kind: "answer", status: result.status, retryAfter: result.retryAfter, accounted };
-  return { verdict: decide(call, history, nowMs), acknowledgement };
-}
-
 function refusalOf(result: ExchangeResult): QuarantineReason {
   if (result.kind !== "answer") return { status: 0, message: result.kind };
   return readRefusal(result.status, result.body);
-}
-
-const OPEN_BRACKET = Buffer.from("[");
-const CLOSE_BRACKET = Buffer.from("]");
-
-function exchangeFor(stream: string, run: PendingRun, producer: string): Exchange {
-  const { entityIds, orgIds } = run.scope;
-  return {
-    method: "POST",
-    path: pathOf(stream),
-    headers: {
-      [HEADER.producer]: producer,
-      [HEADER.sequence]: String(run.first),
-      [HEADER.prefer]: "handling=lenient, return=representation",
-      ...(entityIds === null ? {} : { [HEADER.entityIds]: entityIds }),
-      ...(orgIds === null ? {} : { [HEADER.orgIds]: orgIds }),
-    },
-    body: Buffer.concat([OPEN_BRACKET, run.events.body, CLOSE_BRACKET]),
-  };
-}
-
-function pathOf(stream: string): string {
-  const parsed = parseStream(stream);
-  if (parsed?.kind !== "usage") throw new RangeError(`no path to upload ${stream} to`);
-  return usagePath(parsed.meterGlobalId);
 }

@@ -5,6 +5,8 @@ import { createPulse } from "../pulse.ts";
 export interface Gate {
   /** Resolves once a call may go out; false when `signal` was aborted before. */
   enter(signal: AbortSignal): Promise<boolean>;
+  /** For a call that is let in already: resolves once no quiet is asked for; false when `signal` was aborted. */
+  calm(signal: AbortSignal): Promise<boolean>;
   /** The destination asked for quiet: nothing goes out before `ms` have passed. */
   quiet(ms: number): void;
   /** Only a person can mend it: one probe each `probeMs`, nothing else. */
@@ -46,6 +48,13 @@ export function createGate(clock: Clock): Gate {
         }
         await pulse.wait(Math.ceil(waitMs), signal);
       }
+    },
+    async calm(signal) {
+      for (let waitMs = quietUntil - clock.tick(); waitMs > 0; waitMs = quietUntil - clock.tick()) {
+        if (signal.aborted) return false;
+        await pulse.wait(Math.ceil(waitMs), signal);
+      }
+      return !signal.aborted;
     },
     quiet(ms) {
       quietUntil = Math.max(quietUntil, clock.tick() + ms);

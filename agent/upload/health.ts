@@ -81,7 +81,7 @@ function errorOf(verdict: Verdict, result: ExchangeResult): string | null {
   const { status } = result;
   switch (verdict.kind) {
     case "retry":
-      return status < 300 ? `${status} without counts that add up to the events sent` : `answered ${status}`;
+      return status < 300 ? `${status} without a body that accounts for the events sent` : `answered ${status}`;
     case "wait":
       return `answered ${status}`;
     case "pause":

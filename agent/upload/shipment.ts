@@ -1,9 +1,10 @@
 /** A run of events on its way: sent whole, halved where it is refused, settled piece by piece. */
-import { sliceRun } from "../buffer/event-run.ts";
+import { freeBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
 import type { PendingRun, QuarantineReason, SettleOperation } from "../buffer/operations.ts";
 import type { BatchSizer, Size } from "./batch-size.ts";
-import { type CallContext, sendUntilKnown } from "./call.ts";
+import { type CallContext, sendUntilKnown, UNRECORDED } from "./call.ts";
+import { halvesOf, larger, sizeOf } from "./pieces.ts";
 
 export interface ShipmentContext extends CallContext {
   readonly log: Log;
@@ -15,8 +16,8 @@ export type ShipmentEnd =
   | { readonly kind: "stream-paused"; readonly message: string }
   | { readonly kind: "stopped" };
 
-/** The disk has no room to note a delivery: how long until the next try. */
-const SETTLE_RETRY_MS = 1000;
+/** The disk has no room to note a fate: how long until the next try. */
+export const SETTLE_RETRY_MS = 1000;
 
 /**
  * Delivers a run; tells `settled` of every piece whose fate is in the log. What is settled is settled, whatever
@@ -28,16 +29,31 @@ export async function ship(
   settled: (events: number) => void,
   context: ShipmentContext,
 ): Promise<ShipmentEnd> {
+  try {
+    return await shipPieces(stream, run, settled, context);
+  } finally {
+    freeBytes(run.events.body);
+  }
+}
+
+async function shipPieces(
+  stream: string,
+  run: PendingRun,
+  settled: (events: number) => void,
+  context: ShipmentContext,
+): Promise<ShipmentEnd> {
   const pieces: PendingRun[] = [run];
   let split = false;
   let largestTaken: Size | null = null;
   for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop()) {
     const count = piece.events.ends.length;
-    const fate = await sendUntilKnown(stream, piece, context);
+    const { producer } = context.log;
+    const fate = await sendUntilKnown({ stream, run: piece, producer, key: null }, UNRECORDED, context);
     if (fate.kind === "stream-paused" || fate.kind === "stopped") return fate;
     if (fate.kind === "refused" && count > 1) {
       split ||= fate.why === "size";
-      pieces.push(...halves(piece));
+      // The rear half first, so that taking from the end sends events in their order.
+      pieces.push(...halvesOf(piece).reverse());
       continue;
     }
     const quarantine = fate.kind === "delivered" ? heldOf(piece, fate.conflicts) : [held(piece, 0, fate.reason)];
@@ -50,34 +66,18 @@ export async function ship(
   return { kind: "settled" };
 }
 
-type Held = SettleOperation["quarantine"][number];
+export type Held = SettleOperation["quarantine"][number];
 
 function heldOf(piece: PendingRun, conflicts: readonly { index: number; reason: QuarantineReason }[]): Held[] {
   return conflicts.map(({ index, reason }) => held(piece, index, reason));
 }
 
-function held(piece: PendingRun, index: number, reason: QuarantineReason): Held {
+export function held(piece: PendingRun, index: number, reason: QuarantineReason): Held {
   return { position: piece.first + index, reason };
 }
 
-/** The rear half first, so that taking from the end sends events in their order. */
-function halves(piece: PendingRun): [PendingRun, PendingRun] {
-  const count = piece.events.ends.length;
-  const middle = Math.ceil(count / 2);
-  const front = { ...piece, events: sliceRun(piece.events, 0, middle) };
-  const rear = { ...piece, first: piece.first + middle, events: sliceRun(piece.events, middle, count) };
-  return [rear, front];
-}
-
-function sizeOf(piece: PendingRun): Size {
-  return { bytes: piece.events.body.length + 2, events: piece.events.ends.length };
-}
-
-function larger(a: Size | null, b: Size): Size {
-  return a === null || b.bytes > a.bytes ? b : a;
-}
-
-async function settle(
+/** Writes down the fate of a run; false where the agent stops before there was room for it. */
+export async function settle(
   stream: string,
   piece: PendingRun,
   quarantine: readonly Held[],

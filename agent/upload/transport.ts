@@ -10,9 +10,31 @@ export interface Exchange {
   /** Path below the destination's base URL. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON text in UTF-8; sent gzipped. */
+  /** JSON text in UTF-8. */
   readonly body?: Uint8Array;
+  /** How the body goes out: "gzip" where nothing else is said. */
+  readonly coding?: "gzip" | "identity";
+  /** application/json where nothing else is said. */
+  readonly contentType?: string;
 }
+
+/** Another's request, handed on as it came. */
+export interface Passage {
+  /** Path and query below the destination's base URL. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export type PassResult =
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      /** In whatever coding its headers say. */
+      readonly body: Uint8Array;
+    }
+  | { readonly kind: "silence"; readonly message: string };
 
 export type ExchangeResult =
   | {
@@ -29,13 +51,15 @@ export type ExchangeResult =
 export interface Transport {
   /** @param signal aborts the exchange at once. */
   send(exchange: Exchange, signal: AbortSignal): Promise<ExchangeResult>;
+  /** Posts another's request, the key of this destination added. */
+  pass(passage: Passage): Promise<PassResult>;
   close(): Promise<void>;
 }
 
 export interface TransportOptions {
   readonly url: string;
-  /** Sent as X-API-KEY with every call; never logged. */
-  readonly apiKey: string;
+  /** Sent as X-API-KEY with every call; never logged. Null where calls carry credentials of their own. */
+  readonly apiKey: string | null;
   readonly timeoutMs: number;
   readonly connections: number;
 }
@@ -55,10 +79,13 @@ export function createTransport(options: TransportOptions): Transport {
     headersTimeout: 0,
     bodyTimeout: 0,
   });
+  const key: Record<string, string> = options.apiKey === null ? {} : { [HEADER.apiKey]: options.apiKey };
   return {
     async send(exchange, signal) {
+      const zipped = exchange.coding !== "identity";
       // Level 1: the link is rarely the bottleneck and higher levels double the work.
-      const body = exchange.body && (await gzipAsync(exchange.body, { level: constants.Z_BEST_SPEED }));
+      const body =
+        exchange.body && zipped ? await gzipAsync(exchange.body, { level: constants.Z_BEST_SPEED }) : exchange.body;
       const deadline = AbortSignal.timeout(options.timeoutMs);
       try {
         const response = await request(base + exchange.path, {
@@ -66,11 +93,10 @@ export function createTransport(options: TransportOptions): Transport {
           method: exchange.method,
           headers: {
             ...exchange.headers,
-            [HEADER.apiKey]: options.apiKey,
+            ...key,
             [HEADER.acceptEncoding]: "gzip",
-            ...(body === undefined
-              ? {}
-              : { [HEADER.contentType]: "application/json", [HEADER.contentEncoding]: "gzip" }),
+            ...(body === undefined ? {} : { [HEADER.contentType]: exchange.contentType ?? "application/json" }),
+            ...(body !== undefined && zipped ? { [HEADER.contentEncoding]: "gzip" } : {}),
           },
           body: body ?? null,
           signal: AbortSignal.any([signal, deadline]),
@@ -81,6 +107,26 @@ export function createTransport(options: TransportOptions): Transport {
         const reason = deadline.aborted ? "timeout" : "network";
         const message = deadline.aborted ? `no answer within ${options.timeoutMs} ms` : messageOf(error);
         return { kind: "silence", reason, message };
+      }
+    },
+    async pass({ target, headers, body }) {
+      const deadline = AbortSignal.timeout(options.timeoutMs);
+      try {
+        const response = await request(base + target, {
+          dispatcher,
+          method: "POST",
+          headers: { ...headers, ...key },
+          body,
+          signal: deadline,
+        });
+        const answered = await readBounded(response);
+        if (answered === null) return { kind: "silence", message: "the answer is too large" };
+        return { kind: "answer", status: response.statusCode, headers: headersOf(response), body: answered };
+      } catch (error) {
+        return {
+          kind: "silence",
+          message: deadline.aborted ? `no answer within ${options.timeoutMs} ms` : messageOf(error),
+        };
       }
     },
     close: () => dispatcher.destroy(),
@@ -102,6 +148,13 @@ async function readAnswer(response: Dispatcher.ResponseData): Promise<ExchangeRe
 function headerOf(response: Dispatcher.ResponseData, name: string): string | null {
   const value = response.headers[name];
   return (Array.isArray(value) ? value[0] : value) ?? null;
+}
+
+function headersOf(response: Dispatcher.ResponseData): Record<string, string> {
+  const pairs = Object.entries(response.headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
+  );
+  return Object.fromEntries(pairs);
 }
 
 async function readBounded(response: Dispatcher.ResponseData): Promise<Buffer | null> {

@@ -2,20 +2,25 @@
  * Takes events from the log to the destination: several shipments at a time, over all streams in turn.
  *
  * At least once by itself, exactly once with the edge: a shipment is settled in the log only after the edge
- * accounted for it, and a repeat after a crash carries the same positions, which the edge takes once.
+ * accounted for it, and a repeat after a crash carries the same positions, which the edge takes once. With a
+ * vendor: a repeat is the very same call under the same key, fixed on disk before its first attempt.
  */
 import type { Logger } from "pino";
+import { freeBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
 import type { Clock } from "../clock.ts";
 import { createPulse } from "../pulse.ts";
 import { createBatchSizer } from "./batch-size.ts";
+import type { Dialect } from "./dialect.ts";
+import { type FixedContext, shipAsOne, shipSingly } from "./fixed-shipment.ts";
+import { createFixedShipments } from "./fixed-shipments.ts";
 import { createGate } from "./gate.ts";
 import { createHealth, type DestinationStatus, type UploadCounts } from "./health.ts";
 import { freeStretches, type ShipmentRange } from "./in-flight.ts";
 import { isFull, type Lane, pausedUntil, pick, waiting } from "./lanes.ts";
 import type { UploadSettings } from "./settings.ts";
-import { type ShipmentContext, type ShipmentEnd, ship } from "./shipment.ts";
-import type { Transport } from "./transport.ts";
+import { type ShipmentEnd, ship } from "./shipment.ts";
+import { untaken } from "./untaken.ts";
 
 export interface Uploader {
   /** Takes paused uploads up again at once, to see whether they are wanted now. */
@@ -31,7 +36,9 @@ export interface UploaderOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly settings: () => UploadSettings;
-  readonly transport: () => Transport;
+  readonly dialect: () => Dialect;
+  /** A fresh random key for a call to a vendor. */
+  readonly createKey: () => string;
   readonly logger: Logger;
   /** A stream the destination does not know: its schemas may have changed. */
   readonly onStreamUnknown: () => void;
@@ -42,6 +49,8 @@ export interface UploaderOptions {
 /** Longest wait of an idle uploader; anything that happens wakes it before. */
 const IDLE_MS = 60_000;
 
+const DAMAGED = { status: 0, code: "DAMAGED", message: "changed on disk: the checksum is not the one written" };
+
 export function startUploader(options: UploaderOptions): Uploader {
   const { log, clock, settings, logger } = options;
   const stopping = new AbortController();
@@ -50,15 +59,15 @@ export function startUploader(options: UploaderOptions): Uploader {
   const wake = createPulse(clock);
   const health = createHealth(clock, () => reachable.fire());
   const sizer = createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents }));
-  const context: ShipmentContext = {
+  const context: FixedContext = {
     ...options,
-    producer: log.producer,
     gate,
     health,
     reachable,
     sizer,
     signal: stopping.signal,
   };
+  const fixed = createFixedShipments(options);
   const lanes = new Map<string, Lane>();
   const shipments = new Set<Promise<void>>();
   let underway = 0;
@@ -71,6 +80,7 @@ export function startUploader(options: UploaderOptions): Uploader {
   const notice = (stream: string): void => {
     const ledger = log.stream(stream);
     if (ledger === null || ledger.pending === 0) return;
+    if (options.dialect().way(stream).kind === "none") return;
     const lane = lanes.get(stream) ?? { stream, inFlight: [], dueAt: null, pausedUntil: null };
     lanes.set(stream, lane);
     if (lane.dueAt !== null && !isFull(ledger, lane, settings())) return;
@@ -102,32 +112,74 @@ export function startUploader(options: UploaderOptions): Uploader {
     stir();
   };
 
+  /** Sends a shipment of `count` events from `first` on, beside whatever else is under way. */
+  const launch = (
+    lane: Lane,
+    first: number,
+    count: number,
+    send: (settled: (events: number) => void) => Promise<ShipmentEnd>,
+  ): void => {
+    const range: ShipmentRange = { first, end: first + count, unsettled: count };
+    lane.inFlight.push(range);
+    underway++;
+    const shipment = send((events) => {
+      range.unsettled -= events;
+    })
+      .then((end) => finish(lane, range, end))
+      .catch(options.onFault);
+    shipments.add(shipment);
+    void shipment.finally(() => shipments.delete(shipment));
+  };
+
+  /** What the disk gave back changed is nobody's usage: it is kept for a person to look at. */
+  const holdDamaged = async (stream: string, first: number, count: number): Promise<void> => {
+    logger.error({ stream, first, count }, "events were changed on disk: quarantined");
+    const quarantine = Array.from({ length: count }, (_, i) => ({ position: first + i, reason: DAMAGED }));
+    await log.settle({ stream, first, count, at: clock.now(), quarantine });
+  };
+
   /** Packs and sends one shipment of a lane; false when there was nothing to pack after all. */
   const take = async (lane: Lane): Promise<boolean> => {
-    const size = sizer.next();
+    const { stream } = lane;
+    const dialect = options.dialect();
+    const way = dialect.way(stream);
+    if (way.kind === "none") return false;
+    const learned = sizer.next();
+    const size = { ...learned, events: Math.min(learned.events, way.eventsMax) };
+    if (dialect.fixesShipments) {
+      const next = await fixed.next(stream, lane.inFlight, size);
+      if (next.kind === "nothing") return false;
+      if (next.kind === "damaged") {
+        await holdDamaged(stream, next.first, next.count);
+        return true;
+      }
+      const { loaded } = next;
+      const shipFixed = way.kind === "single" ? shipSingly : shipAsOne;
+      launch(lane, loaded.shipment.first, loaded.shipment.count, async (settled) => {
+        const { end, left } = await shipFixed(stream, loaded, settled, context);
+        freeBytes(loaded.run.events.body);
+        fixed.giveBack(stream, left);
+        return end;
+      });
+      return true;
+    }
     for (const free of freeStretches(lane.inFlight)) {
-      const wanted = { stream: lane.stream, from: free.first, until: free.end };
+      const wanted = { stream, from: free.first, until: free.end };
       const found = await log.read({ ...wanted, bytesMax: Math.max(1, size.bytes - 2), eventsMax: size.events });
       if (found.kind === "nothing") continue;
+      if (found.kind === "damaged") {
+        await holdDamaged(stream, found.first, found.count);
+        return true;
+      }
       const { run } = found;
-      const count = run.events.ends.length;
-      const range: ShipmentRange = { first: run.first, end: run.first + count, unsettled: count };
-      const settled = (events: number) => {
-        range.unsettled -= events;
-      };
-      lane.inFlight.push(range);
-      underway++;
-      const shipment = ship(lane.stream, run, settled, context)
-        .then((end) => finish(lane, range, end))
-        .catch(options.onFault);
-      shipments.add(shipment);
-      void shipment.finally(() => shipments.delete(shipment));
+      launch(lane, run.first, run.events.ends.length, (settled) => ship(stream, run, settled, context));
       return true;
     }
     return false;
   };
 
   const pump = async (): Promise<void> => {
+    if (options.dialect().fixesShipments) await fixed.recover();
     for (const ledger of log.streams()) notice(ledger.stream);
     while (!stopping.signal.aborted) {
       dirty = false;
@@ -153,10 +205,15 @@ export function startUploader(options: UploaderOptions): Uploader {
     probe() {
       for (const lane of lanes.values()) if (lane.pausedUntil !== null) lane.pausedUntil = 0;
       gate.probe();
+      for (const ledger of log.streams()) notice(ledger.stream);
       stir();
     },
     status() {
       const status = health.status(gate.state());
+      const { why, isAll } = untaken(options.dialect(), log);
+      if (status.state === "ok" && why !== null) {
+        return { state: isAll ? "paused" : "ok", last_error: why, next_attempt_s: null };
+      }
       const paused = status.state === "ok" ? pausedUntil(lanes, log) : null;
       if (paused === null) return status;
       const nextMs = Math.max(0, paused.pausedUntil - clock.tick());

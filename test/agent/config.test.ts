@@ -24,7 +24,7 @@ test("a destination is all a configuration needs; the rest has defaults", () => 
     id: null,
     listen: { host: "127.0.0.1", port: 8788, tokenFile: null },
     buffer: { directory: "/etc/weir/weir-buffer", bytesMax: 2 * 2 ** 30, retainHours: 24 },
-    destination: { url: "http://edge", apiKey: { from: "env", name: "KEY" } },
+    destination: { url: "http://edge", dialect: "edge", apiKey: { from: "env", name: "KEY" }, client: null },
     upload: {
       batchBytes: 1_000_000,
       batchEvents: 10_000,
@@ -62,10 +62,13 @@ test.each([
   expect(refusal(text === "[listen\n" ? `${MINIMAL}\n[listen\n` : whole)).toContain(message);
 });
 
-test("a destination is required, and one that is not spoken yet is refused by name", () => {
+test("a destination is required, and its credentials are those of its dialect", () => {
   expect(refusal("")).toContain("destination");
   expect(refusal('[destination]\nurl = "ftp://x"')).toContain("destination.url: must be an http or https URL");
-  expect(refusal(`${MINIMAL}dialect = "zuora"`)).toContain('"zuora" is not supported yet');
+  expect(refusal(`${MINIMAL}dialect = "zuora"`)).toContain("client_id and client_secret_file: both required");
+  const client = 'client_id = "c"\nclient_secret_file = "s"\n';
+  expect(refusal(`${MINIMAL}dialect = "zuora"\n${client}`)).toContain('belong to other dialects than "zuora"');
+  expect(refusal(`${MINIMAL}dialect = "solvimon"\n${client}`)).toContain('belong to dialect "zuora"');
   expect(refusal(`${MINIMAL}api_key_file = "x"`)).toContain("exclude each other");
 });
 

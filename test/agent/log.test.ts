@@ -8,7 +8,7 @@ import { tempDir } from "../support/temp-dir.ts";
 const append = (log: Log, text: string) =>
   log.append({
     stream: "usage/m",
-    scope: { entityIds: null, orgIds: null },
+    scope: { entityIds: null, orgIds: null, platformId: null },
     receivedAt: 1000,
     events: packEvents([JSON.stringify(text)]),
     faulty: [],

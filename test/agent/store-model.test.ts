@@ -96,7 +96,7 @@ function operationOf(step: Exclude<Step, { do: "reopen" }>): Operation {
   return {
     kind: "append",
     stream: "usage/m",
-    scope: { entityIds: null, orgIds: null },
+    scope: { entityIds: null, orgIds: null, platformId: null },
     receivedAt: 1,
     events: packEvents(step.texts.map((text) => JSON.stringify(text))),
     faulty: step.faulty.filter((index) => index < step.texts.length).map((index) => ({ index, reason: REASON })),

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
-import { scanJson } from "../../../shared/scan.ts";
+import { scanJson, scanMembers } from "../../../shared/scan.ts";
 
 export interface ReceivedCall {
   readonly path: string;
@@ -66,7 +66,9 @@ export async function openDestination(): Promise<Destination> {
       send(response, destination.schemas === null ? 503 : 200, {}, destination.schemas ?? {});
       return;
     }
-    const call = callOf(path, headers, raw);
+    // A form, such as a token is asked for with, holds no events.
+    const isForm = headers["content-type"] === "application/x-www-form-urlencoded";
+    const call = callOf(path, headers, isForm ? Buffer.from("{}") : raw);
     const index = destination.calls.push(call) - 1;
     const reply = await destination.reply(call, index);
     if (reply === "hang") return;
@@ -89,16 +91,27 @@ export async function openDestination(): Promise<Destination> {
 
 function callOf(path: string, headers: IncomingHttpHeaders, raw: Buffer): ReceivedCall {
   const body = (headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw).toString("utf8");
-  const scanned = scanJson(body, LIMITS);
+  const list = solvimonList(body);
+  const scanned = scanJson(list ?? body, LIMITS);
   if (scanned.kind === "fault") throw new Error(`the agent sent what is no JSON: ${scanned.fault.message}`);
+  const name = decodeURIComponent(path.split("/").at(-1) ?? "");
   return {
     path,
     headers,
     body,
     events: scanned.events.map((event) => event.source),
-    stream: `usage/${decodeURIComponent(path.split("/").at(-1) ?? "")}`,
+    stream: path.startsWith("/v1/ingest/")
+      ? name.replace(/-datas?$/, "").replace(/^meter$/, "meter-data")
+      : `usage/${name}`,
     first: Number(headers["weir-sequence"]),
   };
+}
+
+/** The events' list out of one of Solvimon's list bodies; null for any other body. */
+function solvimonList(body: string): string | null {
+  const scanned = scanMembers(body, 2);
+  if (scanned.kind === "fault") return null;
+  return [...scanned.members].find(([name]) => name.endsWith("_datas"))?.[1].source ?? null;
 }
 
 /** As the edge does: a new position is accepted, one it has is a duplicate. */

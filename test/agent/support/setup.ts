@@ -13,6 +13,8 @@ export interface SetupOptions {
   readonly upload?: string;
   readonly listen?: string;
   readonly buffer?: string;
+  /** Another destination than the scripted one: the lines of its table. */
+  readonly destination?: string;
   readonly clock?: Clock;
   /** What the edge answers to GET /schemas; null, and it has none. */
   readonly schemas?: unknown;
@@ -59,14 +61,13 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     path = "buffer"
     ${options.buffer ?? ""}
     [destination]
-    url = "${destination.url}"
-    api_key_env = "KEY"
+    ${options.destination ?? `url = "${destination.url}"\napi_key_env = "KEY"`}
     [upload]
     ${options.upload ?? "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 20"}`;
   const start = () =>
     startAgent({
       config: parseConfig(text, `${directory.path}/weir-agent.toml`),
-      env: { KEY: "test-key" },
+      env: { KEY: "test-key", TWIN_KEY: "twin-key" },
       clock: options.clock ?? systemClock,
       random: Math.random,
       logger: pino({ level: "silent" }),

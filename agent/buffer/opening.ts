@@ -1,0 +1,109 @@
+/**
+ * From a directory, in whatever state a crash, a full disk or a bad one left it, to a log that takes events.
+ * A log that is damaged is set aside whole and a new one begun, whose new name on the wire keeps its positions
+ * apart from those that were given before.
+ */
+import { mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { AgentFault } from "../fault.ts";
+import { type Bounds, boundsOf } from "./bounds.ts";
+import {
+  BUFFER_FILE,
+  clearSuspect,
+  isDamage,
+  isDiskFull,
+  isSuspect,
+  markInUse,
+  openDatabase,
+  translate,
+  visibleDamage,
+} from "./database.ts";
+import { takeLock } from "./lock.ts";
+import { isNoRoom, openReserve, type Reserve } from "./reserve.ts";
+import { type SetAside, setAside } from "./set-aside.ts";
+import { verify, verifyEdges } from "./verify.ts";
+
+/** A file up to this size is read whole at each opening; a larger one only where something is known to be wrong. */
+const CHECKED_BYTES_MAX = 24 * 1024 * 1024;
+
+export interface Opened {
+  readonly db: DatabaseSync;
+  readonly bounds: Bounds;
+  readonly reserve: Reserve;
+  readonly setAside: SetAside | null;
+  release(): void;
+}
+
+export interface Clockwork {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds that never jump. */
+  readonly tick: () => number;
+}
+
+/** @throws AgentFault BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN. */
+export function openBuffer(directory: string, bytesMax: number, time: Clockwork): Opened {
+  const bounds = boundsOf(bytesMax);
+  let lock: { release(): void } | null = null;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    lock = takeLock(directory);
+    const reserve = openReserve(directory, bounds.reserveBytes, time.tick);
+    const opened = withReserve(reserve, () => openOrSetAside(directory, bounds, time));
+    reserve.restore();
+    return { ...opened, bounds, reserve, release: lock.release };
+  } catch (error) {
+    lock?.release();
+    throw translate(error, directory);
+  }
+}
+
+/** Does what may need room, once more with the reserve given up where the disk is full. */
+function withReserve<T>(reserve: Reserve, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(isDiskFull(error) || isNoRoom(error)) || !reserve.spend()) throw error;
+    return act();
+  }
+}
+
+function openOrSetAside(directory: string, bounds: Bounds, { now }: Clockwork) {
+  let damage = visibleDamage(directory);
+  if (damage === null) {
+    const tried = tryOpen(directory, bounds);
+    if (typeof tried !== "string") return { db: tried, setAside: null };
+    damage = tried;
+  }
+  const aside = setAside(directory, damage, now());
+  clearSuspect(directory);
+  const db = openDatabase(directory, bounds);
+  markInUse(directory);
+  return { db, setAside: aside };
+}
+
+/** The database, or what is wrong with it. */
+function tryOpen(directory: string, bounds: Bounds): DatabaseSync | string {
+  let db: DatabaseSync | null = null;
+  try {
+    db = openDatabase(directory, bounds);
+    const [fault] = isChecked(directory) ? verify(db) : verifyEdges(db);
+    if (fault === undefined) {
+      clearSuspect(directory);
+      markInUse(directory);
+      return db;
+    }
+    db.close();
+    return fault;
+  } catch (error) {
+    if (db?.isOpen) db.close();
+    const strange = error instanceof AgentFault && error.code === "BUFFER_FOREIGN";
+    if (!isDamage(error) && !strange) throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function isChecked(directory: string): boolean {
+  return isSuspect(directory) || statSync(join(directory, BUFFER_FILE)).size <= CHECKED_BYTES_MAX;
+}

@@ -1,0 +1,217 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { packEvents } from "../../agent/buffer/event-run.ts";
+import type { Operation } from "../../agent/buffer/operations.ts";
+import { openStore, type Store } from "../../agent/buffer/store.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+const EVENTS = 40;
+
+const appendOf = (text: string): Operation => ({
+  kind: "append",
+  stream: "usage/m",
+  scope: { entityIds: null, orgIds: null, platformId: null },
+  receivedAt: 1000,
+  events: packEvents([JSON.stringify(text)]),
+  faulty: [],
+  idempotency: null,
+  strict: true,
+});
+
+/** A buffer directory as a kill leaves it: forty commits, the first ten carried over into the main file. */
+function killedBuffer(): string {
+  const { path, remove } = tempDir("weir-damage");
+  onTestFinished(remove);
+  const [live, killed] = [join(path, "live"), join(path, "killed")];
+  let store = openStore({ directory: live, bytesMax: 1e8 });
+  store.run([
+    {
+      kind: "remember",
+      facts: [
+        ["id", "plant"],
+        ["log", "first"],
+      ],
+    },
+  ]);
+  for (let n = 1; n <= 10; n++) store.run([appendOf(`event ${n}`)]);
+  store.close();
+  store = openStore({ directory: live, bytesMax: 1e8 });
+  for (let n = 11; n <= EVENTS; n++) store.run([appendOf(`event ${n}`)]);
+  cpSync(live, killed, { recursive: true });
+  store.close();
+  return killed;
+}
+
+function open(directory: string): Store {
+  const store = openStore({ directory, bytesMax: 1e8 });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+function flip(file: string, at: number): void {
+  const bytes = readFileSync(file);
+  bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+  writeFileSync(file, bytes);
+}
+
+const main = (directory: string) => join(directory, "buffer.db");
+const wal = (directory: string) => join(directory, "buffer.db-wal");
+const accepted = (store: Store) => store.state.ledgers[0]?.accepted ?? 0;
+
+interface Row {
+  readonly what: string;
+  readonly damage: (directory: string) => void;
+  readonly reason: RegExp;
+}
+
+const PAGE = 4096;
+
+/** Otherwise the WAL would heal what is changed in the main file. */
+function closeCleanly(directory: string): void {
+  openStore({ directory, bytesMax: 1e8 }).close();
+}
+
+const ROWS: readonly Row[] = [
+  {
+    what: "a changed byte in the main file's header",
+    damage: (d) => {
+      closeCleanly(d);
+      flip(main(d), 3);
+    },
+    reason: /not a database/,
+  },
+  {
+    what: "a changed byte in a page's own header",
+    damage: (d) => {
+      closeCleanly(d);
+      flip(main(d), 4 * PAGE);
+    },
+    reason: /./,
+  },
+  { what: "a changed byte in the middle of the WAL", damage: (d) => flip(wal(d), 20_000), reason: /in the middle/ },
+  { what: "a changed frame salt in the WAL", damage: (d) => flip(wal(d), 32 + 4 * 4120 + 9), reason: /in the middle/ },
+  { what: "a changed byte in the WAL's header", damage: (d) => flip(wal(d), 17), reason: /the header/ },
+  { what: "a WAL that is gone", damage: (d) => rmSync(wal(d)), reason: /write-ahead log is missing/ },
+  { what: "a main file of no bytes", damage: (d) => truncateSync(main(d), 0), reason: /main file is empty/ },
+  { what: "a main file that is gone", damage: (d) => rmSync(main(d)), reason: /main file is missing/ },
+  {
+    what: "a file that is no database",
+    damage: (d) => {
+      rmSync(wal(d));
+      rmSync(join(d, "in-use"));
+      writeFileSync(main(d), "no database, but long enough to be taken for one".repeat(100));
+    },
+    reason: /not a database/,
+  },
+  {
+    what: "another program's database",
+    damage: (d) => {
+      for (const file of [wal(d), main(d), join(d, "in-use")]) rmSync(file);
+      const db = new DatabaseSync(main(d));
+      db.exec("CREATE TABLE theirs (a)");
+      db.close();
+    },
+    reason: /no agent's buffer/,
+  },
+];
+
+describe("a damaged log is set aside whole and told of, and a new one takes events", () => {
+  test.each(ROWS)("$what", ({ damage, reason }) => {
+    const directory = killedBuffer();
+    damage(directory);
+    const before = new Map(
+      [main(directory), wal(directory)]
+        .filter((file) => existsSync(file))
+        .map((file) => [file.slice(directory.length + 1), readFileSync(file)]),
+    );
+    const store = open(directory);
+    const { setAside } = store.state;
+    expect(setAside?.reason).toMatch(reason);
+    for (const [name, bytes] of before) {
+      // SQLite itself may have carried the log over before it met the damage: then nothing is missing either.
+      const kept = readFileSync(join(setAside?.directory ?? "", name));
+      expect([name, kept.length >= bytes.length]).toEqual([name, true]);
+    }
+    expect(readFileSync(join(setAside?.directory ?? "", "reason.txt"), "utf8")).toMatch(reason);
+    // The made-up name is the directory's; the log's own name is not there, so positions begin anew under a new one.
+    expect([store.state.facts.get("id"), store.state.facts.get("log")]).toEqual(["plant", undefined]);
+    expect(store.run([appendOf("after")]).outcomes).toMatchObject([{ kind: "durable", firstPosition: 1 }]);
+  });
+});
+
+test("a WAL torn in its last transaction loses that one alone, of which nobody was told", () => {
+  const directory = killedBuffer();
+  const bytes = readFileSync(wal(directory));
+  truncateSync(wal(directory), bytes.length - 1000);
+  const store = open(directory);
+  expect(store.state.setAside).toBeNull();
+  expect(accepted(store)).toBe(EVENTS - 1);
+});
+
+test("a WAL whose last frame was half written is torn, not damaged", () => {
+  const directory = killedBuffer();
+  flip(wal(directory), readFileSync(wal(directory)).length - 10);
+  const store = open(directory);
+  expect(store.state.setAside).toBeNull();
+  expect(accepted(store)).toBe(EVENTS - 1);
+});
+
+test("left as a kill leaves it, a log is opened with all that was answered for", () => {
+  const store = open(killedBuffer());
+  expect([store.state.setAside, accepted(store)]).toEqual([null, EVENTS]);
+});
+
+test("an event whose bytes changed on disk is not sent, and its neighbours are", () => {
+  const directory = killedBuffer();
+  openStore({ directory, bytesMax: 1e8 }).close();
+  const at = readFileSync(main(directory)).indexOf('"event 7"');
+  expect(at).toBeGreaterThan(0);
+  flip(main(directory), at + 7);
+  const store = open(directory);
+  expect(store.state.setAside).toBeNull();
+  const wanted = { stream: "usage/m", until: Number.MAX_SAFE_INTEGER, bytesMax: 1e6, eventsMax: 100 };
+  const [front, there] = store.run([
+    { kind: "read", from: 0, ...wanted },
+    { kind: "read", from: 7, ...wanted },
+  ]).outcomes;
+  expect(front?.kind === "run" && front.run.events.ends.length).toBe(6);
+  expect(there).toEqual({ kind: "damaged", first: 7, count: 1 });
+});
+
+test("a log of version 1 is upgraded where it lies, pending, quarantined and known by key", () => {
+  const { path, remove } = tempDir("weir-upgrade");
+  onTestFinished(remove);
+  const fixture = new URL("./fixtures/buffer-v1.db.gz", import.meta.url);
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, "buffer.db"), gunzipSync(readFileSync(fixture)));
+  const store = open(path);
+  expect(store.state.setAside).toBeNull();
+  expect(Object.fromEntries(store.state.facts)).toMatchObject({ id: "fixture", log: "AAAAAAA1" });
+  const ledger = { accepted: 18, delivered: 3, pending: 13, quarantined: 2, discarded: 0, nextPosition: 19 };
+  expect(store.state.ledgers).toMatchObject([ledger]);
+  expect(store.run([{ kind: "verify" }, { kind: "positions", stream: "usage/m" }]).outcomes).toEqual([
+    { kind: "verified", faults: [] },
+    {
+      kind: "positions",
+      pending: [
+        [1, 2],
+        [7, 12],
+        [14, 18],
+      ],
+      withheld: [
+        [4, 4],
+        [13, 13],
+      ],
+    },
+  ]);
+  const keyed = appendOf("x") as Operation & { kind: "append" };
+  const idempotency = { key: "k", hashes: new Uint8Array(16), ownIds: new Uint8Array(1) };
+  const [known] = store.run([{ ...keyed, idempotency }]).outcomes;
+  expect(known).toMatchObject({ kind: "durable", known: [{ index: 0, position: 16, same: true }] });
+  store.run([{ kind: "settle", stream: "usage/m", first: 1, count: 18, at: 1, quarantine: [] }]);
+  expect(store.run([{ kind: "verify" }]).outcomes).toEqual([{ kind: "verified", faults: [] }]);
+  expect(readdirSync(path)).not.toContain("damaged");
+});

@@ -1,0 +1,63 @@
+import { writeFileSync } from "node:fs";
+import { expect, onTestFinished, test } from "vitest";
+import { setupTwin } from "../twin/setup.ts";
+import { cli } from "./support/cli.ts";
+import { openDestination } from "./support/destination.ts";
+import { SOLVIMON_KINDS, solvimonEvent, solvimonEvents } from "./support/solvimon-events.ts";
+import { zuoraLines } from "./support/vendor.ts";
+
+async function setup() {
+  const destination = await openDestination();
+  const agent = cli(destination.url);
+  onTestFinished(async () => {
+    await agent[Symbol.asyncDispose]();
+    await destination.close();
+  });
+  return { agent, destination };
+}
+
+test("send takes every stream, with an agent running and without one", async () => {
+  const { agent, destination } = await setup();
+  for (const kind of SOLVIMON_KINDS) {
+    const sent = await agent.command(["send", "--stream", kind], `${solvimonEvents(kind, 3).join("\n")}\n`);
+    expect(sent).toMatchObject({ code: 0, stdout: "3 accepted, 0 quarantined\n" });
+  }
+  await agent.run().ready;
+  for (const kind of SOLVIMON_KINDS) {
+    const sent = await agent.command(["send", "--stream", kind], solvimonEvents(kind, 3, 3).join("\n"));
+    expect(sent).toMatchObject({ code: 0, stdout: "3 accepted, 0 quarantined\n" });
+  }
+  expect((await agent.command(["drain"])).code).toBe(0);
+  const arrived = [...destination.taken.values()].toSorted();
+  expect(arrived).toEqual(SOLVIMON_KINDS.flatMap((kind) => solvimonEvents(kind, 6)).toSorted());
+});
+
+test("send stops at a bad line and names it; lenient, it keeps the line in quarantine", async () => {
+  const { agent } = await setup();
+  const lines = [solvimonEvent("charge"), solvimonEvent("charge", '"description":5'), solvimonEvent("charge")];
+  const stopped = await agent.command(["send", "--stream", "charge"], lines.join("\n"));
+  expect(stopped.code).toBe(1);
+  expect(stopped.stderr).toContain("stdin:2: INVALID_FIELD: description must be a string");
+  const lenient = await agent.command(["send", "--stream", "charge", "--lenient"], ["[]", ...lines].join("\n"));
+  expect(lenient).toMatchObject({ code: 0, stdout: "2 accepted, 2 quarantined\n" });
+});
+
+test("check asks a vendor for what the agent will need: that it answers and takes the credentials", async () => {
+  const { agent } = await setup();
+  const twin = await setupTwin();
+  const configure = (lines: string) => writeFileSync(agent.configFile, `[destination]\n${lines}\n`);
+  const failures = async () => {
+    const { stdout } = await agent.command(["check", "--json"]);
+    return (JSON.parse(stdout) as { check: string; ok: boolean }[]).filter(({ ok }) => !ok).map(({ check }) => check);
+  };
+  configure(zuoraLines(twin.url));
+  expect(await failures()).toEqual([]);
+  configure(zuoraLines(twin.url, "wrong"));
+  expect(await failures()).toEqual(["credentials"]);
+  writeFileSync(`${agent.directory}/key`, "twin-key");
+  configure(`url = "${twin.url}"\ndialect = "solvimon"\napi_key_file = "key"`);
+  expect(await failures()).toEqual([]);
+  writeFileSync(`${agent.directory}/key`, "another");
+  expect(await failures()).toEqual(["credentials"]);
+  expect((await twin.counts())["events"]).toBe(0);
+});
