@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
+import { type Range, takeSnapshots } from "./audit.ts";
 import { type Engine, openThreadEngine } from "./buffer/engine.ts";
 import { type Log, openLog } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
@@ -11,6 +12,7 @@ import { AgentFault } from "./fault.ts";
 import { createLinesDoor } from "./intake/lines-door.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
+import { createQuarantine } from "./quarantine.ts";
 import { readApiKey } from "./secrets.ts";
 import { type StatusDocument, statusOf } from "./status.ts";
 import { createTransport, type Transport } from "./upload/transport.ts";
@@ -83,6 +85,9 @@ export async function startCore(options: AgentOptions) {
     refresh,
     uploader,
     lines: createLinesDoor({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen }),
+    quarantine: createQuarantine({ log, schemas, limits: DEFAULT_LIMITS }),
+    snapshots: () => takeSnapshots(log),
+    resend: (stream: string, ranges: readonly Range[]) => resendRanges(log, stream, ranges),
     tidy: tidying.tidy,
     status: () => coreStatus(log, config, clock, uploader),
     configure(next: Config) {
@@ -102,6 +107,16 @@ export async function startCore(options: AgentOptions) {
   };
 }
 
+/** Lets delivered positions wait again, as far as they are retained; returns how many. */
+export async function resendRanges(log: Log, stream: string, ranges: readonly Range[]): Promise<number> {
+  let count = 0;
+  for (const [first, last] of ranges) {
+    const outcome = await log.resend(stream, first, last);
+    if (outcome.kind === "resent") count += outcome.count;
+  }
+  return count;
+}
+
 /** The same promise for every call. */
 export function once(end: () => Promise<void>): () => Promise<void> {
   let ending: Promise<void> | null = null;
@@ -111,7 +126,7 @@ export function once(end: () => Promise<void>): () => Promise<void> {
   };
 }
 
-function openHttp(config: Config, env: AgentOptions["env"]): Transport {
+export function openHttp(config: Config, env: AgentOptions["env"]): Transport {
   const { url, apiKey } = config.destination;
   const { timeoutMs, concurrency } = config.upload;
   return createTransport({ url, apiKey: readApiKey(apiKey, env), timeoutMs, connections: concurrency + 1 });

@@ -5,7 +5,7 @@ import { readUsageBody } from "../../shared/intake/usage-body.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import { packBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
-import type { AppendOperation } from "../buffer/operations.ts";
+import type { AppendOperation, TailPosition } from "../buffer/operations.ts";
 import type { Clock } from "../clock.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";
 import { reasonOf } from "./usage-door.ts";
@@ -16,6 +16,8 @@ export interface LinesRequest {
   readonly lines: readonly Uint8Array[];
   /** Quarantine bad lines, also those that are no JSON, and go on. */
   readonly lenient: boolean;
+  /** Where the lines were read from, kept in the same transaction. */
+  readonly tail?: TailPosition;
 }
 
 export type LinesOutcome =
@@ -37,7 +39,7 @@ export interface LinesDoorOptions {
 export type LinesDoor = (request: LinesRequest) => Promise<LinesOutcome>;
 
 export function createLinesDoor(options: LinesDoorOptions): LinesDoor {
-  return async function takeLines({ meterGlobalId, lines, lenient }) {
+  return async function takeLines({ meterGlobalId, lines, lenient, tail }) {
     const checked = await checkLines(meterGlobalId, lines, options);
     if (checked === null) return { kind: "unknown-stream" };
     const bad = lenient ? undefined : checked.find((line) => line.fault !== null);
@@ -52,6 +54,7 @@ export function createLinesDoor(options: LinesDoorOptions): LinesDoor {
         faulty: faulty satisfies AppendOperation["faulty"],
         idempotency: null,
         strict: false,
+        ...(tail === undefined ? {} : { tail }),
       });
       if (outcome.kind !== "durable") return { kind: "full" };
     }
