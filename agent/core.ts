@@ -129,7 +129,7 @@ export function once(end: () => Promise<void>): () => Promise<void> {
 export function openHttp(config: Config, env: AgentOptions["env"]): Transport {
   const { url, apiKey } = config.destination;
   const { timeoutMs, concurrency } = config.upload;
-  return createTransport({ url, apiKey: readApiKey(apiKey, env), timeoutMs, connections: concurrency + 1 });
+  return createTransport({ url, apiKey: readApiKey(apiKey, env), timeoutMs, connections: concurrency + 1, env });
 }
 
 function coreStatus(log: Log, config: Config, clock: Clock, uploader: Uploader): Promise<StatusDocument> {

@@ -58,7 +58,8 @@ function createProgram(terminal: Terminal, end: (code: ExitCode) => void): Comma
     });
   command("status", "print what GET /status tells, also when no agent runs")
     .option("--json", "on one line", false)
-    .action(async (options: { config: string; json: boolean }) => {
+    .option("--watch", "a live view, until interrupted", false)
+    .action(async (options: { config: string; json: boolean; watch: boolean }) => {
       end(await status(options, terminal));
     });
   command("drain", "wait until the buffer is empty, uploading where no agent runs")
@@ -149,7 +150,8 @@ function isEntryPoint(): boolean {
   return script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url);
 }
 
-if (isEntryPoint()) {
+/** Runs the process's own command line. */
+export async function start(): Promise<void> {
   const { stdin, stdout, stderr, env } = process;
   // A running agent tells what it does; other commands only what goes wrong, beside their progress bar.
   const level = process.argv[2] === "run" ? "info" : "warn";
@@ -159,3 +161,5 @@ if (isEntryPoint()) {
   // Not process.exit: what was printed to a pipe may still be on its way. Nothing keeps the process alive.
   process.exitCode = await main(process.argv.slice(2), terminal);
 }
+
+if (isEntryPoint()) await start();

@@ -45,7 +45,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
     { check: "configuration", ok: true, message: config.file },
     checkDisk(config.buffer.directory),
     await checkBuffer(config, terminal),
-    ...(await checkDestination(config, apiKey)),
+    ...(await checkDestination(config, apiKey, terminal.env)),
   ];
 }
 
@@ -79,9 +79,9 @@ async function checkBuffer(config: Config, terminal: Terminal): Promise<Finding>
   }
 }
 
-async function checkDestination(config: Config, apiKey: string): Promise<Finding[]> {
+async function checkDestination(config: Config, apiKey: string, env: Terminal["env"]): Promise<Finding[]> {
   const { url } = config.destination;
-  const transport = createTransport({ url, apiKey, timeoutMs: config.upload.timeoutMs, connections: 1 });
+  const transport = createTransport({ url, apiKey, timeoutMs: config.upload.timeoutMs, connections: 1, env });
   try {
     const exchange = { method: "GET", path: "/schemas", headers: {} } as const;
     return judge(url, await transport.send(exchange, new AbortController().signal));

@@ -12,6 +12,7 @@ import type { Gate } from "./gate.ts";
 import type { Health } from "./health.ts";
 import type { UploadSettings } from "./settings.ts";
 import type { Exchange, ExchangeResult, Transport } from "./transport.ts";
+import type { Window } from "./window.ts";
 
 /** What became of a piece. */
 export type Fate =
@@ -27,6 +28,7 @@ export interface CallContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly gate: Gate;
+  readonly window: Window;
   readonly health: Health;
   /** Fires when an unreachable destination answers again: no reason then to wait any longer. */
   readonly reachable: Pulse;
@@ -52,15 +54,14 @@ export async function sendUntilKnown(stream: string, run: PendingRun, context: C
 }
 
 async function repeatUntilKnown(exchange: Exchange, run: PendingRun, context: CallContext): Promise<Fate> {
-  const { gate, health, clock, settings, signal } = context;
+  const { health, clock, settings, signal } = context;
   for (let failures = 0; ; ) {
-    if (!(await gate.enter(signal))) return { kind: "stopped" };
-    health.attempt(exchange.body?.length ?? 0);
-    const result = await context.transport().send(exchange, signal);
+    const result = await sendOnce(exchange, context);
     if (result.kind === "aborted") return { kind: "stopped" };
     const { verdict, acknowledgement } = judge(result, run.events.ends.length, clock.now());
     health.judged(verdict, result);
     tellGate(context, verdict);
+    tellWindow(context.window, result, verdict);
     switch (verdict.kind) {
       case "delivered":
         return { kind: "delivered", conflicts: acknowledgement?.kind === "accounted" ? acknowledgement.conflicts : [] };
@@ -81,6 +82,30 @@ async function repeatUntilKnown(exchange: Exchange, run: PendingRun, context: Ca
         else await clock.sleep(waitMs, signal);
       }
     }
+  }
+}
+
+/** One exchange, once window and gate let it through. */
+async function sendOnce(exchange: Exchange, context: CallContext): Promise<ExchangeResult> {
+  const { window, gate, health, signal } = context;
+  if (!(await window.enter(signal))) return { kind: "aborted" };
+  try {
+    if (!(await gate.enter(signal))) return { kind: "aborted" };
+    health.attempt(exchange.body?.length ?? 0);
+    return await context.transport().send(exchange, signal);
+  } finally {
+    window.leave();
+  }
+}
+
+function tellWindow(window: Window, result: ExchangeResult, verdict: Verdict): void {
+  if (verdict.kind === "delivered") window.grow();
+  else if (result.kind === "silence" && result.reason === "network") window.collapse();
+  else if (
+    result.kind === "silence" ||
+    (result.kind === "answer" && (result.status === 429 || result.status === 503))
+  ) {
+    window.shrink();
   }
 }
 

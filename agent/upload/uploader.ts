@@ -16,6 +16,7 @@ import { isFull, type Lane, pausedUntil, pick, waiting } from "./lanes.ts";
 import type { UploadSettings } from "./settings.ts";
 import { type ShipmentContext, type ShipmentEnd, ship } from "./shipment.ts";
 import type { Transport } from "./transport.ts";
+import { createWindow } from "./window.ts";
 
 export interface Uploader {
   /** Takes paused uploads up again at once, to see whether they are wanted now. */
@@ -56,6 +57,7 @@ export function startUploader(options: UploaderOptions): Uploader {
     ...options,
     producer: log.producer,
     gate,
+    window: createWindow(clock, () => settings().concurrency),
     health,
     reachable,
     sizer,

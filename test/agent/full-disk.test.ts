@@ -86,7 +86,10 @@ test.runIf(isRoot)(
     }
     expect(store.run([settle(1)]).ledgers).toMatchObject([{ accepted: taken, delivered: taken, pending: 0 }]);
     rmSync(filler);
-    seconds += 10;
+    for (let tries = 0; tries < 10; tries++) {
+      seconds++;
+      if (outcome()?.kind === "durable") break;
+    }
     expect(outcome()?.kind).toBe("durable");
     tidyUp(store);
     expect(sizeOf(directory)).toBeLessThan(10_000_000);
