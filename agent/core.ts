@@ -9,6 +9,7 @@ import { startTidying } from "./buffer/tidying.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { AgentFault } from "./fault.ts";
+import { type FillRate, watchFillRate } from "./fill-rate.ts";
 import { createLinesDoor } from "./intake/lines-door.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
@@ -78,6 +79,7 @@ export async function startCore(options: AgentOptions) {
     onStreamUnknown: () => void refresh.freshen(),
     onFault: options.onFault,
   });
+  const fillRate = watchFillRate(log, clock);
   const tidying = startTidying({ log, clock, retainHours: () => config.buffer.retainHours, onFault: options.onFault });
   return {
     log,
@@ -89,7 +91,7 @@ export async function startCore(options: AgentOptions) {
     snapshots: () => takeSnapshots(log),
     resend: (stream: string, ranges: readonly Range[]) => resendRanges(log, stream, ranges),
     tidy: tidying.tidy,
-    status: () => coreStatus(log, config, clock, uploader),
+    status: () => coreStatus(log, config, clock, uploader, fillRate),
     configure(next: Config) {
       const old = transport;
       transport = openTransport(next, env);
@@ -132,7 +134,19 @@ export function openHttp(config: Config, env: AgentOptions["env"]): Transport {
   return createTransport({ url, apiKey: readApiKey(apiKey, env), timeoutMs, connections: concurrency + 1, env });
 }
 
-function coreStatus(log: Log, config: Config, clock: Clock, uploader: Uploader): Promise<StatusDocument> {
+function coreStatus(
+  log: Log,
+  config: Config,
+  clock: Clock,
+  uploader: Uploader,
+  fillRate: FillRate,
+): Promise<StatusDocument> {
   const { directory, bytesMax } = config.buffer;
-  return statusOf(log, { directory, bytesMax, nowMs: clock.now(), destination: uploader.status() });
+  return statusOf(log, {
+    directory,
+    bytesMax,
+    nowMs: clock.now(),
+    destination: uploader.status(),
+    hoursLeft: fillRate.hoursLeft,
+  });
 }
