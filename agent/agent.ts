@@ -8,7 +8,9 @@ import { createBodyBudget } from "./intake/body-budget.ts";
 import { createCalculateDoor } from "./intake/calculate-door.ts";
 import { createRoutes } from "./intake/routes.ts";
 import { openHttpDoor } from "./intake/server.ts";
+import { openSocketDoor } from "./intake/socket-door.ts";
 import { createSolvimonDoor } from "./intake/solvimon-door.ts";
+import { startTail } from "./intake/tail.ts";
 import { createUsageDoor } from "./intake/usage-door.ts";
 import { metricsText } from "./metrics.ts";
 import { readSecretFile } from "./secrets.ts";
@@ -41,21 +43,42 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await core.refresh.freshen();
     const { log, schemas, refresh, uploader } = core;
     const limits = DEFAULT_LIMITS;
-    const routes = createRoutes({
-      usage: createUsageDoor({ log, schemas, clock, limits, freshen: refresh.freshen }),
-      solvimon: createSolvimonDoor({ log, clock, limits }),
-      calculate: createCalculateDoor({ transport: core.calculator, limits }),
-      status: core.status,
-      metrics: async () =>
-        metricsText({ status: await core.status(), uploads: uploader.counts(), commits: log.commits }),
-      token: () => token,
-      limits,
-      budget: createBodyBudget(BODIES_BYTES_MAX),
-    });
+    const budget = createBodyBudget(BODIES_BYTES_MAX);
+    const routesFor = (guard: () => string | null) =>
+      createRoutes({
+        usage: createUsageDoor({ log, schemas, clock, limits, freshen: refresh.freshen }),
+        solvimon: createSolvimonDoor({ log, clock, limits }),
+        calculate: createCalculateDoor({ transport: core.calculator, limits }),
+        status: core.status,
+        metrics: async () =>
+          metricsText({ status: await core.status(), uploads: uploader.counts(), commits: log.commits }),
+        token: guard,
+        limits,
+        budget,
+      });
     const { directory } = options.config.buffer;
-    const { status, lines } = core;
-    const door = await openHttpDoor({ host, port }, routes, logger);
-    const control = await openControl({ directory, status, verify: log.verify, lines, limits, logger });
+    const { status, lines, quarantine, snapshots, resend } = core;
+    const door = await openHttpDoor(
+      { host, port },
+      routesFor(() => token),
+      logger,
+    );
+    // The file's mode guards it, so it asks for no token.
+    const { socket } = options.config.listen;
+    const local =
+      socket === null
+        ? null
+        : await openSocketDoor(
+            socket,
+            routesFor(() => null),
+            logger,
+          );
+    const tails = options.config.tails.map(({ path, stream }) =>
+      startTail({ path, stream, log, lines: core.lines, clock, logger }),
+    );
+    const control = await openControl({
+      ...{ directory, status, verify: log.verify, lines, quarantine, snapshots, resend, limits, logger },
+    });
     return {
       url: `http://${host.includes(":") ? `[${host}]` : host}:${door.port}`,
       status,
@@ -68,7 +91,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       },
       stop: once(async () => {
         // Uploads go on no longer than it takes to abort them; the requests in hand still need the log.
-        await Promise.all([door.close(GRACE_MS), control.close(GRACE_MS)]);
+        await Promise.all([
+          ...[door.close(GRACE_MS), local?.close(GRACE_MS), control.close(GRACE_MS)],
+          ...tails.map((tail) => tail.stop()),
+        ]);
         await core.stop();
       }),
     };
@@ -89,6 +115,8 @@ function warnOfFixed(before: Config, after: Config, logger: Logger): void {
     ["id", before.id, after.id],
     ["listen.host", before.listen.host, after.listen.host],
     ["listen.port", before.listen.port, after.listen.port],
+    ["listen.socket", before.listen.socket, after.listen.socket],
+    ["[[tail]]", JSON.stringify(before.tails), JSON.stringify(after.tails)],
     ["buffer.path", before.buffer.directory, after.buffer.directory],
     ["buffer.max_bytes", before.buffer.bytesMax, after.buffer.bytesMax],
   ];

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { z } from "zod";
+import { parseStream } from "../shared/events/kind.ts";
 import { AgentFault, messageOf } from "./fault.ts";
 import { nearestWord } from "./nearest.ts";
 import { parseSize } from "./size.ts";
@@ -68,8 +69,14 @@ export interface Config {
   /** Where it was read from. */
   readonly file: string;
   readonly id: string | null;
-  readonly listen: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
+  readonly listen: {
+    readonly host: string;
+    readonly port: number;
+    readonly socket: string | null;
+    readonly tokenFile: string | null;
+  };
   readonly buffer: { readonly directory: string; readonly bytesMax: number; readonly retainHours: number };
+  readonly tails: readonly { readonly path: string; readonly stream: string }[];
   readonly destination: {
     readonly url: string;
     readonly dialect: "edge" | "zuora" | "solvimon";
@@ -178,8 +185,13 @@ function refusalOf(file: ConfigFile): string | null {
   if (destination.api_key_env !== undefined && destination.api_key_file !== undefined) {
     return "destination.api_key_env and destination.api_key_file exclude each other";
   }
-  if (listen.socket !== undefined) return "listen.socket: not supported yet";
-  if (file.tail.length > 0) return "[[tail]]: not supported yet";
+  for (const { stream } of file.tail) {
+    if (parseStream(stream) === null)
+      return `tail.stream: "${stream}" is no stream that can be followed, say usage/METER`;
+  }
+  const paths = file.tail.map(({ path }) => path);
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index);
+  if (twice !== undefined) return `tail.path: ${twice} is followed twice`;
   if (listen.token_file === undefined && !LOOPBACK.test(listen.host)) {
     return `listen.token_file: required, because listen.host ${listen.host} can be reached from elsewhere`;
   }
@@ -196,9 +208,11 @@ function configOf(parsed: ConfigFile, file: string): Config {
     listen: {
       host: listen.host,
       port: listen.port,
+      socket: listen.socket === undefined ? null : from(listen.socket),
       tokenFile: listen.token_file === undefined ? null : from(listen.token_file),
     },
     buffer: { directory: from(buffer.path), bytesMax: buffer.max_bytes, retainHours: buffer.retain_hours },
+    tails: parsed.tail.map(({ path, stream }) => ({ path: from(path), stream })),
     destination: {
       url: destination.url,
       dialect: destination.dialect,

@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
+import { type Range, takeSnapshots } from "./audit.ts";
 import { type Engine, openThreadEngine } from "./buffer/engine.ts";
 import { type Log, openLog, randomName } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
@@ -9,9 +10,11 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { openDialect } from "./destination.ts";
 import { AgentFault } from "./fault.ts";
+import { type FillRate, watchFillRate } from "./fill-rate.ts";
 import { createLinesDoor } from "./intake/lines-door.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
+import { createQuarantine } from "./quarantine.ts";
 import { type StatusDocument, statusOf } from "./status.ts";
 import type { Transport, TransportOptions } from "./upload/transport.ts";
 import { startUploader, type Uploader } from "./upload/uploader.ts";
@@ -80,6 +83,7 @@ export async function startCore(options: AgentOptions) {
     onStreamUnknown: () => void refresh.freshen(),
     onFault: options.onFault,
   });
+  const fillRate = watchFillRate(log, clock);
   const tidying = startTidying({ log, clock, retainHours: () => config.buffer.retainHours, onFault: options.onFault });
   return {
     log,
@@ -88,8 +92,11 @@ export async function startCore(options: AgentOptions) {
     uploader,
     calculator: () => dialect.calculator,
     lines: createLinesDoor({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen }),
+    quarantine: createQuarantine({ log, schemas, limits: DEFAULT_LIMITS }),
+    snapshots: () => takeSnapshots(log),
+    resend: (stream: string, ranges: readonly Range[]) => resendRanges(log, stream, ranges),
     tidy: tidying.tidy,
-    status: () => coreStatus(log, config, clock, uploader),
+    status: () => coreStatus(log, config, clock, uploader, fillRate),
     configure(next: Config) {
       if (next.destination.dialect !== config.destination.dialect) {
         throw new AgentFault("CONFIG", "destination.dialect: takes effect only at the next start");
@@ -110,6 +117,16 @@ export async function startCore(options: AgentOptions) {
   };
 }
 
+/** Lets delivered positions wait again, as far as they are retained; returns how many. */
+export async function resendRanges(log: Log, stream: string, ranges: readonly Range[]): Promise<number> {
+  let count = 0;
+  for (const [first, last] of ranges) {
+    const outcome = await log.resend(stream, first, last);
+    if (outcome.kind === "resent") count += outcome.count;
+  }
+  return count;
+}
+
 /** The same promise for every call. */
 export function once(end: () => Promise<void>): () => Promise<void> {
   let ending: Promise<void> | null = null;
@@ -119,7 +136,19 @@ export function once(end: () => Promise<void>): () => Promise<void> {
   };
 }
 
-function coreStatus(log: Log, config: Config, clock: Clock, uploader: Uploader): Promise<StatusDocument> {
+function coreStatus(
+  log: Log,
+  config: Config,
+  clock: Clock,
+  uploader: Uploader,
+  fillRate: FillRate,
+): Promise<StatusDocument> {
   const { directory, bytesMax } = config.buffer;
-  return statusOf(log, { directory, bytesMax, nowMs: clock.now(), destination: uploader.status() });
+  return statusOf(log, {
+    directory,
+    bytesMax,
+    nowMs: clock.now(),
+    destination: uploader.status(),
+    hoursLeft: fillRate.hoursLeft,
+  });
 }

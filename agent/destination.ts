@@ -20,7 +20,7 @@ export function openDialect(
   const { url, dialect, client } = destination;
   // One more than the uploader has calls: schemas are fetched beside them.
   const connect = (apiKey: string | null) =>
-    open({ url, apiKey, timeoutMs: upload.timeoutMs, connections: upload.concurrency + 1 });
+    open({ url, apiKey, timeoutMs: upload.timeoutMs, connections: upload.concurrency + 1, env });
   if (dialect === "zuora" && client !== null) {
     const secret = readSecretFile(client.secretFile, "destination.client_secret_file");
     return createZuoraDialect({ transport: connect(null), client: { id: client.id, secret }, clock });

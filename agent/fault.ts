@@ -15,6 +15,8 @@ export type AgentFaultCode =
   | "BUFFER_ABSENT"
   /** The thread that writes the log ended while it was needed. */
   | "LOG_STOPPED"
+  /** The destination does not tell what was asked. */
+  | "DESTINATION"
   /** What was asked cannot be done with this event: unknown, or not as it must be. */
   | "NO_SUCH_EVENT"
   | "INVALID_EVENT"

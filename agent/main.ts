@@ -5,8 +5,10 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { destination, pino } from "pino";
 import { systemClock } from "./clock.ts";
+import { audit } from "./commands/audit.ts";
 import { check } from "./commands/check.ts";
 import { drain } from "./commands/drain.ts";
+import * as quarantine from "./commands/quarantine.ts";
 import { run } from "./commands/run.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
@@ -56,7 +58,8 @@ function createProgram(terminal: Terminal, end: (code: ExitCode) => void): Comma
     });
   command("status", "print what GET /status tells, also when no agent runs")
     .option("--json", "on one line", false)
-    .action(async (options: { config: string; json: boolean }) => {
+    .option("--watch", "a live view, until interrupted", false)
+    .action(async (options: { config: string; json: boolean; watch: boolean }) => {
       end(await status(options, terminal));
     });
   command("drain", "wait until the buffer is empty, uploading where no agent runs")
@@ -70,7 +73,69 @@ function createProgram(terminal: Terminal, end: (code: ExitCode) => void): Comma
     .action(async (options: { config: string; json: boolean }) => {
       end(await check(options, terminal));
     });
-  return program;
+  command("audit", "hold this ledger against the edge's, naming each missing or extra position")
+    .option("--repair", "send again what the edge lacks, as far as it is still kept here", false)
+    .option("--json", "print the comparison as JSON", false)
+    .action(async (options: { config: string; json: boolean; repair: boolean }) => {
+      end(await audit(options, terminal));
+    });
+  addQuarantine(program, terminal, end);
+  return program.addHelpText("after", HELP);
+}
+
+const HELP = `
+Examples:
+  weir-agent check                                    what is wrong, before anything runs
+  weir-agent run                                      take events on http://127.0.0.1:8788, deliver them
+  weir-agent send --stream usage/web-egress day.ndjson
+  weir-agent status --watch                           a live view
+  weir-agent quarantine list                          events nobody takes as they are, and why
+  weir-agent quarantine retry 7 --event fixed.json    send number 7 again, corrected
+  weir-agent audit --repair                           prove that the edge has everything, send what it lacks
+
+Each command reads weir-agent.toml, or the file that --config names. While an agent runs, the others work through it.
+Exit code 0: done. 1: it failed. 2: wrong usage or configuration.`;
+
+type Shared = { config: string; json: boolean };
+
+function addQuarantine(program: Command, terminal: Terminal, end: (code: ExitCode) => void): void {
+  const group = program
+    .command("quarantine")
+    .description("look at, repair or give up events that nobody takes as they are");
+  const command = (name: string, description: string) =>
+    group
+      .command(name)
+      .description(description)
+      .option("--config <file>", "configuration file", DEFAULT_CONFIG)
+      .option("--json", "print JSON", false);
+  command("list", "the events that are held, and why").action(async (options: Shared) => {
+    end(await quarantine.list(options, terminal));
+  });
+  command("show", "one entry, whatever became of it")
+    .argument("<id>", "its number", parseId)
+    .action(async (id: number, options: Shared) => end(await quarantine.show({ ...options, id }, terminal)));
+  command("retry", "send an event again under its own position")
+    .argument("<id>", "its number", parseId)
+    .option("--event <file>", "a corrected event to send instead; - for standard input")
+    .action(async (id: number, options: Shared & { event?: string }) => {
+      end(await quarantine.retry({ ...options, id, event: options.event ?? null }, terminal));
+    });
+  command("discard", "give an event up, on record")
+    .argument("<id>", "its number", parseId)
+    .requiredOption("--reason <text>", "why it need not be billed")
+    .action(async (id: number, options: Shared & { reason: string }) => {
+      end(await quarantine.discard({ ...options, id }, terminal));
+    });
+  command("export", "write the held events as NDJSON")
+    .option("--out <file>", "instead of to standard output")
+    .action(async (options: Shared & { out?: string }) => {
+      end(await quarantine.exportHeld({ ...options, out: options.out ?? null }, terminal));
+    });
+}
+
+function parseId(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("a number, as `quarantine list` shows it");
+  return Number(text);
 }
 
 function parseSeconds(text: string): number {
@@ -85,7 +150,8 @@ function isEntryPoint(): boolean {
   return script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url);
 }
 
-if (isEntryPoint()) {
+/** Runs the process's own command line. */
+export async function start(): Promise<void> {
   const { stdin, stdout, stderr, env } = process;
   // A running agent tells what it does; other commands only what goes wrong, beside their progress bar.
   const level = process.argv[2] === "run" ? "info" : "warn";
@@ -95,3 +161,5 @@ if (isEntryPoint()) {
   // Not process.exit: what was printed to a pipe may still be on its way. Nothing keeps the process alive.
   process.exitCode = await main(process.argv.slice(2), terminal);
 }
+
+if (isEntryPoint()) await start();

@@ -33,6 +33,12 @@ export function metricsText({ status, uploads, commits }: MetricsSource): string
     metric("weir_agent_buffer_bytes", "gauge", "Bytes of the buffer's files.", [{ value: buffer.bytes }]),
     metric("weir_agent_buffer_max_bytes", "gauge", "Bound of the buffer's files.", [{ value: buffer.max_bytes }]),
     metric("weir_agent_oldest_seconds", "gauge", "Age of the oldest pending event.", [{ value: buffer.oldest_s ?? 0 }]),
+    metric(
+      "weir_agent_hours_left",
+      "gauge",
+      "Hours until the buffer is full at the present rate; absent while it is not filling.",
+      buffer.hours_left === null ? [] : [{ value: buffer.hours_left }],
+    ),
     metric("weir_agent_commits_total", "counter", "Transactions written to disk.", [{ value: commits }]),
     metric("weir_agent_upload_attempts_total", "counter", "Calls to the destination by verdict.", attempts),
     metric("weir_agent_upload_bytes_total", "counter", "Bytes of events sent, before compression.", [

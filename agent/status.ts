@@ -39,6 +39,8 @@ export async function statusOf(
     readonly bytesMax: number;
     readonly nowMs: number;
     readonly destination: DestinationStatus;
+    /** Hours until so many bytes are filled. */
+    readonly hoursLeft: (freeBytes: number) => number | null;
   },
 ): Promise<StatusDocument> {
   const [bytes, oldest] = await Promise.all([bytesIn(options.directory), log.oldest()]);
@@ -50,7 +52,7 @@ export async function statusOf(
       bytes,
       max_bytes: options.bytesMax,
       oldest_s: oldest === null ? null : ageS(oldest, options.nowMs),
-      hours_left: null,
+      hours_left: options.hoursLeft(options.bytesMax - bytes),
     },
     destination: options.destination,
     streams: [...log.streams()].map(streamStatusOf),

@@ -187,7 +187,7 @@ function bytesOf(words: Uint32Array): Uint8Array {
 
 /** Copies, because SQLite's bytes need not lie on a four-byte boundary. */
 function wordsOf(bytes: Uint8Array): Uint32Array {
-  return new Uint32Array(bytes.slice(0, bytes.length & ~3).buffer);
+  return new Uint32Array(new Uint8Array(bytes.subarray(0, bytes.length & ~3)).buffer);
 }
 
 /** A scope as the text its column holds. */

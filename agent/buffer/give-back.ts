@@ -18,7 +18,8 @@ export function createGiveBack(db: DatabaseSync, bytesMax: number): () => boolea
     const pages = integer(free.get() ?? {}, "freelist_count") - PAGES_KEPT;
     try {
       if (pages > 0) db.exec(`PRAGMA incremental_vacuum(${Math.min(pages, pagesMax)})`);
-      db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      // On the way SQLite carries the log over by itself; the file shrinks when the last of it is.
+      if (pages <= pagesMax) db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch (error) {
       // Moving pages needs a little room itself; the next time there may be some.
       if (!isDiskFull(error)) throw error;

@@ -78,7 +78,10 @@ export function createRetention(db: DatabaseSync, bytesMax: number): Retention {
           count: integer(row, "count"),
           scope: text(row, "scope"),
           receivedAt: integer(row, "received_at"),
-          events: { ends: new Uint32Array(unpack(blob(row, "ends")).slice().buffer), body: unpack(blob(row, "body")) },
+          events: {
+            ends: new Uint32Array(new Uint8Array(unpack(blob(row, "ends"))).buffer),
+            body: unpack(blob(row, "body")),
+          },
         };
       }),
     forget(before) {

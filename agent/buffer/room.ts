@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Bounds } from "./bounds.ts";
 import { integer } from "./column.ts";
-import { BUFFER_FILE } from "./database.ts";
+import { BUFFER_FILE, isDiskFull } from "./database.ts";
 import type { AppendOperation } from "./operations.ts";
 
 export interface Room {
@@ -15,6 +15,11 @@ export interface Room {
    * log first, so events count twice until they were carried over; free pages inside the file count as room.
    */
   take(operation: AppendOperation): { readonly wanting: number };
+  /**
+   * At the bound the write-ahead log's share decides, and a log that was carried over but not emptied would refuse
+   * what there is room for. Before a transaction.
+   */
+  emptyFullLog(): void;
 }
 
 /** A frame of the write-ahead log is a page and this. */
@@ -48,6 +53,17 @@ export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds):
       free = Math.max(0, free - taken);
       wal = logged;
       return { wanting: 0 };
+    },
+    emptyFullLog() {
+      const logged = sizeOf(`${file}-wal`);
+      const total = sizeOf(file) + logged + bounds.walBytes + bounds.reserveBytes;
+      if (logged <= bounds.checkpointBytes || total <= bounds.bytesMax) return;
+      try {
+        db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      } catch (error) {
+        // Carrying over takes room itself; then this transaction finds what there is.
+        if (!isDiskFull(error)) throw error;
+      }
     },
   };
 }

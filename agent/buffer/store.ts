@@ -141,6 +141,7 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
   };
 
   const transact = (operations: readonly WriteOperation[]): Outcome[] => {
+    room.emptyFullLog();
     db.exec("BEGIN IMMEDIATE");
     try {
       room.measure();
@@ -183,7 +184,11 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
   };
 
   const runGroup = (group: readonly Operation[]): GroupResult => {
-    reserve.restore();
+    if (!reserve.whole) {
+      // Free pages inside the file are room for the reserve as well, once the disk has them back.
+      giveBack();
+      reserve.restore();
+    }
     const writes = group.filter(isWrite);
     const { outcomes: written, commits } = writeGroup(writes, transact, reserve.spend);
     const outcomes = group.map((operation): Outcome => {

@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { listSetAside } from "../buffer/set-aside.ts";
 import { type Config, readConfig } from "../config.ts";
 import { openBuffer } from "../core.ts";
 import { openDialect } from "../destination.ts";
@@ -75,7 +76,15 @@ async function checkBuffer(config: Config, terminal: Terminal): Promise<Finding>
     const holder = access.kind === "running" ? access.client : access.own;
     const faults = await holder.verify();
     await holder.close();
-    return { check: "buffer", ok: faults.length === 0, message: faults.length === 0 ? "sound" : faults.join("; ") };
+    const aside = listSetAside(config.buffer.directory).map(
+      (path) => `a damaged log was set aside in ${path}: look at it, then move it away`,
+    );
+    const findings = [...faults, ...aside];
+    return {
+      check: "buffer",
+      ok: findings.length === 0,
+      message: findings.length === 0 ? "sound" : findings.join("; "),
+    };
   } catch (error) {
     return { check: "buffer", ok: false, message: messageOf(error) };
   }

@@ -7,32 +7,44 @@ export interface RunOptions {
   readonly config: string;
 }
 
+/** A log that failed is opened anew, damage set aside; one that fails again this soon needs a person. */
+const AGAIN_AFTER_MS = 10_000;
+
 /** Runs the agent until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
 export async function run(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
   const { logger, env, clock, random } = terminal;
   const ending = endOfRun();
-  const config = readConfig(options.config);
-  const onFault = (error: unknown) => {
-    logger.fatal({ err: error }, "the agent cannot go on");
-    ending.end(1);
-  };
-  const agent = await startAgent({ config, env, clock, random, logger, onFault });
-  const reload = () => {
-    try {
-      agent.reload();
-      logger.info("configuration read again");
-    } catch (error) {
-      logger.error({ reason: messageOf(error) }, "the configuration stays as it was");
+  let config = readConfig(options.config);
+  for (;;) {
+    const startedAt = clock.tick();
+    const faulted = Promise.withResolvers<"fault">();
+    const onFault = (error: unknown) => {
+      logger.fatal({ err: error }, "the log failed");
+      faulted.resolve("fault");
+    };
+    const agent = await startAgent({ config, env, clock, random, logger, onFault });
+    const reload = () => {
+      try {
+        agent.reload();
+        logger.info("configuration read again");
+      } catch (error) {
+        logger.error({ reason: messageOf(error) }, "the configuration stays as it was");
+      }
+    };
+    process.on("SIGHUP", reload);
+    logger.info({ url: agent.url, destination: config.destination.url }, "agent ready");
+    printLine(terminal, `agent ready on ${agent.url}`);
+    const end = await Promise.race([ending.ended, faulted.promise]);
+    process.off("SIGHUP", reload);
+    await agent.stop().catch((error: unknown) => logger.error({ err: error }, "the agent did not stop cleanly"));
+    if (end !== "fault" || clock.tick() - startedAt < AGAIN_AFTER_MS) {
+      const code = end === "fault" ? 1 : end;
+      logger.info({ code }, "agent stopped");
+      return code;
     }
-  };
-  process.on("SIGHUP", reload);
-  logger.info({ url: agent.url, destination: config.destination.url }, "agent ready");
-  printLine(terminal, `agent ready on ${agent.url}`);
-  const code = await ending.ended;
-  process.off("SIGHUP", reload);
-  await agent.stop();
-  logger.info({ code }, "agent stopped");
-  return code;
+    // Whoever talks to it knows it by the port it had.
+    config = { ...config, listen: { ...config.listen, port: Number(new URL(agent.url).port) } };
+  }
 }
 
 /** Listens for the signals from the first moment on, so that one sent during the start is not lost. */

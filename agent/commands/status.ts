@@ -4,25 +4,59 @@ import { type Config, readConfig } from "../config.ts";
 import { AgentFault } from "../fault.ts";
 import { ageS, bytesIn, type StatusDocument, streamStatusOf } from "../status.ts";
 import { reachBuffer } from "./access.ts";
+import { type Rate, statusScreen } from "./status-screen.ts";
 import { type ExitCode, printLine, type Terminal } from "./terminal.ts";
 
 export interface StatusOptions {
   readonly config: string;
   readonly json: boolean;
+  /** Draw it anew each second until interrupted. */
+  readonly watch: boolean;
 }
 
-/** Prints what GET /status tells, with or without a running agent. */
+const WATCH_MS = 1000;
+
+/** Prints what GET /status tells, with or without a running agent: JSON, or on a terminal a screen to read. */
 export async function status(options: StatusOptions, terminal: Terminal): Promise<ExitCode> {
   const config = readConfig(options.config);
-  const access = await reachBuffer(
-    config.buffer.directory,
-    () => restingStatus(config, terminal.clock.now()),
-    terminal,
-  );
-  const document = access.kind === "running" ? await access.client.status() : access.own;
-  if (access.kind === "running") await access.client.close();
-  printLine(terminal, JSON.stringify(document, null, options.json ? 0 : 2));
+  const isTerminal = terminal.stdout.isTTY === true;
+  if (!options.watch) {
+    const document = await lookAt(config, terminal);
+    if (isTerminal && !options.json) terminal.stdout.write(statusScreen(document, null, isTerminal));
+    else printLine(terminal, JSON.stringify(document, null, options.json ? 0 : 2));
+    return 0;
+  }
+  const stopped = new AbortController();
+  const stop = () => stopped.abort();
+  process.once("SIGINT", stop).once("SIGTERM", stop);
+  let before: StatusDocument | null = null;
+  while (!stopped.signal.aborted) {
+    const document: StatusDocument = await lookAt(config, terminal);
+    const rate = before === null ? null : rateOf(before, document);
+    if (options.json) printLine(terminal, JSON.stringify(document));
+    else terminal.stdout.write(`${isTerminal ? CLEAR : ""}${statusScreen(document, rate, isTerminal)}`);
+    before = document;
+    await terminal.clock.sleep(WATCH_MS, stopped.signal);
+  }
   return 0;
+}
+
+const CLEAR = "\u001b[H\u001b[2J";
+
+function rateOf(before: StatusDocument, now: StatusDocument): Rate {
+  const perSecond = (state: "accepted" | "delivered") => ((now.ledger[state] - before.ledger[state]) * 1000) / WATCH_MS;
+  return { accepted: perSecond("accepted"), delivered: perSecond("delivered") };
+}
+
+async function lookAt(config: Config, terminal: Terminal): Promise<StatusDocument> {
+  const open = () => restingStatus(config, terminal.clock.now());
+  const access = await reachBuffer(config.buffer.directory, open, terminal);
+  if (access.kind === "own") return access.own;
+  try {
+    return await access.client.status();
+  } finally {
+    await access.client.close();
+  }
 }
 
 async function restingStatus(config: Config, nowMs: number): Promise<StatusDocument> {

@@ -1,8 +1,10 @@
 /** Talks to a running agent through its control socket. */
 import { existsSync } from "node:fs";
 import { Agent, errors, request } from "undici";
+import type { Range, Snapshot } from "../audit.ts";
 import { AgentFault } from "../fault.ts";
 import type { LinesOutcome, LinesRequest } from "../intake/lines-door.ts";
+import type { Quarantine, ReleaseResult } from "../quarantine.ts";
 import type { StatusDocument } from "../status.ts";
 import { socketPathIn } from "./socket-path.ts";
 
@@ -10,6 +12,9 @@ export interface ControlClient {
   status(): Promise<StatusDocument>;
   verify(): Promise<readonly string[]>;
   lines(request: LinesRequest): Promise<LinesOutcome>;
+  readonly quarantine: Quarantine;
+  snapshots(): Promise<readonly Snapshot[]>;
+  resend(stream: string, ranges: readonly Range[]): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -40,6 +45,23 @@ export async function connectControl(directory: string): Promise<ControlClient |
       const query = new URLSearchParams({ stream, lenient: String(lenient) });
       const body = Buffer.concat(lines.flatMap((line) => [line, NEWLINE]));
       return (await call(`/lines?${query}`, body)) as LinesOutcome;
+    },
+    quarantine: {
+      async list(state, after, limit) {
+        const query = new URLSearchParams({ after: String(after), limit: String(limit), ...(state && { state }) });
+        return ((await call(`/quarantine?${query}`)) as { items: string[] }).items;
+      },
+      async show(id) {
+        return ((await call(`/quarantine?id=${id}`)) as { items: string[] }).items[0] ?? null;
+      },
+      retry: async (id, corrected) =>
+        (await call(`/quarantine/retry?id=${id}`, corrected ?? new Uint8Array())) as ReleaseResult,
+      discard: async (id, reason) => (await call(`/quarantine/discard?id=${id}`, Buffer.from(reason))) as ReleaseResult,
+    },
+    snapshots: async () => (await call("/snapshots")) as Snapshot[],
+    async resend(stream, ranges) {
+      const query = new URLSearchParams({ stream });
+      return ((await call(`/resend?${query}`, Buffer.from(JSON.stringify(ranges)))) as { count: number }).count;
     },
     async close() {
       await dispatcher.destroy();

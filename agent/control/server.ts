@@ -3,10 +3,14 @@ import { chmodSync, rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
+import type { Range, Snapshot } from "../audit.ts";
+import type { QuarantineState } from "../buffer/operations.ts";
+import type { Answer } from "../intake/answer.ts";
 import { readBody } from "../intake/body.ts";
 import type { LinesDoor } from "../intake/lines-door.ts";
 import type { Handler } from "../intake/routes.ts";
 import { type HttpDoor, openHttpDoor } from "../intake/server.ts";
+import type { Quarantine } from "../quarantine.ts";
 import { splitLines } from "./lines.ts";
 import { socketPathIn } from "./socket-path.ts";
 
@@ -15,6 +19,9 @@ export interface ControlOptions {
   readonly status: () => Promise<object>;
   readonly verify: () => Promise<readonly string[]>;
   readonly lines: LinesDoor;
+  readonly quarantine: Quarantine;
+  readonly snapshots: () => Promise<readonly Snapshot[]>;
+  readonly resend: (stream: string, ranges: readonly Range[]) => Promise<number>;
   readonly limits: BodyLimits;
   readonly logger: Logger;
 }
@@ -39,20 +46,51 @@ export async function openControl(options: ControlOptions): Promise<Pick<HttpDoo
   }
 }
 
-function createHandler({ status, verify, lines, limits }: ControlOptions): Handler {
+function createHandler(options: ControlOptions): Handler {
+  const { status, verify, lines, limits } = options;
   return async function control(request) {
     const url = new URL(request.url ?? "/", "http://agent");
-    if (request.method === "GET" && url.pathname === "/status") return { status: 200, body: await status() };
-    if (request.method === "GET" && url.pathname === "/verify")
-      return { status: 200, body: { faults: await verify() } };
-    const stream = url.searchParams.get("stream");
-    if (request.method !== "POST" || url.pathname !== "/lines" || stream === null) {
-      return { status: 404, body: usageRefusal("there is nothing here") };
+    const { pathname, searchParams } = url;
+    if (request.method === "GET") {
+      if (pathname === "/status") return { status: 200, body: await status() };
+      if (pathname === "/verify") return { status: 200, body: { faults: await verify() } };
+      if (pathname === "/snapshots") return { status: 200, body: await options.snapshots() };
+      if (pathname === "/quarantine") return { status: 200, body: await listQuarantine(searchParams, options) };
+      return NOTHING_HERE;
     }
     const read = await readBody(request, "identity", limits.bodyBytesMax);
     if (read.kind === "gone") return null;
     if (read.kind !== "bytes") return { status: 413, body: usageRefusal("the body is too large") };
-    const lenient = url.searchParams.get("lenient") === "true";
-    return { status: 200, body: await lines({ stream, lines: splitLines(read.bytes), lenient }) };
+    const stream = searchParams.get("stream");
+    if (pathname === "/lines" && stream !== null) {
+      const lenient = searchParams.get("lenient") === "true";
+      return { status: 200, body: await lines({ stream, lines: splitLines(read.bytes), lenient }) };
+    }
+    return act(url, read.bytes, options);
   };
+}
+
+const NOTHING_HERE: Answer = { status: 404, body: usageRefusal("there is nothing here") };
+
+async function listQuarantine(query: URLSearchParams, { quarantine }: ControlOptions): Promise<object> {
+  const id = query.get("id");
+  if (id !== null) return { items: [await quarantine.show(Number(id))].filter((item) => item !== null) };
+  const state = query.get("state") as QuarantineState | null;
+  return { items: await quarantine.list(state, Number(query.get("after")), Number(query.get("limit"))) };
+}
+
+async function act(url: URL, bytes: Uint8Array, options: ControlOptions): Promise<Answer> {
+  const id = Number(url.searchParams.get("id"));
+  switch (url.pathname) {
+    case "/quarantine/retry":
+      return { status: 200, body: await options.quarantine.retry(id, bytes.length === 0 ? null : bytes) };
+    case "/quarantine/discard":
+      return { status: 200, body: await options.quarantine.discard(id, Buffer.from(bytes).toString("utf8")) };
+    case "/resend": {
+      const ranges = JSON.parse(Buffer.from(bytes).toString("utf8")) as Range[];
+      return { status: 200, body: { count: await options.resend(url.searchParams.get("stream") ?? "", ranges) } };
+    }
+    default:
+      return NOTHING_HERE;
+  }
 }

@@ -4,7 +4,7 @@ import type { Fault } from "../../shared/fault.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import { packBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
-import { type AppendOperation, NO_SCOPE } from "../buffer/operations.ts";
+import { type AppendOperation, NO_SCOPE, type TailPosition } from "../buffer/operations.ts";
 import type { Clock } from "../clock.ts";
 import { type CheckedLine, checkSolvimonLine, checkUsageLine } from "./line-check.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";
@@ -17,6 +17,8 @@ export interface LinesRequest {
   readonly lines: readonly Uint8Array[];
   /** Quarantine bad lines, also those that are no JSON, and go on. */
   readonly lenient: boolean;
+  /** Where the lines were read from, kept in the same transaction. */
+  readonly tail?: TailPosition;
 }
 
 export type LinesOutcome =
@@ -38,7 +40,7 @@ export interface LinesDoorOptions {
 export type LinesDoor = (request: LinesRequest) => Promise<LinesOutcome>;
 
 export function createLinesDoor(options: LinesDoorOptions): LinesDoor {
-  return async function takeLines({ stream, lines, lenient }) {
+  return async function takeLines({ stream, lines, lenient, tail }) {
     const checked = await checkLines(stream, lines, options);
     if (checked === null) return { kind: "unknown-stream" };
     const bad = lenient ? undefined : checked.find((line) => line.fault !== null);
@@ -53,6 +55,7 @@ export function createLinesDoor(options: LinesDoorOptions): LinesDoor {
         faulty: faulty satisfies AppendOperation["faulty"],
         idempotency: null,
         strict: false,
+        ...(tail === undefined ? {} : { tail }),
       });
       if (outcome.kind !== "durable") return { kind: "full" };
     }

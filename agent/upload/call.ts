@@ -6,11 +6,12 @@ import type { QuarantineReason } from "../buffer/operations.ts";
 import type { Clock } from "../clock.ts";
 import type { Pulse } from "../pulse.ts";
 import { type Conflict, readRefusal } from "./answer.ts";
-import type { CallCargo, Dialect } from "./dialect.ts";
+import type { CallCargo, Dialect, SentCall } from "./dialect.ts";
 import type { Gate } from "./gate.ts";
 import type { Health } from "./health.ts";
 import type { UploadSettings } from "./settings.ts";
 import type { Exchange, ExchangeResult } from "./transport.ts";
+import type { Window } from "./window.ts";
 
 /** What became of a call. */
 export type Fate =
@@ -42,6 +43,7 @@ export interface CallContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly gate: Gate;
+  readonly window: Window;
   readonly health: Health;
   /** Fires when an unreachable destination answers again: no reason then to wait any longer. */
   readonly reachable: Pulse;
@@ -72,20 +74,17 @@ async function repeatUntilKnown(
   record: AttemptRecord,
   context: CallContext,
 ): Promise<Fate> {
-  const { gate, health, clock, settings, signal } = context;
+  const { health, clock, settings, signal } = context;
   let { outcomeUnknown } = record;
   for (let failures = 0; ; ) {
-    if (!(await gate.enter(signal)) || !(await record.attempting())) return { kind: "stopped" };
-    // Writing that down took a moment, in which another call may have been told to wait.
-    if (!(await gate.calm(signal))) return { kind: "stopped" };
-    health.attempt(exchange.body?.length ?? 0);
     const dialect = context.dialect();
-    const { result, left } = await dialect.send(exchange, signal);
+    const { result, left } = await sendOnce(exchange, dialect, record, context);
     if (result.kind === "aborted") return { kind: "stopped" };
     const sent = cargo.run.events.ends.length;
     const { verdict, conflicts } = dialect.judge(result, sent, { outcomeUnknown }, clock.now());
     health.judged(verdict, result);
     tellGate(context, verdict);
+    tellWindow(context.window, result, verdict);
     // Silence, and a success that proves nothing, leave open whether the call was taken.
     outcomeUnknown ||= left && (result.kind === "silence" || isSuccess(result));
     if (verdict.kind !== "delivered" && !outcomeUnknown) await record.refused();
@@ -114,6 +113,38 @@ async function repeatUntilKnown(
 
 function isSuccess(result: ExchangeResult & { kind: "answer" }): boolean {
   return result.status >= 200 && result.status < 300;
+}
+
+const STOPPED: SentCall = { result: { kind: "aborted" }, left: false };
+
+/** One exchange, once window and gate let it through. */
+async function sendOnce(
+  exchange: Exchange,
+  dialect: Dialect,
+  record: AttemptRecord,
+  { window, gate, health, signal }: CallContext,
+): Promise<SentCall> {
+  if (!(await window.enter(signal))) return STOPPED;
+  try {
+    if (!(await gate.enter(signal)) || !(await record.attempting())) return STOPPED;
+    // Writing that down took a moment, in which another call may have been told to wait.
+    if (!(await gate.calm(signal))) return STOPPED;
+    health.attempt(exchange.body?.length ?? 0);
+    return await dialect.send(exchange, signal);
+  } finally {
+    window.leave();
+  }
+}
+
+function tellWindow(window: Window, result: ExchangeResult, verdict: Verdict): void {
+  if (verdict.kind === "delivered") window.grow();
+  else if (result.kind === "silence" && result.reason === "network") window.collapse();
+  else if (
+    result.kind === "silence" ||
+    (result.kind === "answer" && (result.status === 429 || result.status === 503))
+  ) {
+    window.shrink();
+  }
 }
 
 function tellGate({ gate, settings, random }: CallContext, verdict: Verdict): void {

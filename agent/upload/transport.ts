@@ -1,7 +1,7 @@
 /** Speaks HTTP to the destination: one exchange at a time a call, bounded in time and size. */
 import { promisify } from "node:util";
 import { constants, gunzip, gzip } from "node:zlib";
-import { Agent, type Dispatcher, request } from "undici";
+import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
 import { HEADER } from "../../shared/wire.ts";
 import { messageOf } from "../fault.ts";
 
@@ -62,6 +62,8 @@ export interface TransportOptions {
   readonly apiKey: string | null;
   readonly timeoutMs: number;
   readonly connections: number;
+  /** Where proxies are looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** The largest answer: a result with reasons for each of 10,000 events stays well below. */
@@ -72,9 +74,16 @@ const gunzipAsync = promisify<Uint8Array, object, Buffer>(gunzip);
 
 export function createTransport(options: TransportOptions): Transport {
   const base = options.url.replace(/\/+$/, "");
-  const dispatcher = new Agent({
+  const { env } = options;
+  // What the environment says of proxies holds here as for other programs; without it nothing is asked.
+  const dispatcher = new EnvHttpProxyAgent({
+    httpProxy: env["http_proxy"] ?? env["HTTP_PROXY"] ?? "",
+    httpsProxy: env["https_proxy"] ?? env["HTTPS_PROXY"] ?? "",
+    noProxy: env["no_proxy"] ?? env["NO_PROXY"] ?? "",
     connections: options.connections,
-    connect: { timeout: options.timeoutMs },
+    // Certificates are verified whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    connect: { timeout: options.timeoutMs, rejectUnauthorized: true },
+    requestTls: { rejectUnauthorized: true },
     // The deadline below bounds the exchange as a whole; undici's own partial ones would only blur it.
     headersTimeout: 0,
     bodyTimeout: 0,

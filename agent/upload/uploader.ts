@@ -21,6 +21,7 @@ import { isFull, type Lane, pausedUntil, pick, waiting } from "./lanes.ts";
 import type { UploadSettings } from "./settings.ts";
 import { type ShipmentEnd, ship } from "./shipment.ts";
 import { untaken } from "./untaken.ts";
+import { createWindow } from "./window.ts";
 
 export interface Uploader {
   /** Takes paused uploads up again at once, to see whether they are wanted now. */
@@ -62,6 +63,7 @@ export function startUploader(options: UploaderOptions): Uploader {
   const context: FixedContext = {
     ...options,
     gate,
+    window: createWindow(clock, () => settings().concurrency),
     health,
     reachable,
     sizer,

@@ -22,7 +22,8 @@ test("a destination is all a configuration needs; the rest has defaults", () => 
   expect(parse(MINIMAL)).toEqual({
     file: "/etc/weir/agent.toml",
     id: null,
-    listen: { host: "127.0.0.1", port: 8788, tokenFile: null },
+    listen: { host: "127.0.0.1", port: 8788, socket: null, tokenFile: null },
+    tails: [],
     buffer: { directory: "/etc/weir/weir-buffer", bytesMax: 2 * 2 ** 30, retainHours: 24 },
     destination: { url: "http://edge", dialect: "edge", apiKey: { from: "env", name: "KEY" }, client: null },
     upload: {
@@ -53,8 +54,8 @@ test.each([
   ["[listen]\nport = 70000", "listen.port: "],
   ['id = "a b"', "id: must be 1 to 119 of"],
   ['[listen]\nhost = "0.0.0.0"', "listen.token_file: required"],
-  ['[listen]\nsocket = "s"', "listen.socket: not supported yet"],
-  ['[[tail]]\npath = "p"\nstream = "usage/m"', "[[tail]]: not supported yet"],
+  ['[[tail]]\npath = "p"\nstream = "m"', "tail.stream"],
+  ['[[tail]]\npath = "p"\nstream = "usage/m"\n[[tail]]\npath = "p"\nstream = "usage/n"', "followed twice"],
   ["[listen\n", "line 5"],
 ])("%j is refused: %s", (text, message) => {
   // Keys of the top level must come before the first table.

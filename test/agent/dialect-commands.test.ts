@@ -1,5 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
+import { openAgent } from "../../agent/library/open-agent.ts";
+import { eventId } from "../../shared/identity.ts";
+import { until } from "../support/until.ts";
 import { setupTwin } from "../twin/setup.ts";
 import { cli } from "./support/cli.ts";
 import { openDestination } from "./support/destination.ts";
@@ -60,4 +63,45 @@ test("check asks a vendor for what the agent will need: that it answers and take
   writeFileSync(`${agent.directory}/key`, "another");
   expect(await failures()).toEqual(["credentials"]);
   expect((await twin.counts())["events"]).toBe(0);
+});
+
+test("audit needs an edge's ledger, and says so where a vendor is the destination", async () => {
+  const { agent } = await setup();
+  const twin = await setupTwin();
+  writeFileSync(agent.configFile, `[destination]\n${zuoraLines(twin.url)}\n`);
+  const audited = await agent.command(["audit"]);
+  expect(audited).toMatchObject({ code: 2, stderr: expect.stringContaining("only an edge keeps a ledger") });
+});
+
+test("a quarantined Solvimon event is retried once its correction is a valid one", async () => {
+  const { agent, destination } = await setup();
+  const bad = solvimonEvent("charge", '"description":5');
+  await agent.command(["send", "--stream", "charge", "--lenient"], bad);
+  const retry = (event: string) => agent.command(["quarantine", "retry", "1", "--event", "-"], event);
+  expect((await retry(bad)).code).toBe(1);
+  expect((await retry(solvimonEvent("charge"))).code).toBe(0);
+  expect((await agent.command(["drain"])).code).toBe(0);
+  expect([...destination.taken.values()]).toEqual([solvimonEvent("charge")]);
+});
+
+test("a followed file feeds any stream", async () => {
+  const { agent, destination } = await setup();
+  const lines = solvimonEvents("persist", 3);
+  writeFileSync(`${agent.directory}/persist.ndjson`, `${lines.join("\n")}\n`);
+  agent.configure(destination.url, '[[tail]]\npath = "persist.ndjson"\nstream = "persist"\n');
+  await agent.run().ready;
+  await until(() => destination.taken.size === 3, { what: "the file's events" });
+  expect([...destination.taken.values()].toSorted()).toEqual(lines.toSorted());
+});
+
+test("the library appends to any stream and gives the doors' ids", async () => {
+  const { agent, destination } = await setup();
+  const env = { WEIR_API_KEY: "test-key" };
+  const library = await openAgent({ config: agent.configFile, env });
+  const [first = ""] = solvimonEvents("meter-data", 1);
+  const { accepted, ids } = await library.append("meter-data", [first]);
+  expect([accepted, ids]).toEqual([1, [eventId("meter-data", "meter-data", { by: "id", id: "reference-0" })]]);
+  await library.drain();
+  await library.close();
+  expect([...destination.taken.values()]).toEqual([first]);
 });

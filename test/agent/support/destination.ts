@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
+import { addDigests, digestHex, digestOf, EMPTY_DIGEST, eventId } from "../../../shared/identity.ts";
 import { scanJson, scanMembers } from "../../../shared/scan.ts";
 
 export interface ReceivedCall {
@@ -66,6 +67,11 @@ export async function openDestination(): Promise<Destination> {
       send(response, destination.schemas === null ? 503 : 200, {}, destination.schemas ?? {});
       return;
     }
+    if (path.startsWith("/ledger?producer=")) {
+      const producer = decodeURIComponent(path.slice("/ledger?producer=".length));
+      send(response, 200, {}, { items: ledgerOf(producer, destination.taken) });
+      return;
+    }
     // A form, such as a token is asked for with, holds no events.
     const isForm = headers["content-type"] === "application/x-www-form-urlencoded";
     const call = callOf(path, headers, isForm ? Buffer.from("{}") : raw);
@@ -87,6 +93,34 @@ export async function openDestination(): Promise<Destination> {
     );
   }
   return destination;
+}
+
+/** A producer's rows, reckoned anew from what was taken. */
+function ledgerOf(producer: string, taken: ReadonlyMap<string, string>) {
+  const streams = new Map<string, number[]>();
+  for (const key of taken.keys()) {
+    const [stream = "", owner, position] = key.split(" ");
+    if (owner === producer) streams.set(stream, [...(streams.get(stream) ?? []), Number(position)]);
+  }
+  return [...streams].map(([stream, unsorted]) => {
+    const positions = unsorted.sort((a, b) => a - b);
+    const gaps = positions.flatMap((position, i) => {
+      const before = positions[i - 1] ?? position - 1;
+      return before + 1 < position ? [[before + 1, position - 1]] : [];
+    });
+    const ids = positions.map((position) => eventId("usage", stream, { by: "position", producer, position }));
+    const digest = ids.map(digestOf).reduce(addDigests, EMPTY_DIGEST);
+    const ends = { first_sequence: positions[0], last_sequence: positions.at(-1) };
+    return {
+      kind: "usage",
+      stream,
+      producer,
+      ...ends,
+      gaps,
+      gaps_total: gaps.length,
+      positions_digest: digestHex(digest),
+    };
+  });
 }
 
 function callOf(path: string, headers: IncomingHttpHeaders, raw: Buffer): ReceivedCall {

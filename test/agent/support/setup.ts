@@ -31,8 +31,8 @@ export interface Setup extends AsyncDisposable {
   drained(): Promise<StatusDocument>;
   /** Waits until the status is as wanted. */
   reach(what: string, wanted: (status: StatusDocument) => boolean): Promise<StatusDocument>;
-  /** Stops the agent and starts another on the same buffer. */
-  restart(): Promise<void>;
+  /** Stops the agent and starts another on the same buffer; `between` is done while none runs. */
+  restart(between?: () => void): Promise<void>;
 }
 
 export const EVENT = '{"CustomerId":"c1","UsageIdentifier":"u1","UsageDate":"2026-01-02T03:04:05Z","Quantity":1.50}';
@@ -97,8 +97,9 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       }),
     drained: () => reach("the buffer to drain", (status) => status.ledger.pending === 0),
     reach,
-    async restart() {
+    async restart(between) {
       await agent.stop();
+      between?.();
       agent = await start();
     },
     async [Symbol.asyncDispose]() {

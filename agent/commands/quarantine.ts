@@ -1,0 +1,165 @@
+import { once } from "node:events";
+import { createWriteStream, readFileSync } from "node:fs";
+import { finished } from "node:stream/promises";
+import { DEFAULT_LIMITS } from "../../shared/wire.ts";
+import { type Config, readConfig } from "../config.ts";
+import { openBuffer } from "../core.ts";
+import { AgentFault, messageOf } from "../fault.ts";
+import { createSchemas } from "../intake/schemas.ts";
+import { createQuarantine, type Quarantine, type QuarantineItem, type ReleaseResult } from "../quarantine.ts";
+import { reachBuffer } from "./access.ts";
+import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
+
+export interface QuarantineCommandOptions {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+const PAGE = 200;
+
+/** Prints the held events: an array as JSON, a line each on a terminal. */
+export function list(options: QuarantineCommandOptions, terminal: Terminal): Promise<ExitCode> {
+  return withQuarantine(options, terminal, async (quarantine) => {
+    const asTable = terminal.stdout.isTTY === true && !options.json;
+    let first = true;
+    for await (const item of held(quarantine)) {
+      if (asTable) printLine(terminal, lineOf(JSON.parse(item) as QuarantineItem));
+      else terminal.stdout.write(`${first ? "[" : ",\n "}${item}`);
+      first = false;
+    }
+    if (asTable && first) printLine(terminal, "nothing is in quarantine");
+    if (!asTable) printLine(terminal, first ? "[]" : "]");
+    return 0;
+  });
+}
+
+export function show(options: QuarantineCommandOptions & { id: number }, terminal: Terminal): Promise<ExitCode> {
+  return withQuarantine(options, terminal, async (quarantine) => {
+    const item = await quarantine.show(options.id);
+    if (item === null) return unknown(options.id, terminal);
+    printLine(terminal, item);
+    return 0;
+  });
+}
+
+/** @param options.event a file with the corrected event, "-" for standard input, null to send it as it is. */
+export function retry(
+  options: QuarantineCommandOptions & { id: number; event: string | null },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  return withQuarantine(options, terminal, async (quarantine) => {
+    const corrected = options.event === null ? null : await readEvent(options.event, terminal);
+    return report(await quarantine.retry(options.id, corrected), options, "waits to be sent again", terminal);
+  });
+}
+
+export function discard(
+  options: QuarantineCommandOptions & { id: number; reason: string },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  return withQuarantine(options, terminal, async (quarantine) =>
+    report(await quarantine.discard(options.id, options.reason), options, "discarded, on record", terminal),
+  );
+}
+
+/** Writes the held events as NDJSON. */
+export function exportHeld(
+  options: QuarantineCommandOptions & { out: string | null },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  return withQuarantine(options, terminal, async (quarantine) => {
+    const out = options.out === null ? null : createWriteStream(options.out, { mode: 0o600 });
+    let count = 0;
+    try {
+      if (out !== null) await once(out, "open");
+      for await (const item of held(quarantine)) {
+        const target = out ?? terminal.stdout;
+        if (!target.write(`${item}\n`)) await once(target, "drain");
+        count++;
+      }
+      if (out === null) return 0;
+      out.end();
+      await finished(out);
+    } catch (error) {
+      printError(terminal, `cannot write ${options.out}: ${messageOf(error)}`);
+      return 1;
+    }
+    printLine(terminal, `${count} events written to ${options.out}`);
+    return 0;
+  });
+}
+
+async function* held(quarantine: Quarantine): AsyncGenerator<string> {
+  for (let after = 0; ; ) {
+    const page = await quarantine.list("held", after, PAGE);
+    if (page.length === 0) return;
+    yield* page;
+    after = (JSON.parse(page.at(-1) ?? "{}") as QuarantineItem).id;
+  }
+}
+
+async function withQuarantine(
+  { config: file }: QuarantineCommandOptions,
+  terminal: Terminal,
+  act: (quarantine: Quarantine) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const config = readConfig(file);
+  const access = await reachBuffer(config.buffer.directory, () => openOwn(config), terminal);
+  const holder = access.kind === "running" ? access.client : access.own;
+  try {
+    return await act(holder.quarantine);
+  } finally {
+    await holder.close();
+  }
+}
+
+async function openOwn(config: Config) {
+  const log = await openBuffer(config);
+  const quarantine = createQuarantine({ log, schemas: createSchemas(log), limits: DEFAULT_LIMITS });
+  return { quarantine, close: log.close };
+}
+
+async function readEvent(file: string, terminal: Terminal): Promise<Uint8Array> {
+  if (file === "-") return Buffer.concat(await terminal.stdin.toArray());
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new AgentFault("INVALID_EVENT", `--event ${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function report(
+  result: ReleaseResult,
+  { id, json }: QuarantineCommandOptions & { id: number },
+  done: string,
+  terminal: Terminal,
+): ExitCode {
+  switch (result.kind) {
+    case "released":
+      if (json) printLine(terminal, JSON.stringify({ id, stream: result.stream, position: result.position }));
+      else printLine(terminal, `${id}: ${result.stream}, position ${result.position}: ${done}`);
+      return 0;
+    case "unknown":
+      return unknown(id, terminal);
+    case "not-held":
+      printError(terminal, `${id} is held no longer: it was ${result.state} before`);
+      return 1;
+    case "invalid":
+      printError(terminal, `${id}: ${result.message}`);
+      return 1;
+    case "full":
+      printError(terminal, "the disk is full: nothing was changed");
+      return 1;
+  }
+}
+
+function unknown(id: number, terminal: Terminal): ExitCode {
+  printError(terminal, `there is no ${id} in quarantine; \`weir-agent quarantine list\` names those there are`);
+  return 1;
+}
+
+function lineOf({ id, stream, position, reason, event }: QuarantineItem): string {
+  const text = JSON.stringify(event);
+  const shown = text.length > 80 ? `${text.slice(0, 79)}…` : text;
+  return `${String(id).padStart(5)}  ${stream}  position ${position}  ${reason.status} ${reason.message}\n       ${shown}`;
+}

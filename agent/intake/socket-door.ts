@@ -1,0 +1,43 @@
+/** The ingest routes on a unix socket, for programs on this machine; its file mode says who may knock. */
+import { chmodSync, lstatSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import type { Logger } from "pino";
+import { AgentFault } from "../fault.ts";
+import type { Handler } from "./routes.ts";
+import { type HttpDoor, openHttpDoor } from "./server.ts";
+
+/** The agent's user and group. */
+const MODE = 0o660;
+
+/** @throws AgentFault LISTEN where another process listens there, or what lies there is no socket. */
+export async function openSocketDoor(path: string, handle: Handler, logger: Logger): Promise<Pick<HttpDoor, "close">> {
+  await removeStale(path);
+  const before = process.umask(0o177);
+  try {
+    const door = await openHttpDoor({ path }, handle, logger);
+    chmodSync(path, MODE);
+    return {
+      async close(graceMs) {
+        await door.close(graceMs);
+        rmSync(path, { force: true });
+      },
+    };
+  } finally {
+    process.umask(before);
+  }
+}
+
+/** A socket that nobody answers at was left by a process that died. */
+async function removeStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new AgentFault("LISTEN", `listen.socket: ${path} is there and is no socket`);
+  const answered = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+    socket.unref();
+  });
+  if (answered) throw new AgentFault("LISTEN", `listen.socket: another process listens on ${path}`);
+  rmSync(path, { force: true });
+}

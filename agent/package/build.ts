@@ -1,0 +1,55 @@
+/** Makes the package `weir-agent` in dist/agent: one bundle a thread, the library with its types, unit and sample. */
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const OUT = process.argv[2] ?? join(ROOT, "dist/agent");
+/** A drain of millions of events stays below 150 MB with these. */
+const SHEBANG = "#!/usr/bin/env -S node --max-semi-space-size=2 --max-old-space-size=96 --v8-pool-size=1";
+
+rmSync(OUT, { recursive: true, force: true });
+mkdirSync(OUT, { recursive: true });
+await build({
+  absWorkingDir: ROOT,
+  entryPoints: {
+    main: "agent/main.ts",
+    "log-thread": "agent/buffer/thread.ts",
+    index: "agent/library/open-agent.ts",
+  },
+  outdir: OUT,
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  // CommonJS dependencies ask for Node's own modules by `require`.
+  banner: {
+    js: 'import { createRequire as weirRequire } from "node:module";const require = weirRequire(import.meta.url);',
+  },
+  logLevel: "warning",
+});
+// By its own name a program would not be known as the entry point behind npm's link.
+writeFileSync(join(OUT, "weir-agent.js"), `${SHEBANG}\nimport { start } from "./main.js";\nawait start();\n`);
+chmodSync(join(OUT, "weir-agent.js"), 0o755);
+
+const types = readFileSync(join(ROOT, "agent/library/types.ts"), "utf8");
+writeFileSync(join(OUT, "index.d.ts"), `${types}\nexport declare const openAgent: OpenAgent;\n`);
+for (const file of ["agent/weir-agent.sample.toml", "agent/package/weir-agent.service", "LICENSE"]) {
+  copyFileSync(join(ROOT, file), join(OUT, file.split("/").at(-1) ?? file));
+}
+copyFileSync(join(ROOT, "agent/package/README.md"), join(OUT, "README.md"));
+
+const { version, license } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, string>;
+const manifest = {
+  name: "weir-agent",
+  version,
+  description: "Takes usage events beside a service, keeps them on disk, delivers each exactly once to a Weir edge.",
+  license,
+  type: "module",
+  engines: { node: ">=24" },
+  bin: { "weir-agent": "weir-agent.js" },
+  exports: { ".": { types: "./index.d.ts", default: "./index.js" } },
+  files: ["*.js", "index.d.ts", "weir-agent.sample.toml", "weir-agent.service", "LICENSE", "README.md"],
+};
+writeFileSync(join(OUT, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);

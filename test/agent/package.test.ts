@@ -1,0 +1,41 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { tempDir } from "../support/temp-dir.ts";
+
+const BUILD = fileURLToPath(new URL("../../agent/package/build.ts", import.meta.url));
+
+test("the packed agent installs into an empty folder, runs, and can be imported", () => {
+  const { path, remove } = tempDir("weir-package");
+  onTestFinished(remove);
+  const [out, app] = [join(path, "out"), join(path, "app")];
+  mkdirSync(app);
+  execFileSync(process.execPath, [BUILD, out]);
+  execFileSync("npm", ["pack", "--silent", "--pack-destination", path], { cwd: out });
+  const [tarball = ""] = readdirSync(path).filter((name) => name.endsWith(".tgz"));
+  writeFileSync(join(app, "package.json"), '{"private":true,"type":"module"}');
+  execFileSync("npm", ["install", "--silent", "--offline", join(path, tarball)], { cwd: app });
+  expect(readdirSync(join(app, "node_modules"))).toContain("weir-agent");
+  const bin = join(app, "node_modules/.bin/weir-agent");
+  expect(execFileSync(bin, ["--help"], { encoding: "utf8" })).toContain("quarantine retry");
+
+  writeFileSync(join(app, "a.toml"), '[destination]\nurl = "http://127.0.0.1:9"\napi_key_env = "K"\n');
+  const event = '{"CustomerId":"c","UsageIdentifier":"u","UsageDate":"2026-01-02T03:04:05Z","Quantity":1}';
+  writeFileSync(
+    join(app, "use.js"),
+    `import { openAgent } from "weir-agent";
+     const agent = await openAgent({ config: "a.toml", env: { K: "k" } });
+     console.log((await agent.append("usage/m", ['${event}'])).accepted);
+     await agent.close();`,
+  );
+  expect(execFileSync(process.execPath, ["use.js"], { cwd: app, encoding: "utf8" })).toBe("1\n");
+  const status = execFileSync(bin, ["status", "--config", "a.toml", "--json"], { cwd: app, encoding: "utf8" });
+  expect(JSON.parse(status).ledger).toMatchObject({ accepted: 1, pending: 1 });
+
+  const unit = join(out, "weir-agent.service");
+  const verified = spawnSync("systemd-analyze", ["verify", unit], { encoding: "utf8" });
+  // Not every machine has systemd; where it is, it finds nothing to say.
+  if (verified.error === undefined) expect(verified.stderr).not.toContain("weir-agent.service");
+});
