@@ -21,6 +21,13 @@ export default defineConfig({
         },
       },
       {
+        test: {
+          name: "pricing",
+          include: ["test/pricing/**/*.test.ts"],
+          testTimeout: 120_000,
+        },
+      },
+      {
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },

@@ -2,31 +2,27 @@
 import { z } from "zod";
 import { streamSchema } from "../../shared/events/stream-schema.ts";
 import { type Fault, validationFault } from "../../shared/fault.ts";
+import { customerSchema, subscriptionSchema } from "./account-sections.ts";
+import { checkAccounts } from "./check-accounts.ts";
+import { checkMeters } from "./check-meters.ts";
+import { checkPlans } from "./check-plans.ts";
+import { checkStreams } from "./check-streams.ts";
+import { meterSchema, productItemSchema } from "./meter-sections.ts";
+import { pricingPlanSchema } from "./plan-sections.ts";
+import { type Complain, type Path, soundPart } from "./sound-part.ts";
 
-export const catalogSchema = z
-  .strictObject({
-    settings: z.strictObject({ catalog: z.enum(["pass", "strict"]) }).default({ catalog: "pass" }),
-    streams: z.array(streamSchema).max(10_000).default([]),
-  })
-  .superRefine((catalog, context) => {
-    const seen = new Set<string>();
-    catalog.streams.forEach((stream, i) => {
-      const complain = (path: (string | number)[], message: string) =>
-        context.addIssue({ code: "custom", path: ["streams", i, ...path], message });
-      if (seen.has(stream.meter_global_id)) complain(["meter_global_id"], "stands twice");
-      seen.add(stream.meter_global_id);
-      const types = new Map<string, string>();
-      (stream.fields ?? []).forEach((field, n) => {
-        if (types.has(field.name)) complain(["fields", n, "name"], "stands twice");
-        types.set(field.name, field.type);
-      });
-      if (stream.fields === undefined) return;
-      const idType = types.get(stream.event_id_field ?? "");
-      if (idType === "boolean") complain(["event_id_field"], "must name a string or number field");
-      const timeType = stream.event_time_field === undefined ? "date-time" : types.get(stream.event_time_field);
-      if (timeType !== "date-time") complain(["event_time_field"], "must name a date-time field");
-    });
-  });
+const ENTRIES_MAX = 10_000;
+
+/** The shape alone; what a sound catalog must be beyond that is checked by checkCatalog. */
+export const catalogSchema = z.strictObject({
+  settings: z.strictObject({ catalog: z.enum(["pass", "strict"]).default("pass") }).default({ catalog: "pass" }),
+  streams: z.array(streamSchema).max(ENTRIES_MAX).default([]),
+  meters: z.array(meterSchema).max(ENTRIES_MAX).default([]),
+  product_items: z.array(productItemSchema).max(ENTRIES_MAX).default([]),
+  customers: z.array(customerSchema).max(ENTRIES_MAX).default([]),
+  subscriptions: z.array(subscriptionSchema).max(ENTRIES_MAX).default([]),
+  pricing_plans: z.array(pricingPlanSchema).max(ENTRIES_MAX).default([]),
+});
 
 export type Catalog = z.infer<typeof catalogSchema>;
 
@@ -34,17 +30,28 @@ export type CatalogOutcome =
   | { readonly kind: "catalog"; readonly catalog: Catalog }
   | { readonly kind: "faults"; readonly faults: Fault[] };
 
-/** Checks a whole document; lists every fault with its dotted path. */
+/** Checks a whole document; lists every fault, of shape and of sense, with its dotted path. */
 export function checkCatalog(document: unknown): CatalogOutcome {
   const parsed = catalogSchema.safeParse(document);
-  if (parsed.success) return { kind: "catalog", catalog: parsed.data };
-  const faults = parsed.error.issues.flatMap((issue) => {
-    const names = issue.code === "unrecognized_keys" ? issue.keys : [null];
-    return names.map((name) => {
-      const field = [...issue.path, ...(name === null ? [] : [name])].join(".");
-      const message = name === null ? issue.message : "is not a field of the catalog";
-      return validationFault(field === "" ? message : `${field}: ${message}`, field === "" ? {} : { field });
-    });
-  });
+  const issues = parsed.error?.issues ?? [];
+  const faults = issues.flatMap(shapeFaults);
+  const complain: Complain = (path, message) => faults.push(faultAt(path, message));
+  // What has no fault of shape is checked for sense, so that one round of mending is enough.
+  const sound = parsed.success ? parsed.data : soundPart<Catalog>(document, issues);
+  checkMeters(sound, complain);
+  checkAccounts(sound, complain);
+  checkPlans(sound, complain);
+  checkStreams(sound, complain);
+  if (parsed.success && faults.length === 0) return { kind: "catalog", catalog: parsed.data };
   return { kind: "faults", faults };
+}
+
+function shapeFaults(issue: z.core.$ZodIssue): Fault[] {
+  if (issue.code !== "unrecognized_keys") return [faultAt(issue.path, issue.message)];
+  return issue.keys.map((name) => faultAt([...issue.path, name], "is not a field of the catalog"));
+}
+
+function faultAt(path: Path, message: string): Fault {
+  const field = path.join(".");
+  return validationFault(field === "" ? message : `${field}: ${message}`, field === "" ? {} : { field });
 }

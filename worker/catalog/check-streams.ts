@@ -1,0 +1,54 @@
+/** Usage streams: their event schemas, and the meters that they feed. */
+import type { Catalog } from "./document.ts";
+import { Names } from "./names.ts";
+import type { Complain, Path, Sound } from "./sound-part.ts";
+
+type Stream = Sound<Catalog["streams"][number]>;
+type Feeds = Sound<NonNullable<Catalog["streams"][number]["feeds"]>>;
+type Meter = Sound<Catalog["meters"][number]>;
+
+export function checkStreams(catalog: Sound<Catalog>, complain: Complain): void {
+  const ids = new Names(complain);
+  const meters = new Map(catalog.meters?.map((meter) => [meter?.reference, meter]));
+  catalog.streams?.forEach((stream, i) => {
+    const path = ["streams", i];
+    ids.take(stream?.meter_global_id, [...path, "meter_global_id"]);
+    if (stream === undefined) return;
+    checkFields(stream, path, complain);
+    const { feeds } = stream;
+    if (feeds?.meter_reference === undefined) return;
+    const meter = meters.get(feeds.meter_reference);
+    if (meter === undefined) complain([...path, "feeds", "meter_reference"], "names no meter");
+    else checkFeeds(feeds, meter, [...path, "feeds"], complain);
+  });
+}
+
+function checkFields(stream: Stream, path: Path, complain: Complain): void {
+  if (stream.fields === undefined) return;
+  const names = new Names(complain);
+  stream.fields.forEach((field, i) => {
+    names.take(field?.name, [...path, "fields", i, "name"]);
+  });
+  const idField = stream.fields.find((field) => field?.name === stream.event_id_field);
+  if (stream.event_id_field !== undefined && idField?.type === "boolean") {
+    complain([...path, "event_id_field"], "must name a string or number field");
+  }
+  if (stream.event_time_field === undefined) return;
+  const timeField = stream.fields.find((field) => field?.name === stream.event_time_field);
+  // A field whose type is faulty has that fault already.
+  if (timeField !== undefined && timeField.type === undefined) return;
+  if (timeField?.type !== "date-time") complain([...path, "event_time_field"], "must name a date-time field");
+}
+
+function checkFeeds(feeds: Feeds, meter: NonNullable<Meter>, path: Path, complain: Complain): void {
+  const value = feeds.meter_value_reference;
+  const known = meter.meter_values?.find((one) => one?.reference === value);
+  if (value !== undefined && known === undefined) {
+    complain([...path, "meter_value_reference"], "names no value of the meter");
+  }
+  if (known?.type === "AMOUNT") complain([...path, "meter_value_reference"], "must name a NUMBER value");
+  for (const property of Object.keys(feeds.properties ?? {})) {
+    if (meter.meter_properties?.some((one) => one?.reference === property) === true) continue;
+    complain([...path, "properties", property], "names no property of the meter");
+  }
+}

@@ -1,0 +1,112 @@
+/** The values and properties of meter data, each resolved to the one of the meter that it names. */
+import type { MeterProperty } from "./catalog.ts";
+import type { Properties } from "./conditions.ts";
+import { readDecimal } from "./decimal.ts";
+import type { DatumValue } from "./lines.ts";
+import { findNamed, namingOf } from "./named.ts";
+import type { BookMeter, Index } from "./price-book.ts";
+
+type Maybe<T> = T | null | undefined;
+
+export interface DatumFault {
+  readonly code:
+    | "METER_NOT_FOUND"
+    | "METER_VALUE_NOT_FOUND"
+    | "METER_PROPERTY_NOT_FOUND"
+    | "MISSING_FIELD"
+    | "INVALID_FIELD";
+  readonly field: string;
+  readonly message: string;
+}
+
+export interface SentProperty {
+  readonly id?: Maybe<string>;
+  readonly reference?: Maybe<string>;
+  readonly value?: Maybe<string>;
+}
+
+export interface SentValue {
+  readonly id?: Maybe<string>;
+  readonly reference?: Maybe<string>;
+  readonly number?: Maybe<string>;
+  readonly amount?: Maybe<{ readonly quantity: string; readonly currency: string }>;
+  /** Read like `number`. */
+  readonly count?: Maybe<string>;
+}
+
+export function readProperties(meter: BookMeter, sent: readonly SentProperty[], faults: DatumFault[]): Properties {
+  const properties = new Map<string, string | null>();
+  sent.forEach((one, i) => {
+    const field = `meter_properties.${i}`;
+    const property = findPart(meter.properties, one, field, "METER_PROPERTY_NOT_FOUND", faults);
+    if (property === null) return;
+    if (properties.has(property.reference)) faults.push(twice(field));
+    const value = one.value ?? null;
+    properties.set(property.reference, value);
+    const problem = value === null ? null : problemOf(property, value);
+    if (problem !== null) faults.push({ code: "INVALID_FIELD", field: `${field}.value`, message: problem });
+  });
+  for (const { reference, required } of meter.meter.meter_properties) {
+    if (!required || (properties.get(reference) ?? null) !== null) continue;
+    faults.push({ code: "MISSING_FIELD", field: "meter_properties", message: `the meter requires ${reference}` });
+  }
+  return properties;
+}
+
+function problemOf({ type, enum_values: allowed }: MeterProperty, value: string): string | null {
+  if (type === "NUMBER" && readDecimal(value) === null) return "must be a decimal";
+  return type === "ENUM" && !(allowed ?? []).includes(value) ? "is none of the property's values" : null;
+}
+
+export function readValues(meter: BookMeter, sent: readonly SentValue[], faults: DatumFault[]): DatumValue[] {
+  const values = new Map<string, DatumValue>();
+  sent.forEach((one, i) => {
+    const field = `meter_values.${i}`;
+    const meterValue = findPart(meter.values, one, field, "METER_VALUE_NOT_FOUND", faults);
+    if (meterValue === null) return;
+    if (values.has(meterValue.reference)) faults.push(twice(field));
+    const kind = meterValue.type === "AMOUNT" ? "amount" : one.count != null && one.number == null ? "count" : "number";
+    const text = kind === "amount" ? one.amount?.quantity : one[kind];
+    const value = readDecimal(text ?? "");
+    const currency = kind === "amount" ? (one.amount?.currency ?? null) : null;
+    if (value !== null) values.set(meterValue.reference, { meterValue, value, currency, sent: one });
+    else if (text != null)
+      faults.push({ code: "INVALID_FIELD", field: `${field}.${kind}`, message: "must be a decimal" });
+    else faults.push({ code: "MISSING_FIELD", field: `${field}.${kind}`, message: `the value takes a ${kind}` });
+  });
+  for (const { reference, required } of meter.meter.meter_values) {
+    const isSent = sent.some(
+      (one) => one.reference === reference || meter.values.byId.get(one.id ?? "")?.reference === reference,
+    );
+    if (!required || isSent) continue;
+    faults.push({ code: "MISSING_FIELD", field: "meter_values", message: `the meter requires ${reference}` });
+  }
+  return [...values.values()];
+}
+
+function findPart<T>(
+  index: Index<T>,
+  part: { readonly id?: Maybe<string>; readonly reference?: Maybe<string> },
+  field: string,
+  code: "METER_VALUE_NOT_FOUND" | "METER_PROPERTY_NOT_FOUND",
+  faults: DatumFault[],
+): T | null {
+  const found = findNamed(index, namingOf(part.id, part.reference));
+  switch (found.kind) {
+    case "found":
+      return found.thing;
+    case "unnamed":
+      faults.push({ code: "MISSING_FIELD", field: `${field}.reference`, message: "name it by its id or reference" });
+      return null;
+    case "unknown":
+      faults.push({ code, field: `${field}.${found.by}`, message: "is not known to the meter" });
+      return null;
+    case "disagree":
+      faults.push({ code: "INVALID_FIELD", field: `${field}.reference`, message: "names another than the id" });
+      return null;
+  }
+}
+
+function twice(field: string): DatumFault {
+  return { code: "INVALID_FIELD", field: `${field}.reference`, message: "stands twice" };
+}
