@@ -14,18 +14,50 @@ export function readSampleEvents(): string[] {
   return readFileSync(file, "utf8").split("\n").slice(0, -1);
 }
 
-const catalogSchema = z.looseObject({ streams: z.array(z.looseObject({ meter_global_id: z.string() })).default([]) });
+const PRICING_SECTIONS = ["meters", "product_items", "customers", "subscriptions", "pricing_plans"] as const;
 
-/** Adds the sample's streams to the local tenant's catalog; what stands there already is kept. */
-export async function addSampleStreams(edgeUrl: string): Promise<void> {
+const entries = z.array(z.looseObject({})).default([]);
+const catalogSchema = z.looseObject({
+  streams: z.array(z.looseObject({ meter_global_id: z.string() })).default([]),
+  meters: entries,
+  product_items: entries,
+  customers: entries,
+  subscriptions: entries,
+  pricing_plans: entries,
+});
+export type SampleCatalog = z.infer<typeof catalogSchema>;
+
+/** The sample's catalog: the streams' schemas and a price of every type. */
+export function readSampleCatalog(): SampleCatalog {
   const file = fileURLToPath(new URL("./sample-catalog.json", import.meta.url));
-  const sample = catalogSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+  return catalogSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+}
+
+/** Adds the sample's catalog to the local tenant's; what stands there already is kept. */
+export async function addSampleCatalog(edgeUrl: string): Promise<void> {
   const catalog = catalogSchema.parse(await callCatalog(edgeUrl, { method: "GET" }));
-  const known = new Set(catalog.streams.map((stream) => stream.meter_global_id));
-  const added = sample.streams.filter((stream) => !known.has(stream.meter_global_id));
-  if (added.length === 0) return;
-  const body = JSON.stringify({ ...catalog, streams: [...catalog.streams, ...added] });
-  await callCatalog(edgeUrl, { method: "PUT", body });
+  const merged = mergedCatalog(catalog, readSampleCatalog());
+  if (JSON.stringify(merged) === JSON.stringify(catalog)) return;
+  await callCatalog(edgeUrl, { method: "PUT", body: JSON.stringify(merged) });
+}
+
+/**
+ * The catalog with the sample's streams and, where it has no prices of its own, all that the sample prices:
+ * halves of two price lists would refer to what is not there.
+ */
+export function mergedCatalog(catalog: SampleCatalog, sample: SampleCatalog): SampleCatalog {
+  const isPriced = PRICING_SECTIONS.some((section) => catalog[section].length > 0);
+  const samples = new Map(sample.streams.map((stream) => [stream.meter_global_id, stream]));
+  const known = catalog.streams.map((stream) => {
+    const feeds = samples.get(stream.meter_global_id)?.["feeds"];
+    return isPriced || feeds === undefined ? stream : { feeds, ...stream };
+  });
+  const knownIds = new Set(known.map((stream) => stream.meter_global_id));
+  const added = sample.streams
+    .filter((stream) => !knownIds.has(stream.meter_global_id))
+    .map(({ feeds, ...stream }) => (isPriced || feeds === undefined ? stream : { ...stream, feeds }));
+  const priced = isPriced ? {} : Object.fromEntries(PRICING_SECTIONS.map((section) => [section, sample[section]]));
+  return { ...catalog, ...priced, streams: [...known, ...added] };
 }
 
 async function callCatalog(edgeUrl: string, init: { method: string; body?: string }): Promise<unknown> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { lastWords } from "../support/node-process.ts";
 import type { Restartable } from "../support/restartable.ts";
 import { runAgent, runEdge, runTwin, twinVars } from "../support/weir-processes.ts";
-import { addSampleStreams } from "./sample.ts";
+import { addSampleCatalog } from "./sample.ts";
 
 export interface StackOptions {
   /** Keeps the edge's database and the agent's buffer; a directory for each below it. */
@@ -48,7 +48,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const twin = await begin("twin", runTwin({ port: ports.twin }));
     const vars = { ...twinVars(twin.url), ...options.edgeVars };
     const edge = await begin("edge", runEdge({ port: ports.edge, persistTo: join(stateDirectory, "edge"), vars }));
-    await addSampleStreams(edge.url);
+    await addSampleCatalog(edge.url);
     const agentOptions = {
       port: ports.agent,
       id: options.agentId,

@@ -1,5 +1,5 @@
 /** The values and properties of meter data, each resolved to the one of the meter that it names. */
-import type { MeterProperty } from "./catalog.ts";
+import type { MeterProperty, MeterValue } from "./catalog.ts";
 import type { Properties } from "./conditions.ts";
 import { readDecimal } from "./decimal.ts";
 import type { DatumValue } from "./lines.ts";
@@ -59,29 +59,34 @@ function problemOf({ type, enum_values: allowed }: MeterProperty, value: string)
 }
 
 export function readValues(meter: BookMeter, sent: readonly SentValue[], faults: DatumFault[]): DatumValue[] {
-  const values = new Map<string, DatumValue>();
-  sent.forEach((one, i) => {
+  const named = new Set<string>();
+  const values = sent.flatMap((one, i) => {
     const field = `meter_values.${i}`;
     const meterValue = findPart(meter.values, one, field, "METER_VALUE_NOT_FOUND", faults);
-    if (meterValue === null) return;
-    if (values.has(meterValue.reference)) faults.push(twice(field));
-    const kind = meterValue.type === "AMOUNT" ? "amount" : one.count != null && one.number == null ? "count" : "number";
-    const text = kind === "amount" ? one.amount?.quantity : one[kind];
-    const value = readDecimal(text ?? "");
-    const currency = kind === "amount" ? (one.amount?.currency ?? null) : null;
-    if (value !== null) values.set(meterValue.reference, { meterValue, value, currency, sent: one });
-    else if (text != null)
-      faults.push({ code: "INVALID_FIELD", field: `${field}.${kind}`, message: "must be a decimal" });
-    else faults.push({ code: "MISSING_FIELD", field: `${field}.${kind}`, message: `the value takes a ${kind}` });
+    if (meterValue === null) return [];
+    if (named.has(meterValue.reference)) faults.push(twice(field));
+    named.add(meterValue.reference);
+    return readValue(meterValue, one, field, faults);
   });
   for (const { reference, required } of meter.meter.meter_values) {
-    const isSent = sent.some(
-      (one) => one.reference === reference || meter.values.byId.get(one.id ?? "")?.reference === reference,
-    );
-    if (!required || isSent) continue;
+    if (!required || named.has(reference)) continue;
     faults.push({ code: "MISSING_FIELD", field: "meter_values", message: `the meter requires ${reference}` });
   }
-  return [...values.values()];
+  return values;
+}
+
+function readValue(meterValue: MeterValue, sent: SentValue, field: string, faults: DatumFault[]): DatumValue[] {
+  const kind =
+    meterValue.type === "AMOUNT" ? "amount" : (sent.number ?? null) === null && sent.count ? "count" : "number";
+  const text = (kind === "amount" ? sent.amount?.quantity : sent[kind]) ?? null;
+  const value = text === null ? null : readDecimal(text);
+  if (value !== null) {
+    return [{ meterValue, value, currency: kind === "amount" ? (sent.amount?.currency ?? null) : null, sent }];
+  }
+  if (text === null)
+    faults.push({ code: "MISSING_FIELD", field: `${field}.${kind}`, message: `the value takes a ${kind}` });
+  else faults.push({ code: "INVALID_FIELD", field: `${field}.${kind}`, message: "must be a decimal" });
+  return [];
 }
 
 function findPart<T>(

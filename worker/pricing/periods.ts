@@ -22,9 +22,8 @@ export interface Period {
 /** The period that holds a moment. @param atMs not before startMs. */
 export function periodAt(startMs: number, billing: BillingPeriod, atMs: number): Period {
   let k = estimatedIndex(startMs, billing, atMs);
-  // The estimate is at most one off, for months and years whose day or time of day is not yet reached.
-  while (boundaryAt(startMs, billing, k) > atMs) k--;
-  while (boundaryAt(startMs, billing, k + 1) <= atMs) k++;
+  // Too high by one in a month whose day or time of day is not reached yet; never too low.
+  if (boundaryAt(startMs, billing, k) > atMs) k--;
   return { startMs: boundaryAt(startMs, billing, k), endMs: boundaryAt(startMs, billing, k + 1) };
 }
 
