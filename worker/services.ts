@@ -11,6 +11,8 @@ import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { logWarning } from "./log.ts";
 import { Rates } from "./middleware/rate-limit.ts";
+import { createUsageFold, type UsageFold } from "./usage/fold.ts";
+import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
 
 export interface World {
   readonly now: () => number;
@@ -29,6 +31,8 @@ export interface Services {
   readonly delivery: Delivery;
   readonly events: EventReader;
   readonly quarantine: Quarantine;
+  readonly usage: UsageReader;
+  readonly usageFold: UsageFold;
   readonly admission: Admission;
   readonly rates: Rates;
   /**
@@ -64,6 +68,8 @@ export function createServices(bindings: Bindings, world: World = REAL_WORLD): S
     delivery: createDelivery({ db: bindings.LEDGER, settings, world, nudge }),
     events: createEventReader(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, world),
+    usage: createUsageReader(bindings.LEDGER),
+    usageFold: createUsageFold(bindings.LEDGER),
     admission: new Admission(),
     rates: new Rates(),
     nudge,

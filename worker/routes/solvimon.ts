@@ -36,6 +36,7 @@ import type { FileOutcome } from "../ledger/ledger.ts";
 import type { Fate, IncomingEvent } from "../ledger/plan.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
+import { measureOfMeterData } from "../usage/measure.ts";
 
 const KINDS = Object.keys(SOLVIMON_PATHS) as SolvimonKind[];
 
@@ -103,6 +104,7 @@ function digest(kind: SolvimonKind, { source, value, faults }: SolvimonEvent): D
     hash: contentHash(value, READ_ONLY[kind]),
     ownId: referenceOf(value),
     group: kind === "persist" ? reprocessGroup(value) : null,
+    measure: kind === "meter-data" && faults.length === 0 ? measureOfMeterData(value) : null,
   };
 }
 
