@@ -1,7 +1,9 @@
 /** What a request costs, by D1's own account. */
 import { expect, it } from "vitest";
 import * as outbox from "../../worker/delivery/outbox-sql.ts";
+import * as facts from "../../worker/ledger/facts-sql.ts";
 import * as filing from "../../worker/ledger/filing-sql.ts";
+import * as usage from "../../worker/usage/usage-sql.ts";
 import { bindings, connectEdge, events, setupEdge } from "./support/edge.ts";
 import { type Step, tapWorld } from "./support/tapped.ts";
 
@@ -69,7 +71,7 @@ async function planOf(sql: string): Promise<string[]> {
   return results.map((row) => row.detail);
 }
 
-const statements = Object.entries({ ...filing, ...outbox }).filter(
+const statements = Object.entries({ ...filing, ...facts, ...usage, ...outbox }).filter(
   (entry): entry is [string, string] => typeof entry[1] === "string",
 );
 
@@ -79,7 +81,11 @@ it.each(statements)("%s seeks by an index and scans no table", async (_name, sql
   const scans = plan.filter(
     (step) =>
       /^SCAN /.test(step) &&
-      !/^SCAN (\S+ VIRTUAL TABLE|run|wanted|part|json_each|found|tenants|CONSTANT ROW|\(subquery)/.test(step),
+      !/^SCAN (\S+ VIRTUAL TABLE|run|wanted|part|json_each|found|tenants|newest|CONSTANT ROW|\(subquery)/.test(step),
   );
   expect(scans, plan.join("\n")).toEqual([]);
+  // All that a tenant ever had is no seek either.
+  expect(plan.filter((step) => /^SEARCH facts .*\(tenant=\?\)$/.test(step) && !step.includes("PRIMARY KEY"))).toEqual(
+    [],
+  );
 });

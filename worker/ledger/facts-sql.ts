@@ -6,18 +6,21 @@
 const CLAIMED = "EXISTS (SELECT 1 FROM batches WHERE id = ?1 AND nonce = ?2)";
 const OPEN = "EXISTS (SELECT 1 FROM quarantine WHERE id = ?1 AND tenant = ?2 AND state = 'open')";
 
+/** Ordered, not max(): that would be sought in the index by subject, through all that the tenant ever had. */
+const NEWEST = "(SELECT id FROM facts WHERE tenant = ?3 ORDER BY id DESC LIMIT 1)";
+
 /**
  * Ids go on where the tenant's last one stopped; facts are never deleted, so none is used twice.
  * ?3 tenant, ?4 JSON [[entry, subject, at, context, quantities], …].
  */
 export const FACTS = `INSERT INTO facts (tenant, id, subject, at, entry, context, quantities)
 SELECT ?3, newest.id + 1 + fact.key, fact.value -> 1, fact.value ->> 2, fact.value ->> 0, fact.value -> 3, fact.value -> 4
-FROM (SELECT coalesce(max(id), 0) AS id FROM facts WHERE tenant = ?3) AS newest CROSS JOIN json_each(?4) AS fact
+FROM (SELECT coalesce(${NEWEST}, 0) AS id) AS newest CROSS JOIN json_each(?4) AS fact
 WHERE ${CLAIMED}`;
 
 /** Right after FACTS: says that the newest came of a batch. ?3 tenant, ?4 the batch that holds the identity, ?5 how many. */
 export const FACT_RUN = `INSERT INTO fact_runs (tenant, batch, first, last)
-SELECT ?3, ?4, newest.id - ?5 + 1, newest.id FROM (SELECT max(id) AS id FROM facts WHERE tenant = ?3) AS newest
+SELECT ?3, ?4, newest.id - ?5 + 1, newest.id FROM (SELECT ${NEWEST} AS id) AS newest
 WHERE ${CLAIMED}`;
 
 /** The live fact of an event. ?4 batch that holds its identity, ?5 entry. */

@@ -85,6 +85,6 @@ export const WAITING = `WITH RECURSIVE tenants(tenant) AS (
   SELECT min(tenant) FROM facts WHERE tenant >= ''
   UNION ALL SELECT (SELECT min(tenant) FROM facts WHERE tenant > tenants.tenant) FROM tenants WHERE tenant IS NOT NULL)
 SELECT tenant FROM tenants WHERE tenant IS NOT NULL
-  AND ((SELECT max(id) FROM facts WHERE tenant = tenants.tenant)
+  AND ((SELECT id FROM facts WHERE tenant = tenants.tenant ORDER BY id DESC LIMIT 1)
       > coalesce((SELECT folded FROM usage_progress WHERE tenant = tenants.tenant), 0)
     OR EXISTS (SELECT 1 FROM dirty_days WHERE dirty_days.tenant = tenants.tenant)) LIMIT ?1`;
