@@ -7,9 +7,13 @@ import * as usage from "../../worker/usage/usage-sql.ts";
 import { bindings, connectEdge, events, setupEdge } from "./support/edge.ts";
 import { type Step, tapWorld } from "./support/tapped.ts";
 
-async function recordedEdge(meter: string, stream: Record<string, unknown> = {}) {
+async function recordedEdge(
+  meter: string,
+  stream: Record<string, unknown> = {},
+  sections: Record<string, unknown> = {},
+) {
   const stable = await setupEdge();
-  await stable.putCatalog({ streams: [{ meter_global_id: meter, ...stream }] });
+  await stable.putCatalog({ streams: [{ meter_global_id: meter, ...stream }], ...sections });
   const steps: Step[] = [];
   const world = tapWorld({ after: (step) => steps.push(step) });
   const edge = connectEdge(stable.tenant, { bindings: world.bindings, world: { fetch: world.fetch } });
@@ -60,6 +64,27 @@ it("rows written an event, delivery included, stay below 1.1 for keyed events at
   const perEvent = rowsWritten() / 3000;
   console.log(`rows written an event, keyed, delivery included: ${perEvent}`);
   expect(perEvent).toBeLessThanOrEqual(1.1);
+});
+
+it("an event that is priced costs two rows more, its folding next to none, at 1,000 a batch", async () => {
+  const meter = {
+    id: "metr_1",
+    reference: "m",
+    status: "ACTIVE",
+    meter_values: [{ reference: "v", type: "NUMBER", calculation: "SUM", required: true }],
+  };
+  const feeds = { meter_reference: "m", meter_value_reference: "v" };
+  const { edge, rowsWritten } = await recordedEdge("rows-priced", { feeds }, { meters: [meter] });
+  for (let batch = 0; batch < 3; batch++) {
+    const headers = { "weir-producer": "p", "weir-sequence": String(batch * 1000 + 1) };
+    expect((await edge.post("rows-priced", `[${events(1000, batch * 1000).join(",")}]`, headers)).status).toBe(200);
+    await edge.services.delivery.sweep();
+    await edge.services.usageFold.fold(edge.tenant);
+  }
+  const perEvent = rowsWritten() / 3000;
+  console.log(`rows written an event that is priced, folding included: ${perEvent}`);
+  expect(perEvent).toBeGreaterThan(2);
+  expect(perEvent).toBeLessThanOrEqual(2.05);
 });
 
 /** Parameters bound to nothing: a plan does not depend on their values. */
