@@ -1,5 +1,6 @@
 /** What counts as usage so far: corrected, discarded, late, fed and foreign data. */
 import { expect, it } from "vitest";
+import { createUsageFold } from "../../worker/usage/fold.ts";
 import { calculate, costOf, ingest, meterData, predicted, pricedCatalog } from "./support/calculation.ts";
 import { bindings, event, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
 
@@ -92,6 +93,33 @@ it.each([
     expect(await sumSoFar(edge)).toBe(expected);
   },
 );
+
+it("a discard between a fold's reading and its writing is not folded over", async () => {
+  const edge = await pricedEdge({
+    vars: { SOLVIMON_BASE_URL: twinUrl(), SOLVIMON_API_KEY: "twin-key" },
+    world: { fetch: async () => new Response('{"code":"INVALID_FIELD"}', { status: 400 }) },
+  });
+  await ingest(edge, meterData("SUM", "3"));
+  await fold(edge);
+  await ingest(edge, meterData("SUM", "5"));
+  await edge.services.delivery.sweep();
+  const last = (await heldIds(edge)).at(-1) ?? "";
+  let batches = 0;
+  const interrupted = {
+    prepare: (sql: string) => bindings.LEDGER.prepare(sql),
+    batch: async (statements: D1PreparedStatement[]) => {
+      // The first batch reads a slice, the second commits it.
+      if (++batches === 2) await settle(edge, last, "discard", { reason: "wrong" });
+      return bindings.LEDGER.batch(statements);
+    },
+  } as unknown as D1Database;
+  expect(await sumSoFar(edge)).toBe(8);
+  await createUsageFold(interrupted).fold(edge.tenant);
+  expect(batches).toBeGreaterThan(2);
+  expect(await sumSoFar(edge)).toBe(3);
+  await fold(edge);
+  expect(await sumSoFar(edge)).toBe(3);
+});
 
 it("a late event counts in its own period, an early one in its own", async () => {
   const edge = await pricedEdge();

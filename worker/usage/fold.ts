@@ -73,8 +73,8 @@ async function foldSlice(db: D1Database, tenant: string): Promise<"more" | "done
     const found = added.get(placeJson(row));
     if (found !== undefined) added.set(placeJson(row), { ...found, tally: joined([tallyOfRow(row), found.tally]) });
   }
-  await commit(db, tenant, progress, { folded: last.id, epoch: progress.epoch }, added);
-  return facts.length < SLICE_FACTS ? "done" : "more";
+  const isFolded = await commit(db, tenant, progress, { folded: last.id, epoch: progress.epoch }, added);
+  return isFolded && facts.length < SLICE_FACTS ? "done" : "more";
 }
 
 async function rebuildDay(db: D1Database, tenant: string, subject: string, day: number): Promise<void> {
@@ -98,6 +98,7 @@ async function rebuildDay(db: D1Database, tenant: string, subject: string, day: 
   await commit(db, tenant, progress, { ...progress, epoch: progress.epoch + 1 }, totals, { subject, day });
 }
 
+/** @returns false, and nothing is written, where something came between the reading and this. */
 async function commit(
   db: D1Database,
   tenant: string,
@@ -105,16 +106,17 @@ async function commit(
   to: Progress,
   totals: Totals,
   rebuilt: { readonly subject: string; readonly day: number } | null = null,
-): Promise<void> {
+): Promise<boolean> {
   const nonce = crypto.randomUUID();
   const ofDay = (sql: string) =>
     rebuilt === null ? [] : [db.prepare(sql).bind(tenant, nonce, rebuilt.subject, rebuilt.day)];
-  await db.batch([
+  const [advanced] = await db.batch([
     db.prepare(SQL.ADVANCE).bind(tenant, nonce, from.folded, from.epoch, to.folded, to.epoch),
     ...ofDay(SQL.DROP_TOTALS),
     ...rowTexts(totals).map((rows) => db.prepare(SQL.PUT_TOTALS).bind(tenant, nonce, rows)),
     ...ofDay(SQL.CLEAN),
   ]);
+  return (advanced?.meta.changes ?? 0) > 0;
 }
 
 function totalsOf(facts: readonly FactRow[]): Totals {
