@@ -81,6 +81,47 @@ CREATE TABLE `counters` (
 	PRIMARY KEY(`tenant`, `stream`, `producer`)
 ) WITHOUT ROWID;
 --> statement-breakpoint
+CREATE TABLE `day_totals` (
+	`tenant` text NOT NULL,
+	`subject` text NOT NULL,
+	`day` integer NOT NULL,
+	`series` text NOT NULL,
+	`sum` text NOT NULL,
+	`least` text NOT NULL,
+	`greatest` text NOT NULL,
+	`count` integer NOT NULL,
+	`distinct_values` text,
+	PRIMARY KEY(`tenant`, `subject`, `day`, `series`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+CREATE TABLE `dirty_days` (
+	`tenant` text NOT NULL,
+	`subject` text NOT NULL,
+	`day` integer NOT NULL,
+	PRIMARY KEY(`tenant`, `subject`, `day`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+CREATE TABLE `fact_runs` (
+	`batch` integer NOT NULL,
+	`first` integer NOT NULL,
+	`last` integer NOT NULL,
+	`tenant` text NOT NULL,
+	PRIMARY KEY(`batch`, `first`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+CREATE TABLE `facts` (
+	`tenant` text NOT NULL,
+	`id` integer NOT NULL,
+	`subject` text NOT NULL,
+	`at` integer NOT NULL,
+	`entry` integer NOT NULL,
+	`context` text NOT NULL,
+	`quantities` text NOT NULL,
+	`void` integer DEFAULT 0 NOT NULL,
+	PRIMARY KEY(`tenant`, `id`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+CREATE INDEX `facts_subject` ON `facts` (`tenant`,`subject`,`at`);--> statement-breakpoint
 CREATE TABLE `holds` (
 	`scope` text PRIMARY KEY NOT NULL,
 	`until` integer NOT NULL,
@@ -168,4 +209,10 @@ CREATE TABLE `shipments` (
 	`created_at` integer NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX `shipments_open` ON `shipments` (`tenant`,`stream`,`id`) WHERE state = 'open';
+CREATE INDEX `shipments_open` ON `shipments` (`tenant`,`stream`,`id`) WHERE state = 'open';--> statement-breakpoint
+CREATE TABLE `usage_progress` (
+	`tenant` text PRIMARY KEY NOT NULL,
+	`folded` integer NOT NULL,
+	`epoch` integer NOT NULL,
+	`nonce` text NOT NULL
+) WITHOUT ROWID;

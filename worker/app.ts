@@ -5,6 +5,7 @@ import { logFailure } from "./log.ts";
 import { compress } from "./middleware/compress.ts";
 import { trace } from "./middleware/trace.ts";
 import { registerApiKeys } from "./routes/api-keys.ts";
+import { registerCalculate } from "./routes/calculate.ts";
 import { registerCatalog } from "./routes/catalog.ts";
 import { registerEvents } from "./routes/events.ts";
 import { registerHealth } from "./routes/health.ts";
@@ -30,6 +31,7 @@ export function createApp(services?: Services): Hono<WeirEnv> {
   registerToken(app);
   registerUsage(app);
   registerSolvimon(app);
+  registerCalculate(app);
   registerEvents(app);
   registerApiKeys(app);
   registerLedger(app);

@@ -28,7 +28,7 @@ export default {
    */
   async queue(batch, bindings) {
     if (batch.queue === DEAD_LETTERS) return buryNudges(batch);
-    const { delivery } = servicesOf(bindings);
+    const { delivery, usageFold } = servicesOf(bindings);
     const streams = new Map<string, Message<Nudge>[]>();
     for (const message of batch.messages) {
       const key = `${message.body.tenant}\n${message.body.stream}`;
@@ -40,9 +40,10 @@ export default {
         if (first === undefined) return;
         try {
           await delivery.deliver(first.body);
+          await usageFold.fold(first.body.tenant);
           for (const message of messages) message.ack();
         } catch (cause) {
-          logFailure("delivery failed", cause, { stream: first.body.stream });
+          logFailure("a nudge could not be followed", cause, { stream: first.body.stream });
           for (const message of messages) message.retry();
         }
       }),
@@ -50,6 +51,9 @@ export default {
   },
 
   async scheduled(_controller, bindings) {
-    await servicesOf(bindings).delivery.sweep();
+    const { delivery, usageFold } = servicesOf(bindings);
+    const done = await Promise.allSettled([delivery.sweep(), usageFold.sweep()]);
+    const failed = done.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw new Error("a sweep failed", { cause: failed.reason });
   },
 } satisfies ExportedHandler<Bindings, Nudge>;

@@ -12,6 +12,8 @@ import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
 import { logWarning } from "./log.ts";
 import { Rates } from "./middleware/rate-limit.ts";
+import { createUsageFold, type UsageFold } from "./usage/fold.ts";
+import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
 
 export interface World {
   readonly now: () => number;
@@ -31,6 +33,8 @@ export interface Services {
   readonly events: EventReader;
   readonly quarantine: Quarantine;
   readonly stats: Stats;
+  readonly usage: UsageReader;
+  readonly usageFold: UsageFold;
   readonly admission: Admission;
   readonly rates: Rates;
   /**
@@ -67,6 +71,8 @@ export function createServices(bindings: Bindings, world: World = REAL_WORLD): S
     events: createEventReader(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, world),
     stats: createStats(bindings.LEDGER),
+    usage: createUsageReader(bindings.LEDGER),
+    usageFold: createUsageFold(bindings.LEDGER),
     admission: new Admission(),
     rates: new Rates(),
     nudge,

@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { expect, it } from "vitest";
 import { until } from "../support/until.ts";
 import { post, startRiver } from "./support.ts";
@@ -21,4 +22,19 @@ it("numbers, white space, key order and escapes arrive byte for byte, straight a
     });
     expect((await river.twinEvents()).sort()).toEqual([...ODD].sort());
   }
+});
+
+it("an answer is gzipped for a client that asks, and plain for one that does not", async () => {
+  const river = await startRiver();
+  const codingFor = (headers: Record<string, string>) =>
+    new Promise<string | undefined>((resolve, reject) => {
+      // node:http adds no Accept-Encoding of its own, as fetch does.
+      get(`${river.edge.url}/openapi.json`, { headers }, (response) => {
+        response.resume();
+        resolve(response.headers["content-encoding"]);
+      }).on("error", reject);
+    });
+  expect(await codingFor({})).toBeUndefined();
+  expect(await codingFor({ "accept-encoding": "identity" })).toBeUndefined();
+  expect(await codingFor({ "accept-encoding": "gzip" })).toBe("gzip");
 });

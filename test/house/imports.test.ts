@@ -59,6 +59,12 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => under("shared", "worker/pricing")(target) || named("big.js", "decimal.js")(target),
   },
   {
+    of: "worker/usage: pricing, itself, the catalog's types; never routes, delivery or drizzle",
+    files: under("worker/usage"),
+    may: ({ target, typeOnly }) =>
+      under("shared", "worker/pricing", "worker/usage")(target) || (typeOnly && under("worker/catalog")(target)),
+  },
+  {
     of: "worker/routes: intake and interfaces; never drizzle, D1's schema or the ledger's D1 form",
     files: under("worker/routes"),
     may: ({ target }) =>
@@ -248,6 +254,8 @@ describe("these tests", () => {
     ["worker/intake/a.ts", "worker/ledger/d1-ledger.ts", false],
     ["worker/delivery/pack.ts", "worker/delivery/outbox.ts", false],
     ["worker/pricing/a.ts", "worker/ledger/ledger.ts", true],
+    ["worker/usage/a.ts", "worker/routes/usage.ts", true],
+    ["worker/usage/a.ts", "worker/delivery/outbox.ts", false],
     ["worker/routes/a.ts", "drizzle-orm/d1", true],
     ["worker/routes/a.ts", "worker/ledger/schema.ts", true],
     ["worker/app.ts", "agent/status.ts", true],

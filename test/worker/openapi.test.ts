@@ -128,6 +128,7 @@ async function setupExamples(): Promise<TestEdge> {
 }
 
 const PREPARED: Record<string, () => Promise<Record<string, string>>> = {
+  calculateCost: aMeter,
   revokeKey: aKey,
   rotateKey: aKey,
   getResource: anEvent,
@@ -139,6 +140,20 @@ const PREPARED: Record<string, () => Promise<Record<string, string>>> = {
   listQuarantine: anEntry,
   grantToken: async () => ({ client_id: `id-of-${edge.tenant}`, client_secret: `key-of-${edge.tenant}` }),
 };
+
+async function aMeter() {
+  const value = { reference: "bytes", type: "NUMBER", calculation: "SUM", required: true };
+  const property = { reference: "region", type: "STRING", required: false };
+  const meter = {
+    id: "mete_1",
+    reference: "web-egress",
+    status: "ACTIVE",
+    meter_values: [value],
+    meter_properties: [property],
+  };
+  await edge.putCatalog({ streams: [{ meter_global_id: "web-egress" }], meters: [meter] });
+  return {};
+}
 
 async function aKey() {
   const body = JSON.stringify({ name: "one", permissions: ["METER_DATA.INGEST"] });

@@ -8,6 +8,7 @@ import type { ProducerPosition } from "../../shared/intake/headers.ts";
 import type { CheckedEvent } from "../../shared/intake/usage-body.ts";
 import { HASH_BYTES } from "../ledger/entries.ts";
 import type { IncomingEvent, ReprocessGroup } from "../ledger/plan.ts";
+import type { Measure } from "../usage/measure.ts";
 
 export interface IdentityRule {
   readonly tenant: string;
@@ -26,6 +27,8 @@ export interface DigestedEvent {
   readonly ownId: string | null;
   /** The reprocessing group of a persist event. */
   readonly group?: ReprocessGroup | null;
+  /** What it adds to the usage that is priced. */
+  readonly measure?: Measure | null;
 }
 
 /** @param ownIdField top-level field that holds an event's own id, if the stream has one. */
@@ -52,6 +55,7 @@ export function identify(events: readonly DigestedEvent[], rule: IdentityRule): 
       identity: identity.by,
       key: identity.by === "position" ? null : ledgerKey(rule.tenant, id),
       group: event.group ?? null,
+      measure: event.measure ?? null,
       position: rule.position === null ? null : rule.position.first + index,
       faults: event.faults,
     };

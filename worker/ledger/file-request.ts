@@ -6,6 +6,8 @@
  * the caller's repeat then finds its events as duplicates.
  */
 
+import { factJson } from "./fact.ts";
+import * as FACTS from "./facts-sql.ts";
 import * as SQL from "./filing-sql.ts";
 import type { FileOutcome, Filing } from "./ledger.ts";
 import { type Claim, lookUp } from "./look-up.ts";
@@ -112,6 +114,13 @@ function filingStatements(
         JSON.stringify(event.faults),
       ]);
       statements.push(by(SQL.QUARANTINE, tenant, stream, producer, context, now, JSON.stringify(held)));
+    }
+    if (row.measured.length > 0) {
+      const facts = row.measured.map(({ entry, event, measure }) =>
+        factJson(entry, measure, filing.times?.[event.index] ?? null, filing.receivedAt),
+      );
+      statements.push(by(FACTS.FACTS, tenant, JSON.stringify(facts)));
+      statements.push(by(FACTS.FACT_RUN, tenant, id, facts.length));
     }
   });
   if (plan.groups.length > 0) statements.push(by(SQL.GROUPS, tenant, JSON.stringify(plan.groups)));

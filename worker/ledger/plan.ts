@@ -7,6 +7,7 @@
 import { parseStream } from "../../shared/events/kind.ts";
 import type { Fault } from "../../shared/fault.ts";
 import { addDigests, type Digest, digestOf, EMPTY_DIGEST, eventId, toHex } from "../../shared/identity.ts";
+import type { Measure } from "../usage/measure.ts";
 import { ENTRY_STATUS, type Entry, encodeEntries, HASH_BYTES } from "./entries.ts";
 
 /** A checked event with its identity. */
@@ -24,6 +25,8 @@ export interface IncomingEvent {
   readonly position: number | null;
   /** The reprocessing group of a persist event. */
   readonly group: ReprocessGroup | null;
+  /** What it adds to the usage that is priced; null for nothing. */
+  readonly measure: Measure | null;
   /** Why it goes to quarantine; empty for a valid event. */
   readonly faults: readonly Fault[];
 }
@@ -68,6 +71,8 @@ export interface PlannedRow {
   /** Each entry's index in the request. */
   readonly indexes: readonly number[];
   readonly quarantined: readonly { readonly entry: number; readonly event: IncomingEvent }[];
+  /** Of the accepted events. */
+  readonly measured: readonly { readonly entry: number; readonly event: IncomingEvent; readonly measure: Measure }[];
 }
 
 export interface Plan {
@@ -179,6 +184,7 @@ interface OpenRow {
   readonly sources: string[];
   units: number;
   readonly quarantined: { entry: number; event: IncomingEvent }[];
+  readonly measured: { entry: number; event: IncomingEvent; measure: Measure }[];
 }
 
 /** Collects entries into rows: positions without a hole, or none at all; a bounded payload. */
@@ -196,6 +202,8 @@ class RowBuilder {
     row.units += units;
     row.keys.push(fate === "duplicate" ? "" : (event.key ?? ""));
     if (fate === "quarantined") row.quarantined.push({ entry: row.entries.length, event });
+    if (stored && event.measure !== null)
+      row.measured.push({ entry: row.entries.length, event, measure: event.measure });
     const length = stored ? event.source.length : 0;
     row.entries.push({ hash: event.hash, length, index: event.index, status: STATUS[fate] });
     if (stored) row.sources.push(event.source);
@@ -215,6 +223,7 @@ class RowBuilder {
       sources: [],
       units: 0,
       quarantined: [],
+      measured: [],
     };
     this.row = fresh;
     return fresh;
@@ -228,7 +237,7 @@ class RowBuilder {
 
   private close(): void {
     if (this.row === null) return;
-    const { first, last, keys, entries, sources, quarantined } = this.row;
+    const { first, last, keys, entries, sources, quarantined, measured } = this.row;
     this.done.push({
       first,
       last,
@@ -239,6 +248,7 @@ class RowBuilder {
       payload: sources.join(","),
       events: sources.length,
       quarantined,
+      measured,
     });
     this.row = null;
   }

@@ -7,7 +7,11 @@ FROM quarantine WHERE tenant = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ?
 /** ?1 id, ?2 tenant. */
 export const ENTRY = `SELECT quarantine.id, quarantine.event_id, quarantine.stream, quarantine.producer, quarantine.event,
   quarantine.context, quarantine.batch, quarantine.entry, quarantine.state,
-  batches.first AS first, batches.idempotency_key AS idempotency_key
+  batches.first AS first, batches.idempotency_key AS idempotency_key, batches.received_at AS received_at,
+  batches.times ->> ('$[' || quarantine.entry || ']') AS told_at,
+  EXISTS (SELECT 1 FROM fact_runs CROSS JOIN facts ON facts.tenant = fact_runs.tenant
+    AND facts.id BETWEEN fact_runs.first AND fact_runs.last
+    WHERE fact_runs.batch = quarantine.batch AND facts.entry = quarantine.entry AND facts.void = 0) AS has_fact
 FROM quarantine CROSS JOIN batches ON batches.id = quarantine.batch
 WHERE quarantine.id = ?1 AND quarantine.tenant = ?2`;
 

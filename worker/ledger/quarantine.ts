@@ -3,7 +3,10 @@
  * keeps its id) or by a discard; either way it stays on record and is known as a duplicate.
  */
 import { toHex } from "../../shared/identity.ts";
+import type { Measure } from "../usage/measure.ts";
 import { ENTRY_STATUS, encodeEntries, HASH_BYTES } from "./entries.ts";
+import { factJson } from "./fact.ts";
+import * as FACTS from "./facts-sql.ts";
 import * as FILING from "./filing-sql.ts";
 import type { Claim } from "./look-up.ts";
 import * as SQL from "./quarantine-sql.ts";
@@ -38,6 +41,11 @@ export interface QuarantineEntry {
   readonly state: QuarantineState;
   readonly first: number | null;
   readonly idempotency_key: string | null;
+  /** When the event was first received, here and, if it says so, by an agent on the way. */
+  readonly received_at: number;
+  readonly told_at: string | null;
+  /** 1 where it counts as usage already: the upstream refused it, not the door. */
+  readonly has_fact: 0 | 1;
 }
 
 /** An event as it is to be sent again. */
@@ -49,6 +57,8 @@ export interface Replay {
   readonly corrected: boolean;
   /** Ledger key in hex that the corrected event is to be known by as well. */
   readonly key: string | null;
+  /** What it adds to the usage that is priced. */
+  readonly measure: Measure | null;
 }
 
 export type SettleOutcome =
@@ -62,7 +72,7 @@ export interface Quarantine {
   list(tenant: string, state: QuarantineState, after: number, count: number): Promise<QuarantineItem[]>;
   find(tenant: string, id: number): Promise<QuarantineEntry | null>;
   replay(tenant: string, entry: QuarantineEntry, replay: Replay): Promise<SettleOutcome>;
-  discard(tenant: string, id: number, reason: string): Promise<SettleOutcome>;
+  discard(tenant: string, entry: QuarantineEntry, reason: string): Promise<SettleOutcome>;
 }
 
 interface Chance {
@@ -77,12 +87,16 @@ export function createQuarantine(db: D1Database, chance: Chance): Quarantine {
     },
     find: (tenant, id) => db.prepare(SQL.ENTRY).bind(id, tenant).first<QuarantineEntry>(),
     replay: (tenant, entry, replay) => replayEntry(db, chance, tenant, entry, replay),
-    async discard(tenant, id, reason) {
+    async discard(tenant, entry, reason) {
+      const voiding = [FACTS.DIRTY_BY_DISCARD, FACTS.EPOCH_BY_DISCARD, FACTS.VOID_BY_DISCARD].map((sql) =>
+        db.prepare(sql).bind(entry.id, tenant, tenant, entry.batch, entry.entry),
+      );
       const results = await db.batch([
-        db.prepare(SQL.COUNT_DISCARD).bind(id, tenant),
-        db.prepare(SQL.DISCARD).bind(id, tenant, chance.now(), reason),
+        ...voiding,
+        db.prepare(SQL.COUNT_DISCARD).bind(entry.id, tenant),
+        db.prepare(SQL.DISCARD).bind(entry.id, tenant, chance.now(), reason),
       ]);
-      return { kind: results[1]?.meta.changes === 1 ? "done" : "settled" };
+      return { kind: results.at(-1)?.meta.changes === 1 ? "done" : "settled" };
     },
   };
 }
@@ -127,10 +141,28 @@ async function tryReplay(
     by(FILING.OUTBOX, tenant, entry.stream, claim.id, entry.context, 1, 1, bytes),
     ...(replay.corrected ? [by(SQL.CORRECTION, entry.batch, entry.entry, toHex(hash.subarray(0, HASH_BYTES)))] : []),
     ...(key === null ? [] : [by(SQL.CORRECTED_KEY, key, entry.batch, entry.entry)]),
+    ...factStatements(by, tenant, entry, replay),
     by(SQL.COUNT_REPLAY, tenant, entry.stream, entry.producer),
     by(SQL.MARK_REPLAYED, entry.id, now),
   ]);
   return { kind: (results[0]?.meta.changes ?? 0) > 0 ? "done" : "settled" };
+}
+
+/** What is corrected counts as corrected; what the door kept back counts from now on; else it counts already. */
+function factStatements(
+  by: (sql: string, ...values: unknown[]) => D1PreparedStatement,
+  tenant: string,
+  entry: QuarantineEntry,
+  { corrected, measure }: Replay,
+): D1PreparedStatement[] {
+  const place = [tenant, entry.batch, entry.entry];
+  const voiding = corrected
+    ? [FACTS.DIRTY_BY_REPLAY, FACTS.EPOCH_BY_REPLAY, FACTS.VOID_BY_REPLAY].map((sql) => by(sql, ...place))
+    : [];
+  if (measure === null || (entry.has_fact === 1 && !corrected)) return voiding;
+  const facts = [factJson(entry.entry, measure, entry.told_at, entry.received_at)];
+  const adding = [by(FACTS.FACTS, tenant, JSON.stringify(facts)), by(FACTS.FACT_RUN, tenant, entry.batch, 1)];
+  return [...voiding, ...adding];
 }
 
 /** The key a corrected event brings, unless it leads to this very event already. */

@@ -261,3 +261,86 @@ export const quarantine = sqliteTable(
     index("quarantine_batch").on(table.batch, table.entry),
   ],
 );
+
+/**
+ * Meter data that was accepted, one row an event, as it was named: what it costs is the catalog's to say, whenever
+ * asked. Ids rise in the order of commits, a tenant each its own, and are never used twice.
+ */
+export const facts = sqliteTable(
+  "facts",
+  {
+    tenant: text("tenant").notNull(),
+    id: integer("id").notNull(),
+    /** Meter and customer as the event names them: JSON [[id, reference], [id, reference]]. */
+    subject: text("subject").notNull(),
+    at: integer("at").notNull(),
+    /** The entry of its batch (see fact_runs). */
+    entry: integer("entry").notNull(),
+    /** Subscription and properties as the event names them: see worker/usage/measure.ts. */
+    context: text("context").notNull(),
+    /** JSON [[id, reference, currency or null, quantity as it was written], …]. */
+    quantities: text("quantities").notNull(),
+    /** 1 once a correction took its place or it was discarded. */
+    void: integer("void").notNull().default(0),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant, table.id] }),
+    // For the days that a calculation must read event by event.
+    index("facts_subject").on(table.tenant, table.subject, table.at),
+  ],
+);
+
+/** Which facts came of a batch, first to last inclusive: how the fact of an event is found. */
+export const factRuns = sqliteTable(
+  "fact_runs",
+  {
+    batch: integer("batch").notNull(),
+    first: integer("first").notNull(),
+    last: integer("last").notNull(),
+    tenant: text("tenant").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.batch, table.first] })],
+);
+
+/** How far a tenant's facts are folded into totals. */
+export const usageProgress = sqliteTable("usage_progress", {
+  tenant: text("tenant").primaryKey(),
+  /** Every fact up to this id is in day_totals; later ones are not. */
+  folded: integer("folded").notNull(),
+  /** Rises whenever a fact is voided or a day rebuilt: what was read before is then not written. */
+  epoch: integer("epoch").notNull(),
+  /** Names the last fold, whose other statements look for it. */
+  nonce: text("nonce").notNull(),
+});
+
+/** What a UTC day's facts come to, whatever the catalog: one row for each way they were named. */
+export const dayTotals = sqliteTable(
+  "day_totals",
+  {
+    tenant: text("tenant").notNull(),
+    subject: text("subject").notNull(),
+    /** Days since 1970. */
+    day: integer("day").notNull(),
+    /** JSON [id, reference, currency or null, subscription, properties]. */
+    series: text("series").notNull(),
+    /** Exact decimals. */
+    sum: text("sum").notNull(),
+    least: text("least").notNull(),
+    greatest: text("greatest").notNull(),
+    count: integer("count").notNull(),
+    /** JSON array of the numerically distinct values; null where there are too many to keep. */
+    distinctValues: text("distinct_values"),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.subject, table.day, table.series] })],
+);
+
+/** Days of which a folded fact was voided: read event by event until their totals are made anew. */
+export const dirtyDays = sqliteTable(
+  "dirty_days",
+  {
+    tenant: text("tenant").notNull(),
+    subject: text("subject").notNull(),
+    day: integer("day").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.subject, table.day] })],
+);

@@ -2,6 +2,7 @@
 import { adminPaths } from "./admin-paths.ts";
 import { adminSchemas } from "./admin-schemas.ts";
 import { ANSWER_HEADERS, REFUSAL_STATUSES, refusal } from "./answers.ts";
+import { calculatePaths } from "./calculate-paths.ts";
 import { eventPaths } from "./event-paths.ts";
 import type { JsonSchema, Members } from "./json-schema.ts";
 import { keyPaths } from "./key-paths.ts";
@@ -30,6 +31,7 @@ function allPaths(): Paths {
   return {
     ...usagePaths(),
     ...solvimonPaths(),
+    ...calculatePaths(),
     ...eventPaths(),
     ...adminPaths(),
     ...keyPaths(),

@@ -73,6 +73,13 @@ const HEADERS = {
 } as const;
 
 const QUERY = {
+  CostPrediction: parameter(
+    "query",
+    "cost_prediction",
+    { type: "boolean", default: false },
+    "Whether to tell the cost.",
+    false,
+  ),
   Tenant: parameter("query", "tenant", TEXT, "Whose data; another tenant's only with WEIR.OPERATOR."),
   Limit: parameter("query", "limit", { ...whole(1, 1000), default: 100 }, "How many items a page holds.", 100),
   Cursor: parameter("query", "cursor", TEXT, "Where to go on: the `next` of the page before."),

@@ -52,6 +52,11 @@ export function decimalOf(text: string): Decimal {
   return value;
 }
 
+/** A decimal that decimalText wrote: a sum may be longer than what an event may hold. */
+export function keptDecimal(text: string): Decimal {
+  return new Exact(text);
+}
+
 export function countOf(count: number): Decimal {
   return new Exact(String(count));
 }

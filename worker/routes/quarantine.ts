@@ -14,6 +14,7 @@ import { readBody } from "../intake/read-body.ts";
 import type { QuarantineEntry, QuarantineItem, Replay } from "../ledger/quarantine.ts";
 import { QUARANTINE_STATES } from "../ledger/stored-event.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
+import { type Measure, measureOfMeterData, measureOfUsage } from "../usage/measure.ts";
 import { pageOf, wholeNumber } from "./page.ts";
 import { tenantOf } from "./tenant.ts";
 
@@ -100,7 +101,7 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
     return refuse(c, 404, `there is no stream ${JSON.stringify(entry.stream)} any more`);
   if (checked.faults.length > 0)
     return refuse(c, 400, "the event is still not valid; it stays in quarantine", checked.faults);
-  const replay = replayOf(tenant, entry, source, value, checked.ownIdField, given !== undefined);
+  const replay = replayOf(tenant, entry, source, value, checked, given !== undefined);
   const outcome = await quarantine.replay(tenant, entry, replay);
   if (outcome.kind === "settled") return refuse(c, 409, "the entry was replayed or discarded before");
   if (outcome.kind === "known-elsewhere")
@@ -113,7 +114,12 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
 }
 
 type Checked =
-  | { readonly kind: "checked"; readonly faults: readonly Fault[]; readonly ownIdField: string | null }
+  | {
+      readonly kind: "checked";
+      readonly faults: readonly Fault[];
+      readonly ownIdField: string | null;
+      readonly measure: Measure | null;
+    }
   | { readonly kind: "unknown-stream" };
 
 /** Holds an event against its stream's schema as it is now. */
@@ -126,11 +132,17 @@ async function checkAgain(
   if (parsed === null) return { kind: "unknown-stream" };
   if (parsed.kind !== "usage") {
     const faults = checkSolvimonEvent(parsed.kind, value).map((fault) => quarantineFault(fault, 0));
-    return { kind: "checked", faults, ownIdField: "reference" };
+    const measure = parsed.kind === "meter-data" ? measureOfMeterData(value) : null;
+    return { kind: "checked", faults, ownIdField: "reference", measure };
   }
   const found = (await loadCatalog()).streams.get(parsed.meterGlobalId);
   if (found === undefined) return { kind: "unknown-stream" };
-  return { kind: "checked", faults: found.check(value), ownIdField: found.schema.event_id_field ?? null };
+  return {
+    kind: "checked",
+    faults: found.check(value),
+    ownIdField: found.schema.event_id_field ?? null,
+    measure: measureOfUsage(value, found.schema),
+  };
 }
 
 /** What a corrected event is to be known by: its own id where it has one, its content where that was its identity. */
@@ -139,7 +151,7 @@ function replayOf(
   entry: QuarantineEntry,
   source: string,
   value: JsonObject,
-  ownIdField: string | null,
+  { ownIdField, measure }: Pick<Replay, "ownIdField" | "measure">,
   given: boolean,
 ): Replay {
   const kind = parseStream(entry.stream)?.kind ?? "usage";
@@ -149,7 +161,7 @@ function replayOf(
   const identity = ownId === null ? { by: "content" as const, hash } : { by: "id" as const, id: ownId };
   const knownId = eventId(kind, entry.stream, identity);
   const key = given && knownId !== entry.event_id && (ownId !== null || byContent) ? ledgerKey(tenant, knownId) : null;
-  return { source, hash, ownIdField, corrected: given && source !== entry.event, key };
+  return { source, hash, ownIdField, corrected: given && source !== entry.event, key, measure };
 }
 
 /** Characters of a discard's reason that are kept. */
@@ -162,7 +174,7 @@ async function discardQuarantined(c: WeirContext): Promise<Response> {
   if (typeof reason !== "string" || reason.trim() === "" || reason.length > REASON_MAX) {
     return refuse(c, 400, `say why: {"reason":"…"}, at most ${REASON_MAX} characters`);
   }
-  const outcome = await c.get("services").quarantine.discard(found.tenant, found.entry.id, reason);
+  const outcome = await c.get("services").quarantine.discard(found.tenant, found.entry, reason);
   if (outcome.kind !== "done") return refuse(c, 409, "the entry was replayed or discarded before");
   return c.json({
     success: true,

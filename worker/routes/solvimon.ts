@@ -32,6 +32,7 @@ import type { FileOutcome } from "../ledger/ledger.ts";
 import type { Fate, IncomingEvent } from "../ledger/plan.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
+import { measureOfMeterData } from "../usage/measure.ts";
 
 const KINDS = Object.keys(SOLVIMON_PATHS) as SolvimonKind[];
 
@@ -100,6 +101,7 @@ function digest(
     hash: contentHash(value, READ_ONLY[kind]),
     ownId: referenceOf(value),
     group: kind === "persist" ? reprocessGroup(value) : null,
+    measure: kind === "meter-data" && faults.length === 0 ? measureOfMeterData(value) : null,
   };
 }
 

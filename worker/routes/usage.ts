@@ -17,7 +17,7 @@ import {
   usageAnswer,
   validationRefusal,
 } from "../../shared/intake/usage-answer.ts";
-import { readUsageBody } from "../../shared/intake/usage-body.ts";
+import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body.ts";
 import { scanDocument } from "../../shared/scan.ts";
 import { type BodyForm, HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
 import type { LoadedCatalog, StreamEntry } from "../catalog/catalogs.ts";
@@ -29,6 +29,7 @@ import { contextOf } from "../intake/scope.ts";
 import type { Fate, IncomingEvent } from "../ledger/plan.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
+import { measureOfUsage } from "../usage/measure.ts";
 
 export function registerUsage(app: Hono<WeirEnv>): void {
   for (const path of USAGE_PATHS) app.post(path, requirePermission("METER_DATA.INGEST"), rateLimit, ingestUsage);
@@ -66,9 +67,7 @@ async function ingestBody(
   form: BodyForm,
 ): Promise<Response> {
   const { catalogs, world, settings } = c.get("services");
-  const body = readUsageBody(bytes, form, found.stream.check, settings.limits, (event) =>
-    digestEvent(event, ownIdFieldOf(found.stream)),
-  );
+  const body = readUsageBody(bytes, form, found.stream.check, settings.limits, (event) => digest(event, found.stream));
   if (body.kind === "too-large") return refuse(c, 413, body.message);
   const headers = readHeaders(c);
   if (headers.faults.length > 0) return refuse(c, 400, "a header is not valid", headers.faults);
@@ -99,8 +98,13 @@ function recheck(events: readonly DigestedEvent[], stream: StreamEntry): Digeste
     const scanned = scanDocument(source);
     if (scanned.kind === "fault" || !(scanned.value instanceof Map)) throw new Error("a checked event is no object");
     const faults = stream.check(scanned.value).map((fault) => ({ ...fault, index }));
-    return digestEvent({ source, value: scanned.value, faults }, ownIdFieldOf(stream));
+    return digest({ source, value: scanned.value, faults }, stream);
   });
+}
+
+function digest(event: CheckedEvent, stream: StreamEntry): DigestedEvent {
+  const measure = event.faults.length === 0 ? measureOfUsage(event.value, stream.schema) : null;
+  return { ...digestEvent(event, ownIdFieldOf(stream)), measure };
 }
 
 function ownIdFieldOf(stream: StreamEntry): string | null {

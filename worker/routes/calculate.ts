@@ -1,0 +1,141 @@
+/** What an event would cost: Solvimon's calculate operation, answered from the catalog and the usage so far. */
+import type { Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { READ_ONLY, referenceOf } from "../../shared/events/solvimon-fields.ts";
+import { contentHash } from "../../shared/identity.ts";
+import { bodyCodingOf, bodyFormOf, idempotencyKeyFault } from "../../shared/intake/headers.ts";
+import { resourceText, type SolvimonReason, solvimonFaults } from "../../shared/intake/solvimon-answer.ts";
+import { readSolvimonEvent, type SolvimonEvent } from "../../shared/intake/solvimon-body.ts";
+import { HEADER } from "../../shared/wire.ts";
+import type { LoadedCatalog } from "../catalog/catalogs.ts";
+import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
+import { passCalculation } from "../delivery/pass-calculation.ts";
+import { identify } from "../intake/identify.ts";
+import { readBody } from "../intake/read-body.ts";
+import { logWarning } from "../log.ts";
+import { requirePermission } from "../middleware/authenticate.ts";
+import { rateLimit } from "../middleware/rate-limit.ts";
+import { type CalculateOutcome, calculate } from "../usage/calculate.ts";
+import { requireVersion } from "./solvimon.ts";
+
+export function registerCalculate(app: Hono<WeirEnv>): void {
+  const guards = [requirePermission("METER_DATA.INGEST"), rateLimit, requireVersion] as const;
+  app.post("/:version{v[^/]*}/events/calculate", ...guards, answerCalculation);
+}
+
+async function answerCalculation(c: WeirContext): Promise<Response> {
+  if (bodyFormOf(c.req.header(HEADER.contentType)) !== "json") return refuse(c, 415, "send application/json");
+  const coding = bodyCodingOf(c.req.header(HEADER.contentEncoding));
+  if (coding === null) return refuse(c, 415, "send Content-Encoding gzip, or none");
+  const { limits } = c.get("services").settings;
+  const bytesMax = Math.min(limits.bodyBytesMax, limits.eventBytesMax);
+  const read = await readBody(c.req.raw.body, coding, bytesMax);
+  if (read.kind === "too-large") return refuse(c, 413, `the body has more than ${bytesMax} bytes`);
+  if (read.kind === "broken") return refuse(c, 400, "the body ended early or is not valid gzip");
+  const body = readSolvimonEvent(read.bytes, "meter-data", limits, (event) => event);
+  if (body.kind === "too-large") return refuse(c, 413, body.message);
+  if (body.kind === "malformed") return faulty(c, [body.reason]);
+  const [event] = body.events;
+  if (event === undefined) throw new Error("a body without an event was read");
+  const asked = askedOf(c);
+  const faults = [...asked.faults, ...event.faults];
+  if (faults.length > 0) return faulty(c, faults);
+  return answerEvent(c, event, asked.isPredicted, read.bytes);
+}
+
+/** Answers with all faults; their index means nothing where there is one event. */
+function faulty(c: WeirContext, reasons: readonly SolvimonReason[]): Response {
+  const [first, ...rest] = reasons.map(({ index: _, ...reason }) => reason);
+  if (first === undefined) throw new Error("a refusal without a reason");
+  return c.json(solvimonFaults([first, ...rest]), 400);
+}
+
+/** What the request asks for beside its body. */
+function askedOf(c: WeirContext): { readonly isPredicted: boolean; readonly faults: readonly SolvimonReason[] } {
+  const prediction = c.req.queries("cost_prediction") ?? ["false"];
+  const isSound = prediction.length === 1 && ["true", "false"].includes(prediction[0] ?? "");
+  const key = idempotencyKeyFault(c.req.header(HEADER.idempotencyKey) ?? null);
+  const faults: SolvimonReason[] = [];
+  if (!isSound)
+    faults.push({ code: "INVALID_FIELD", message: "cost_prediction is true or false", field: "cost_prediction" });
+  if (key !== null)
+    faults.push({
+      code: "INVALID_FIELD",
+      message: key.message,
+      ...(key.field === undefined ? {} : { field: key.field }),
+    });
+  return { isPredicted: prediction[0] === "true", faults };
+}
+
+async function answerEvent(
+  c: WeirContext,
+  event: SolvimonEvent,
+  isPredicted: boolean,
+  bytes: Uint8Array,
+): Promise<Response> {
+  const { catalogs, usage, world } = c.get("services");
+  const { tenant } = c.get("principal");
+  const now = world.now();
+  const calculateBy = (catalog: LoadedCatalog) =>
+    calculate(catalog, usage, { tenant, event: event.value, now, isPredicted });
+  let catalog = await catalogs.load(tenant, now);
+  let outcome: CalculateOutcome | null = catalog.version === 0 ? null : await calculateBy(catalog);
+  if (outcome === null || outcome.kind === "faults") {
+    // What is unknown may have been added a second ago.
+    const fresh = await catalogs.load(tenant, now, true);
+    if (outcome === null || fresh.version !== catalog.version) outcome = await calculateBy(fresh);
+    catalog = fresh;
+  }
+  const passed = catalog.version === 0 ? await pass(c, bytes) : null;
+  if (passed !== null) return passed;
+  if (outcome.kind === "faults") return faulty(c, outcome.faults);
+  return c.body(calculationText(c, event, outcome, now), 201, { "Content-Type": "application/json" });
+}
+
+/** Null where there is no Solvimon to pass it to. */
+async function pass(c: WeirContext, body: Uint8Array): Promise<Response | null> {
+  const { settings, world } = c.get("services");
+  const query = new URL(c.req.url).search;
+  const platformId = c.req.header(HEADER.platformId) ?? null;
+  const outcome = await passCalculation(world.fetch, settings, { body, query, platformId });
+  if (outcome === null) return null;
+  if (outcome.kind === "answer") {
+    return c.body(outcome.text, outcome.status as ContentfulStatusCode, { "Content-Type": outcome.contentType });
+  }
+  logWarning("a calculation passed to Solvimon got no answer", outcome.cause, {});
+  c.header("Retry-After", "1");
+  return refuse(c, 503, "Solvimon did not answer; try again");
+}
+
+/** The resource that ingesting the event would give, with what the calculation says. */
+function calculationText(
+  c: WeirContext,
+  { source, value }: SolvimonEvent,
+  outcome: Extract<CalculateOutcome, { kind: "calculated" }>,
+  now: number,
+): string {
+  const digested = {
+    source,
+    faults: [],
+    hash: contentHash(value, READ_ONLY["meter-data"]),
+    ownId: referenceOf(value),
+  };
+  const [identified] = identify([digested], {
+    tenant: c.get("principal").tenant,
+    kind: "meter-data",
+    stream: "meter-data",
+    idempotencyKey: c.req.header(HEADER.idempotencyKey) ?? null,
+    position: null,
+  });
+  if (identified === undefined) throw new Error("an event without an identity");
+  const at = new Date(now).toISOString();
+  return resourceText("meter-data", identified.id, source, at, {
+    members: {
+      type: '"CALCULATION"',
+      created_at: JSON.stringify(at),
+      cost_prediction: JSON.stringify(outcome.prediction),
+      processed_details: JSON.stringify({ type: outcome.isMatched ? "DEFAULT" : "NOT_MATCHED" }),
+      deleted: "false",
+    },
+  });
+}

@@ -1,0 +1,76 @@
+/** Which of a datum's lines a piece of accepted usage counts towards: those it would be priced by itself. */
+import { ZERO } from "../pricing/decimal.ts";
+import { type Datum, type Line, linesOf } from "../pricing/lines.ts";
+import { findNamed, namingOf } from "../pricing/named.ts";
+import type { BookMeter, PriceBook } from "../pricing/price-book.ts";
+import type { Naming, Selector } from "../pricing/select.ts";
+import type { GivenProperty, SubscriptionNaming } from "./measure.ts";
+import type { Series } from "./series.ts";
+
+/**
+ * @returns for a series at a moment, those of the lines it counts towards. Between two moments at which one of the
+ * customer's subscriptions begins or ends the answer changes only with the periods, so it is worked out once.
+ */
+export function attribution(
+  book: PriceBook,
+  datum: Datum,
+  lines: readonly Line[],
+): (series: string, atMs: number) => readonly Line[] {
+  const owned = datum.customer === null ? [] : (book.subscriptionsOf.get(datum.customer.id) ?? []);
+  const changes = [...new Set(owned.flatMap(({ startMs, endMs }) => [startMs, endMs]))].sort((a, b) => a - b);
+  const known = new Map<string, readonly Line[]>();
+  return (series, atMs) => {
+    const key = `${changes.findLastIndex((change) => change <= atMs)} ${series}`;
+    const counted = known.get(key) ?? linesOfSeries(book, datum, lines, JSON.parse(series), atMs);
+    known.set(key, counted);
+    return counted.filter(({ period }) => period.startMs <= atMs && atMs < period.endMs);
+  };
+}
+
+function linesOfSeries(
+  book: PriceBook,
+  datum: Datum,
+  lines: readonly Line[],
+  [id, reference, currency, subscription, properties]: Series,
+  atMs: number,
+): readonly Line[] {
+  const value = findNamed(datum.meter.values, namingOf(id, reference));
+  if (value.kind !== "found" || (value.thing.type === "AMOUNT") !== (currency !== null)) return [];
+  const outcome = linesOf(book, {
+    ...datum,
+    atMs,
+    naming: namingOfSubscription(book, subscription),
+    values: [{ meterValue: value.thing, value: ZERO, currency, sent: null }],
+    properties: propertiesBy(datum.meter, properties),
+  });
+  if (outcome.kind === "not-matched") return [];
+  return lines.filter((line) =>
+    outcome.lines.some(
+      (one) =>
+        one.pricing === line.pricing &&
+        one.subscription === line.subscription &&
+        one.given.meterValue === line.given.meterValue,
+    ),
+  );
+}
+
+function namingOfSubscription(book: PriceBook, named: SubscriptionNaming): Naming {
+  if (named === null) return { kind: "all" };
+  if (!isName(named)) return { kind: "selector", selector: named as Selector };
+  const found = findNamed(book.subscriptions, namingOf(named[0], named[1]));
+  return { kind: "one", subscription: found.kind === "found" ? found.thing : null };
+}
+
+function isName(named: NonNullable<SubscriptionNaming>): named is readonly [string | null, string | null] {
+  return Array.isArray(named);
+}
+
+/** A property that the meter does not know decides nothing. */
+function propertiesBy(meter: BookMeter, given: readonly GivenProperty[]): ReadonlyMap<string, string> {
+  return new Map(
+    given.flatMap(([id, reference, value]): [string, string][] => {
+      const found = findNamed(meter.properties, namingOf(id, reference));
+      return found.kind === "found" ? [[found.thing.reference, value]] : [];
+    }),
+  );
+}

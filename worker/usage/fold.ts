@@ -1,0 +1,164 @@
+/**
+ * Folds facts into the totals of their UTC days, behind the requests' backs and in slices.
+ *
+ * A slice's totals and the mark of how far the tenant is folded move in one transaction, which is void where
+ * another fold, a voided fact or a rebuilt day came between: so a fact is in the totals once, or not yet. A crash
+ * leaves nothing half done. A day of which a folded fact was voided is made anew from its facts.
+ */
+import { decimalText } from "../pricing/decimal.ts";
+import { DAY_MS, dayOf, type FactRow, seriesValues } from "./series.ts";
+import { bounded, joined, type Tally, type TotalRow, tallyOf, tallyOfRow } from "./tally.ts";
+import * as SQL from "./usage-sql.ts";
+
+/** Facts of one slice, and of one page of a day made anew. */
+const SLICE_FACTS = 1_000;
+/** Slices and days of one run; what is left waits for the next. */
+const SLICES_MAX = 50;
+const DAYS_MAX = 20;
+/** Tenants one sweep looks at. */
+const TENANTS_MAX = 1_000;
+/** Characters of one statement's totals: D1 takes 2 MB a value. */
+const PUT_CHARACTERS_MAX = 500_000;
+
+export interface UsageFold {
+  /** Folds what a tenant's facts have in waiting, up to a bound; safe to run twice and side by side. */
+  fold(tenant: string): Promise<void>;
+  /** The same for every tenant that has something waiting. */
+  sweep(): Promise<void>;
+}
+
+export function createUsageFold(db: D1Database): UsageFold {
+  async function fold(tenant: string): Promise<void> {
+    for (let slice = 0; slice < SLICES_MAX; slice++) if ((await foldSlice(db, tenant)) === "done") break;
+    const { results } = await db.prepare(SQL.DIRTY).bind(tenant, DAYS_MAX).all<{ subject: string; day: number }>();
+    for (const { subject, day } of results) await rebuildDay(db, tenant, subject, day);
+  }
+  return {
+    fold,
+    async sweep() {
+      const { results } = await db.prepare(SQL.WAITING).bind(TENANTS_MAX).all<{ tenant: string }>();
+      for (const { tenant } of results) await fold(tenant);
+    },
+  };
+}
+
+interface Progress {
+  readonly folded: number;
+  readonly epoch: number;
+}
+
+type FoldFact = FactRow & { readonly id: number; readonly void: 0 | 1 };
+
+/** By JSON texts of subject, day and series. */
+type Totals = Map<string, { readonly place: Place; readonly tally: Tally }>;
+type Place = Pick<TotalRow, "subject" | "day" | "series">;
+
+async function foldSlice(db: D1Database, tenant: string): Promise<"more" | "done"> {
+  const [progressRows, factRows] = await db.batch([
+    db.prepare(SQL.PROGRESS).bind(tenant),
+    db.prepare(SQL.NEXT_FACTS).bind(tenant, SLICE_FACTS),
+  ]);
+  const facts = (factRows?.results ?? []) as FoldFact[];
+  const last = facts.at(-1);
+  if (last === undefined) return "done";
+  const [progress = null] = (progressRows?.results ?? []) as Progress[];
+  if (progress === null) {
+    await db.prepare(SQL.BEGIN).bind(tenant).run();
+    return "more";
+  }
+  const added = totalsOf(facts.filter((fact) => fact.void === 0));
+  const wanted = `[${[...added.values()].map(({ place }) => `[${placeJson(place)}]`).join(",")}]`;
+  const held = await db.prepare(SQL.TOTALS_OF).bind(tenant, wanted).all<TotalRow>();
+  for (const row of held.results) {
+    const found = added.get(placeJson(row));
+    if (found !== undefined) added.set(placeJson(row), { ...found, tally: joined([tallyOfRow(row), found.tally]) });
+  }
+  const isFolded = await commit(db, tenant, progress, { folded: last.id, epoch: progress.epoch }, added);
+  return isFolded && facts.length < SLICE_FACTS ? "done" : "more";
+}
+
+async function rebuildDay(db: D1Database, tenant: string, subject: string, day: number): Promise<void> {
+  const progress = await db.prepare(SQL.PROGRESS).bind(tenant).first<Progress>();
+  if (progress === null) return;
+  const totals: Totals = new Map();
+  let after = { at: day * DAY_MS - 1, id: Number.MAX_SAFE_INTEGER };
+  for (;;) {
+    const page = await db
+      .prepare(SQL.FACTS_OF_DAY)
+      .bind(tenant, subject, after.at, after.id, (day + 1) * DAY_MS, SLICE_FACTS)
+      .all<FoldFact>();
+    for (const [key, { place, tally }] of totalsOf(page.results)) {
+      const before = totals.get(key)?.tally;
+      totals.set(key, { place, tally: before === undefined ? tally : bounded(joined([before, tally])) });
+    }
+    const last = page.results.at(-1);
+    if (last === undefined || page.results.length < SLICE_FACTS) break;
+    after = { at: last.at, id: last.id };
+  }
+  await commit(db, tenant, progress, { ...progress, epoch: progress.epoch + 1 }, totals, { subject, day });
+}
+
+/** @returns false, and nothing is written, where something came between the reading and this. */
+async function commit(
+  db: D1Database,
+  tenant: string,
+  from: Progress,
+  to: Progress,
+  totals: Totals,
+  rebuilt: { readonly subject: string; readonly day: number } | null = null,
+): Promise<boolean> {
+  const nonce = crypto.randomUUID();
+  const ofDay = (sql: string) =>
+    rebuilt === null ? [] : [db.prepare(sql).bind(tenant, nonce, rebuilt.subject, rebuilt.day)];
+  const [advanced] = await db.batch([
+    db.prepare(SQL.ADVANCE).bind(tenant, nonce, from.folded, from.epoch, to.folded, to.epoch),
+    ...ofDay(SQL.DROP_TOTALS),
+    ...rowTexts(totals).map((rows) => db.prepare(SQL.PUT_TOTALS).bind(tenant, nonce, rows)),
+    ...ofDay(SQL.CLEAN),
+  ]);
+  return (advanced?.meta.changes ?? 0) > 0;
+}
+
+function totalsOf(facts: readonly FactRow[]): Totals {
+  const values = facts.flatMap((fact) =>
+    seriesValues(fact).map(({ series, value }) => ({
+      place: { subject: fact.subject, day: dayOf(fact.at), series },
+      value,
+    })),
+  );
+  const totals: Totals = new Map();
+  for (const [key, group] of Map.groupBy(values, ({ place }) => placeJson(place))) {
+    const [first] = group;
+    if (first !== undefined) totals.set(key, { place: first.place, tally: tallyOf(group.map(({ value }) => value)) });
+  }
+  return totals;
+}
+
+/** Members of a JSON array; subject and series are JSON already. */
+function placeJson({ subject, day, series }: Place): string {
+  return `${subject},${day},${series}`;
+}
+
+/** JSON arrays of rows, each below the bound of a value unless one row alone is longer. */
+function rowTexts(totals: Totals): string[] {
+  const texts: string[] = [];
+  let rows: string[] = [];
+  let characters = 0;
+  for (const { place, tally } of totals.values()) {
+    const row = rowText(place, bounded(tally));
+    if (rows.length > 0 && characters + row.length > PUT_CHARACTERS_MAX) {
+      texts.push(`[${rows.join(",")}]`);
+      [rows, characters] = [[], 0];
+    }
+    rows.push(row);
+    characters += row.length;
+  }
+  return rows.length === 0 ? texts : [...texts, `[${rows.join(",")}]`];
+}
+
+function rowText(place: Place, { sum, least, greatest, count, distinct }: Tally): string {
+  if (least === null || greatest === null) throw new Error("totals of nothing");
+  const figures = [decimalText(sum), decimalText(least), decimalText(greatest), count];
+  const values = distinct === null ? "null" : JSON.stringify([...distinct]);
+  return `[${placeJson(place)},${figures.map((figure) => JSON.stringify(figure)).join(",")},${values}]`;
+}

@@ -1,0 +1,120 @@
+/**
+ * Usage so far: what was accepted and counts towards the lines of a datum, in each line's period. Exact at the
+ * moment of one snapshot, read and never written.
+ *
+ * Whole days come from totals; a day that a boundary cuts (of a period or of a subscription), a day whose totals
+ * are to be made anew and what is not folded yet are read event by event. So the cost is bounded by the period's
+ * days times the ways the customer's data was named, plus those days' events.
+ */
+import type { Usage } from "../pricing/aggregate.ts";
+import type { Decimal } from "../pricing/decimal.ts";
+import type { Datum, Line } from "../pricing/lines.ts";
+import type { PriceBook } from "../pricing/price-book.ts";
+import { attribution } from "./attribution.ts";
+import { type Name, subjectText } from "./measure.ts";
+import { DAY_MS, dayOf, type FactRow, seriesValues } from "./series.ts";
+import { joined, type Tally, type TotalRow, tallyOf, tallyOfRow, usageOf } from "./tally.ts";
+import * as SQL from "./usage-sql.ts";
+
+export interface UsageReader {
+  /** @param lines of the datum; without any, nothing is read. @returns what each of the lines has so far. */
+  read(tenant: string, book: PriceBook, datum: Datum, lines: readonly Line[]): Promise<ReadonlyMap<Line, Usage>>;
+}
+
+export function createUsageReader(db: D1Database): UsageReader {
+  return {
+    async read(tenant, book, datum, lines) {
+      if (lines.length === 0) return new Map();
+      const span = spanOf(book, datum, lines);
+      const found = await readSpan(db, tenant, subjectsOf(datum), span);
+      return addUp(book, datum, lines, found);
+    },
+  };
+}
+
+interface Span {
+  readonly firstDay: number;
+  readonly lastDay: number;
+  /** Days that a boundary cuts. */
+  readonly cutDays: readonly number[];
+  /** Whether distinct values are asked for. */
+  readonly isDistinct: boolean;
+}
+
+function spanOf(book: PriceBook, datum: Datum, lines: readonly Line[]): Span {
+  const bounds = lines.flatMap(({ period }) => [period.startMs, period.endMs]);
+  const active = subscriptionsOf(book, datum).flatMap(({ startMs, endMs }) => [startMs, endMs]);
+  const [firstDay, lastDay] = [dayOf(Math.min(...bounds)), dayOf(Math.max(...bounds) - 1)];
+  const cut = [...bounds, ...active].filter((ms) => Number.isFinite(ms) && ms % DAY_MS !== 0).map(dayOf);
+  return {
+    firstDay,
+    lastDay,
+    cutDays: [...new Set(cut)].filter((day) => firstDay <= day && day <= lastDay),
+    isDistinct: lines.some(({ given }) => given.meterValue.calculation === "UNIQUE"),
+  };
+}
+
+function subscriptionsOf(book: PriceBook, { customer }: Datum) {
+  return customer === null ? [] : (book.subscriptionsOf.get(customer.id) ?? []);
+}
+
+/** Every way an event may name the datum's meter and customer. */
+function subjectsOf({ meter, customer }: Datum): string[] {
+  const namesOf = (id: string, reference: string): Name[] => [
+    [id, null],
+    [null, reference],
+    [id, reference],
+  ];
+  if (customer === null) return [];
+  return namesOf(meter.meter.id, meter.meter.reference).flatMap((meterName) =>
+    namesOf(customer.id, customer.reference).map((customerName) => subjectText(meterName, customerName)),
+  );
+}
+
+interface Found {
+  readonly totals: readonly TotalRow[];
+  readonly facts: readonly FactRow[];
+}
+
+async function readSpan(db: D1Database, tenant: string, subjects: readonly string[], span: Span): Promise<Found> {
+  const wanted = JSON.stringify(subjects);
+  const bound = [tenant, wanted, span.firstDay, span.lastDay, JSON.stringify(span.cutDays), span.isDistinct ? 1 : 0];
+  const [totals, ofDays, unfolded] = await db.batch([
+    db.prepare(SQL.TOTALS).bind(...bound),
+    db.prepare(SQL.FACTS_OF_DAYS).bind(...bound),
+    db.prepare(SQL.UNFOLDED).bind(tenant, wanted),
+  ]);
+  return {
+    totals: (totals?.results ?? []) as TotalRow[],
+    facts: [...((ofDays?.results ?? []) as FactRow[]), ...((unfolded?.results ?? []) as FactRow[])],
+  };
+}
+
+function addUp(book: PriceBook, datum: Datum, lines: readonly Line[], { totals, facts }: Found): Map<Line, Usage> {
+  const linesAt = attribution(book, datum, lines);
+  const single = new Map<Line, Decimal[]>(lines.map((line) => [line, []]));
+  for (const fact of facts) {
+    for (const { series, value } of seriesValues(fact)) {
+      for (const line of linesAt(series, fact.at)) single.get(line)?.push(value);
+    }
+  }
+  const tallies = new Map<Line, Tally[]>(lines.map((line) => [line, [tallyOf(single.get(line) ?? [])]]));
+  const isDistinct = lines.some(({ given }) => given.meterValue.calculation === "UNIQUE");
+  const readSingly = isDistinct ? tooManyDistinct(totals) : new Set<string>();
+  for (const row of totals) {
+    if (readSingly.has(dayKey(row))) continue;
+    for (const line of linesAt(row.series, row.day * DAY_MS)) tallies.get(line)?.push(tallyOfRow(row));
+  }
+  return new Map(
+    lines.map((line) => [line, usageOf(line.given.meterValue.calculation, joined(tallies.get(line) ?? []))]),
+  );
+}
+
+/** Days of which a row lacks its distinct values: their facts were read instead. */
+function tooManyDistinct(totals: readonly TotalRow[]): Set<string> {
+  return new Set(totals.filter((row) => row.distinct_values === null).map(dayKey));
+}
+
+function dayKey({ subject, day }: TotalRow): string {
+  return `${day} ${subject}`;
+}
