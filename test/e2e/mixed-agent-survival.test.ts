@@ -4,8 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { until } from "../support/until.ts";
-import { METER, startRiver } from "./support.ts";
+import { type Books, killAgentUnderLoad, METER, startRiver } from "./support.ts";
 
 const KILLS = 20;
 const CLIENTS = 4;
@@ -44,26 +43,13 @@ it(`mixed kinds through an agent killed ${KILLS} times are each at the upstreams
   const river = await startRiver();
   const upload = { linger_ms: 20, backoff_base_ms: 50, backoff_max_ms: 500, timeout_ms: 5000 };
   const agent = await river.startAgent({ upload });
-  const owed = new Set<string>();
-  const unsure = new Set<string>();
-  const stop = new AbortController();
-  const clients = Array.from({ length: CLIENTS }, (_, client) => send(agent.url, client, owed, unsure, stop.signal));
-  for (let kill = 0; kill < KILLS; kill++) {
-    const before = owed.size;
-    await until(() => owed.size >= before + 25, { what: "the clients to be answered", timeoutMs: 180_000, everyMs: 5 });
-    await river.faults(FAULTS);
-    await agent.sigkill();
-    await agent.restart();
-  }
-  stop.abort();
-  await Promise.all(clients);
-  await until(
-    async () => {
-      const { ledger } = (await (await fetch(`${agent.url}/status`)).json()) as { ledger: { pending: number } };
-      return ledger.pending === 0;
-    },
-    { what: "the agent to drain", timeoutMs: 300_000, everyMs: 100 },
-  );
+  const { owed, unsure } = await killAgentUnderLoad(river, agent, {
+    kills: KILLS,
+    stride: 25,
+    faults: FAULTS,
+    clients: CLIENTS,
+    send: (client, books, stop) => send(agent.url, client, books, stop),
+  });
   const rows = await river.settled(300_000);
   const seen = new Map<string, number>();
   for (const source of await river.twinEvents()) {
@@ -86,13 +72,7 @@ it(`mixed kinds through an agent killed ${KILLS} times are each at the upstreams
   for (const row of rows) expect(row).toMatchObject({ delivered: row.accepted, pending: 0, quarantined: 0, gaps: [] });
 });
 
-async function send(
-  url: string,
-  client: number,
-  owed: Set<string>,
-  unsure: Set<string>,
-  stop: AbortSignal,
-): Promise<void> {
+async function send(url: string, client: number, { owed, unsure }: Books, stop: AbortSignal): Promise<void> {
   for (let n = 0; !stop.aborted; n++) {
     const reference = `client-${client}-event-${n}`;
     const [path, event] = DOORS[(n + client) % DOORS.length] ?? ["", () => ({})];

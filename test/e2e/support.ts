@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { LedgerRow } from "../../worker/ledger/ledger.ts";
 import { LOCAL_KEYS } from "../support/local-keys.ts";
 import type { Restartable } from "../support/restartable.ts";
@@ -156,4 +156,52 @@ export async function postAll(
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
   return sum;
+}
+
+export interface KillRun {
+  readonly kills: number;
+  /** Events newly acknowledged between two kills. */
+  readonly stride: number;
+  readonly faults: readonly Record<string, unknown>[];
+  readonly clients: number;
+  /** Sends until told to stop; writes down what was acknowledged and what got no answer. */
+  readonly send: (client: number, books: Books, stop: AbortSignal) => Promise<void>;
+}
+
+/** What clients were told: acknowledged, and sent without ever an answer. */
+export interface Books {
+  readonly owed: Set<string>;
+  readonly unsure: Set<string>;
+}
+
+/** Kills the agent again and again under its clients, with new faults upstream each time, and lets it drain. */
+export async function killAgentUnderLoad(river: River, agent: AgentProcess, run: KillRun): Promise<Books> {
+  const books: Books = { owed: new Set(), unsure: new Set() };
+  const stop = new AbortController();
+  const clients = Array.from({ length: run.clients }, (_, client) => run.send(client, books, stop.signal));
+  for (let kill = 0; kill < run.kills; kill++) {
+    const wanted = books.owed.size + run.stride;
+    const what = "the clients to be answered";
+    await until(() => books.owed.size >= wanted, { what, timeoutMs: 180_000, everyMs: 5 });
+    await river.faults(run.faults);
+    await agent.sigkill();
+    await agent.restart();
+  }
+  stop.abort();
+  await Promise.all(clients);
+  await agentDrained(agent.url);
+  return books;
+}
+
+/** Once an agent has nothing pending; its equation must hold each time it is asked. */
+async function agentDrained(agentUrl: string): Promise<void> {
+  await until(
+    async () => {
+      const status = (await (await fetch(`${agentUrl}/status`)).json()) as { ledger: Record<string, number> };
+      const { accepted, delivered, pending, quarantined, discarded } = status.ledger as Record<string, number>;
+      expect(accepted).toBe((delivered ?? 0) + (pending ?? 0) + (quarantined ?? 0) + (discarded ?? 0));
+      return pending === 0;
+    },
+    { what: "the agent to drain", timeoutMs: 300_000, everyMs: 100 },
+  );
 }

@@ -4,8 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { until } from "../support/until.ts";
-import { METER, post, type River, startRiver } from "./support.ts";
+import { type Books, killAgentUnderLoad, METER, post, type River, startRiver } from "./support.ts";
 
 const KILLS = 20;
 const CLIENTS = 4;
@@ -24,20 +23,13 @@ it(`an agent killed ${KILLS} times under ${CLIENTS} clients and a faulty upstrea
   const agent = await river.startAgent({
     upload: { linger_ms: 20, backoff_base_ms: 50, backoff_max_ms: 500, timeout_ms: 5000 },
   });
-  const owed = new Set<string>();
-  const unsure = new Set<string>();
-  const stop = new AbortController();
-  const clients = Array.from({ length: CLIENTS }, (_, client) => send(agent.url, client, owed, unsure, stop.signal));
-  for (let kill = 0; kill < KILLS; kill++) {
-    const before = owed.size;
-    await until(() => owed.size >= before + 40, { what: "the clients to be answered", timeoutMs: 180_000, everyMs: 5 });
-    await river.faults(FAULTS);
-    await agent.sigkill();
-    await agent.restart();
-  }
-  stop.abort();
-  await Promise.all(clients);
-  await drained(agent.url);
+  const { owed, unsure } = await killAgentUnderLoad(river, agent, {
+    kills: KILLS,
+    stride: 40,
+    faults: FAULTS,
+    clients: CLIENTS,
+    send: (client, books, stop) => send(agent.url, client, books, stop),
+  });
   await river.faults([]);
   const [row] = await river.settled(120_000);
   const atTwin = await river.twinEvents();
@@ -61,13 +53,7 @@ it(`an agent killed ${KILLS} times under ${CLIENTS} clients and a faulty upstrea
 });
 
 /** Sends event after event, each its own, until told to stop; an unanswered one is not repeated. */
-async function send(
-  url: string,
-  client: number,
-  owed: Set<string>,
-  unsure: Set<string>,
-  stop: AbortSignal,
-): Promise<void> {
+async function send(url: string, client: number, { owed, unsure }: Books, stop: AbortSignal): Promise<void> {
   for (let n = 0; !stop.aborted; n++) {
     const bodies = Array.from({ length: 5 }, (_, i) =>
       JSON.stringify({
@@ -88,18 +74,6 @@ async function send(
       await pause(10);
     }
   }
-}
-
-async function drained(agentUrl: string): Promise<void> {
-  await until(
-    async () => {
-      const status = (await (await fetch(`${agentUrl}/status`)).json()) as { ledger: Record<string, number> };
-      const { accepted, delivered, pending, quarantined, discarded } = status.ledger as Record<string, number>;
-      expect(accepted).toBe((delivered ?? 0) + (pending ?? 0) + (quarantined ?? 0) + (discarded ?? 0));
-      return pending === 0;
-    },
-    { what: "the agent to drain", timeoutMs: 120_000, everyMs: 100 },
-  );
 }
 
 /** The statuses the twin answered with, from its own log of calls. */
