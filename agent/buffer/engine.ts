@@ -38,7 +38,7 @@ export async function openThreadEngine(options: Omit<StoreOptions, "at">): Promi
   const file = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./log-thread.js";
   const thread = new Worker(new URL(file, import.meta.url), {
     workerData: options,
-    resourceLimits: { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 96 },
+    resourceLimits: { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 48 },
   });
   const calls = createCalls(thread);
   const opened = await calls.reply();

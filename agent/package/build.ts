@@ -7,7 +7,7 @@ import { build } from "esbuild";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const OUT = process.argv[2] ?? join(ROOT, "dist/agent");
 /** A drain of millions of events stays below 150 MB with these. */
-const SHEBANG = "#!/usr/bin/env -S node --max-semi-space-size=2 --max-old-space-size=96 --v8-pool-size=1";
+const SHEBANG = "#!/usr/bin/env -S node --max-semi-space-size=1 --max-old-space-size=96 --v8-pool-size=1";
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
