@@ -1,5 +1,5 @@
 /** An agent of its own for each test: real log, real HTTP, a scripted destination. */
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { type Agent, startAgent } from "../../../agent/agent.ts";
 import { type Clock, systemClock } from "../../../agent/clock.ts";
 import { parseConfig } from "../../../agent/config.ts";
@@ -16,6 +16,9 @@ export interface SetupOptions {
   /** Another destination than the scripted one: the lines of its table. */
   readonly destination?: string;
   readonly clock?: Clock;
+  /** Beside the keys of destinations. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly logger?: Logger;
   /** What the edge answers to GET /schemas; null, and it has none. */
   readonly schemas?: unknown;
   readonly reply?: Destination["reply"];
@@ -27,6 +30,8 @@ export interface Setup extends AsyncDisposable {
   readonly directory: string;
   readonly faults: unknown[];
   post(path: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
+  /** The samples of GET /metrics by name and labels. */
+  metrics(): Promise<ReadonlyMap<string, number>>;
   /** Waits until nothing is pending. */
   drained(): Promise<StatusDocument>;
   /** Waits until the status is as wanted. */
@@ -67,10 +72,10 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const start = () =>
     startAgent({
       config: parseConfig(text, `${directory.path}/weir-agent.toml`),
-      env: { KEY: "test-key", TWIN_KEY: "twin-key" },
+      env: { KEY: "test-key", TWIN_KEY: "twin-key", ...options.env },
       clock: options.clock ?? systemClock,
       random: Math.random,
-      logger: pino({ level: "silent" }),
+      logger: options.logger ?? pino({ level: "silent" }),
       onFault: (error) => faults.push(error),
     });
   let agent = await start();
@@ -95,6 +100,11 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
         body: typeof body === "string" ? body : Buffer.from(body),
         headers: { "content-type": "application/json", ...headers },
       }),
+    async metrics() {
+      const text = await (await fetch(`${agent.url}/metrics`)).text();
+      const samples = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+      return new Map(samples.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]));
+    },
     drained: () => reach("the buffer to drain", (status) => status.ledger.pending === 0),
     reach,
     async restart(between) {
