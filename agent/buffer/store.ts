@@ -7,6 +7,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openAge } from "./age.ts";
 import { append } from "./append.ts";
 import { createBatchTable } from "./batch-table.ts";
 import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./database.ts";
@@ -84,13 +85,14 @@ export function openStore(options: StoreOptions): Store {
 function createStore({ db, bounds, reserve, setAside, release }: Opened, options: StoreOptions): Store {
   const { directory } = options;
   const batches = createBatchTable(db);
-  const retention = createRetention(db, bounds.retainedBytes);
+  const age = openAge(db, options.tick ?? (() => performance.now()));
+  const retention = createRetention(db, bounds.retainedBytes, age);
   const tables = {
     streams: createStreamTable(db),
     batches,
     retention,
     quarantine: createQuarantineTable(db),
-    keys: createKeyMemory(db),
+    keys: createKeyMemory(db, age),
     tails: createTailTable(db),
     shipments: createShipmentTable(db),
   };
@@ -124,10 +126,13 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
       case "remember":
         writeFacts(db, operation.facts);
         break;
-      case "tidy":
-        tables.keys.forget(operation.keysBefore);
-        retention.forget(operation.keysBefore);
+      case "tidy": {
+        const before = age.now() - operation.retainMs;
+        tables.keys.forget(before);
+        retention.forget(before);
+        age.keep();
         return { kind: "tidied", more: false };
+      }
       case "retry":
         return retry(tables, operation);
       case "discard":
