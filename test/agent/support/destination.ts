@@ -35,6 +35,8 @@ export interface Destination {
   /** A position that was sent again with other content. */
   readonly disagreements: string[];
   schemas: unknown;
+  /** What a request for the schemas is refused with. */
+  schemasRefusal: { readonly status: number; readonly body: unknown } | null;
   reply: (call: ReceivedCall, index: number) => Reply | Promise<Reply>;
   close(): Promise<void>;
 }
@@ -75,6 +77,7 @@ export async function openDestination(identity?: Identity): Promise<Destination>
     taken: new Map(),
     disagreements: [],
     schemas: null,
+    schemasRefusal: null,
     reply: () => undefined,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -90,7 +93,9 @@ export async function openDestination(identity?: Identity): Promise<Destination>
     earlier: number,
     response: ServerResponse,
   ) {
-    if (path === "/schemas") {
+    if (path.endsWith("/schemas")) {
+      const { schemasRefusal: refusal } = destination;
+      if (refusal !== null) return send(response, refusal.status, {}, refusal.body);
       send(response, destination.schemas === null ? 503 : 200, {}, destination.schemas ?? {});
       return;
     }
