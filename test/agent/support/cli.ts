@@ -25,7 +25,8 @@ export interface Cli extends AsyncDisposable {
   run(): NodeProcess;
 }
 
-export function cli(destinationUrl: string): Cli {
+/** @param env beside the API key and this process's own. */
+export function cli(destinationUrl: string, env: Readonly<Record<string, string>> = {}): Cli {
   // A path too long for a unix socket, as a test runner's or a container's may be.
   const temp = tempDir("weir-agent-cli");
   const directory = join(temp.path, "a-directory-whose-name-is-longer-than-a-unix-socket-takes".repeat(2));
@@ -46,7 +47,7 @@ export function cli(destinationUrl: string): Cli {
     command: (args, stdin = "") =>
       new Promise((resolve, reject) => {
         const child = spawn(process.execPath, [MAIN, ...args, "--config", configFile], {
-          env: { ...process.env, ...ENV },
+          env: { ...process.env, ...ENV, ...env },
           cwd: directory,
         });
         const output = { stdout: "", stderr: "" };
@@ -60,7 +61,7 @@ export function cli(destinationUrl: string): Cli {
         child.stdin.on("error", () => {}).end(stdin);
       }),
     run() {
-      const process = spawnNode(MAIN, ["run", "--config", configFile], { env: ENV });
+      const process = spawnNode(MAIN, ["run", "--config", configFile], { env: { ...ENV, ...env } });
       started.push(process);
       return process;
     },
