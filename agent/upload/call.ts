@@ -77,10 +77,16 @@ async function repeatUntilKnown(
   const { health, clock, settings, signal } = context;
   let { outcomeUnknown } = record;
   for (let failures = 0; ; ) {
-    const dialect = context.dialect();
-    const { result, left, place } = await sendOnce(exchange, dialect, record, context);
-    if (result.kind === "aborted" || place === null) return { kind: "stopped" };
+    const { result, left, sender } = await sendOnce(exchange, record, context);
+    if (result.kind === "aborted" || sender === null) return { kind: "stopped" };
+    const { dialect, place } = sender;
     outcomeUnknown ||= left && result.kind === "answer" && result.repeated;
+    if (result.kind === "silence" && dialect !== context.dialect()) {
+      // Cut because the configuration was read again: that says nothing of the destination, old or new.
+      outcomeUnknown ||= left;
+      context.gate.postpone(0);
+      continue;
+    }
     const sent = cargo.run.events.ends.length;
     const { verdict, conflicts } = dialect.judge(result, sent, { outcomeUnknown }, timeOf(result, clock));
     health.judged(verdict, result);
@@ -122,18 +128,17 @@ function isSuccess(result: ExchangeResult & { kind: "answer" }): boolean {
 }
 
 interface PlacedCall extends SentCall {
-  /** Null where the call never began. */
-  readonly place: Place | null;
+  /** By whom and from which place it was sent; null where the call never began. */
+  readonly sender: { readonly dialect: Dialect; readonly place: Place } | null;
 }
 
-const STOPPED: PlacedCall = { result: { kind: "aborted" }, left: false, place: null };
+const STOPPED: PlacedCall = { result: { kind: "aborted" }, left: false, sender: null };
 
 /** One exchange, once window and gate let it through. */
 async function sendOnce(
   exchange: Exchange,
-  dialect: Dialect,
   record: AttemptRecord,
-  { window, gate, health, signal }: CallContext,
+  { window, gate, health, signal, ...context }: CallContext,
 ): Promise<PlacedCall> {
   const place = await window.enter(signal);
   if (place === null) return STOPPED;
@@ -142,7 +147,9 @@ async function sendOnce(
     // Writing that down took a moment, in which another call may have been told to wait.
     if (!(await gate.calm(signal))) return STOPPED;
     health.attempt(exchange.body?.length ?? 0);
-    return { ...(await dialect.send(exchange, signal)), place };
+    // Not before now: while it waited, the configuration may have been read again.
+    const dialect = context.dialect();
+    return { ...(await dialect.send(exchange, signal)), sender: { dialect, place } };
   } finally {
     place.leave();
   }

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { createWindow, type Place } from "../../agent/upload/window.ts";
 import { until } from "../support/until.ts";
 import { fakeClock } from "./support/fake-clock.ts";
+import { logLines } from "./support/log-lines.ts";
 import { eventNumber, events, setup } from "./support/setup.ts";
 
 /** A window whose calls begin as soon as they may, and end when they are told to. */
@@ -163,4 +164,49 @@ test("after an outage the backlog begins with one call at a time and gathers pac
   expect(Math.max(...atOnce)).toBeGreaterThan(1);
   expect(Math.max(...atOnce)).toBeLessThanOrEqual(6);
   expect(agent.destination.taken.size).toBe(120);
+});
+
+test("a lower concurrency read again holds at once; the calls it cut are repeated without a wait and are no outage", async () => {
+  const { logger, lines } = logLines();
+  let hang = true;
+  let now = 0;
+  let most = 0;
+  await using agent = await setup({
+    logger,
+    // A single backoff would take an hour.
+    upload: "linger_ms = 0\nbatch_events = 1\nconcurrency = 6\nbackoff_base_ms = 3600000\nbackoff_max_ms = 3600000",
+    reply: async () => {
+      if (hang) return "hang";
+      most = Math.max(most, ++now);
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      now--;
+      return undefined;
+    },
+  });
+  await agent.post("/usage/bulk/m", `[${events(60).join(",")}]`);
+  await until(() => agent.destination.calls.length === 6, { what: "six calls at once" });
+  hang = false;
+  agent.reconfigure((text) => text.replace("concurrency = 6", "concurrency = 2"));
+  expect((await agent.drained()).destination.state).toBe("ok");
+  expect(most).toBe(2);
+  expect(agent.destination.taken.size).toBe(60);
+  expect(lines.filter(({ msg }) => msg.startsWith("uploads"))).toEqual([]);
+});
+
+test("a probe under way as the configuration is read again does not put off the next one", async () => {
+  let calls = 0;
+  await using agent = await setup({
+    upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 3600000",
+    reply: () => {
+      calls++;
+      if (calls === 1) return { status: 401 };
+      return calls === 2 ? "hang" : undefined;
+    },
+  });
+  await agent.post("/usage/bulk/m", events(1)[0] ?? "");
+  await agent.reach("a pause", ({ destination }) => destination.state === "paused");
+  agent.reconfigure((text) => text);
+  await until(() => calls === 2, { what: "the probe" });
+  agent.reconfigure((text) => text);
+  expect((await agent.drained()).ledger.delivered).toBe(1);
 });

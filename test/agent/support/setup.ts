@@ -1,8 +1,9 @@
 /** An agent of its own for each test: real log, real HTTP, a scripted destination. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { type Logger, pino } from "pino";
 import { type Agent, startAgent } from "../../../agent/agent.ts";
 import { type Clock, systemClock } from "../../../agent/clock.ts";
-import { parseConfig } from "../../../agent/config.ts";
+import { readConfig } from "../../../agent/config.ts";
 import type { StatusDocument } from "../../../agent/status.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { until } from "../../support/until.ts";
@@ -28,6 +29,8 @@ export interface Setup extends AsyncDisposable {
   readonly agent: Agent;
   readonly destination: Destination;
   readonly directory: string;
+  /** Changes the text of the configuration, and has the agent read it again. */
+  reconfigure(change: (text: string) => string): void;
   readonly faults: unknown[];
   post(path: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
   /** The samples of GET /metrics by name and labels. */
@@ -69,9 +72,11 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     ${options.destination ?? `url = "${destination.url}"\napi_key_env = "KEY"`}
     [upload]
     ${options.upload ?? "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 20"}`;
+  const file = `${directory.path}/weir-agent.toml`;
+  writeFileSync(file, text);
   const start = () =>
     startAgent({
-      config: parseConfig(text, `${directory.path}/weir-agent.toml`),
+      config: readConfig(file),
       env: { KEY: "test-key", TWIN_KEY: "twin-key", ...options.env },
       clock: options.clock ?? systemClock,
       random: Math.random,
@@ -93,6 +98,10 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     },
     destination,
     directory: directory.path,
+    reconfigure(change) {
+      writeFileSync(file, change(readFileSync(file, "utf8")));
+      agent.reload();
+    },
     faults,
     post: (path, body, headers = {}) =>
       fetch(agent.url + path, {
