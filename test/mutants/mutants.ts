@@ -141,7 +141,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "agent/upload/attempts.ts",
     find: "if (current.attempted >= attempted) return true;",
     replace: "return true;",
-    tests: ["test/e2e/torture.test.ts"],
+    tests: ["test/agent/solvimon-dialect.test.ts"],
   },
   {
     name: "agent: how far a file was read not kept with its lines",
