@@ -41,7 +41,22 @@ function proxyOf(env: DispatcherOptions["env"], name: string): string {
   const text = env[variable]?.trim() ?? "";
   if (text === "") return "";
   const url = /^[a-z0-9+.-]+:\/\//i.test(text) ? text : `http://${text}`;
-  // Its value may hold a password.
-  if (!URL.canParse(url)) throw new AgentFault("CONFIG", `the environment variable ${variable} is no proxy's URL`);
+  // Its value may hold a password, so that no message shows it.
+  if (!isProxy(url)) {
+    const form = "say http://host:port, a user and password before the host percent-encoded";
+    throw new AgentFault("CONFIG", `the environment variable ${variable} is no proxy's URL: ${form}`);
+  }
   return url;
+}
+
+function isProxy(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    // A bare percent sign: what it would be sent as is anybody's guess.
+    return false;
+  }
+  return protocol === "http:" || protocol === "https:" || protocol === "socks5:";
 }

@@ -71,65 +71,105 @@ test("where all is well there is one finding of each name, and no warning", asyn
 });
 
 test.each<[what: string, sections: Sections, failure: string]>([
-  ["a port nobody may have", { listen: 'host = "192.0.2.1"\ntoken_file = "token"' }, "192.0.2.1 is no address"],
-  ["a token file that is not there", { listen: 'token_file = "absent"' }, "listen.token_file: cannot read"],
-  ["an empty token file", { listen: 'token_file = "empty"' }, "is empty or not set"],
-  ["a socket path too long", { listen: `socket = "${"s".repeat(200)}"` }, "the system takes at most"],
-  ["a socket in no directory", { listen: 'socket = "absent/a.sock"' }, "its directory cannot be used"],
-  ["a socket path that is a file", { listen: 'socket = "token"' }, "is no socket; move it away"],
-  ["a buffer that holds nothing", { buffer: 'path = "b"\nmax_bytes = "200 KB"' }, "hold no event"],
-  ["a buffer path that is a file", { buffer: 'path = "token"' }, "buffer.path: "],
-  ["a key that is not set", { destination: 'url = "http://127.0.0.1:1"\napi_key_env = "NONE"' }, "variable NONE"],
   ["a URL with a password", { destination: `url = "http://u:${KEY}@127.0.0.1"` }, "must not hold a user or password"],
   ["a URL with a query", { destination: 'url = "http://127.0.0.1/?a=b"' }, "must not have a query"],
   ["a backoff upside down", { upload: "backoff_base_ms = 10\nbackoff_max_ms = 5" }, "below upload.backoff_base_ms"],
-  ["a followed file in no directory", { tails: '[[tail]]\npath = "absent/f"\nstream = "usage/m"' }, "cannot be read"],
-  ["a followed directory", { tails: '[[tail]]\npath = "."\nstream = "usage/m"' }, "is no file"],
-  ["a followed stream of no meter", { tails: '[[tail]]\npath = "f"\nstream = "usage/x"' }, 'has no meter "x"'],
+])("%s fails, and nothing else is looked at", async (_, sections, failure) => {
+  const { findingsOf } = await setup();
+  const { findings, failures } = await findingsOf(sections);
+  expect(findings.length).toBe(1);
+  expect(failures).toEqual([matching(failure)]);
+});
+
+const follow = (path: string, stream = "usage/m") => `[[tail]]\npath = "${path}"\nstream = "${stream}"\n`;
+
+test.each<[what: string, sections: Sections, failures: string[]]>([
   [
-    "a file followed under two names",
-    { tails: '[[tail]]\npath = "one"\nstream = "usage/m"\n[[tail]]\npath = "two"\nstream = "usage/m"' },
-    "is the same file as",
-  ],
-  [
-    "a followed stream that the vendor does not take",
+    "doors and followed files",
     {
-      destination: 'url = "http://127.0.0.1:1"\ndialect = "solvimon"\napi_key_env = "KEY"',
-      tails: '[[tail]]\npath = "f"\nstream = "usage/m"',
+      listen: `host = "192.0.2.1"\ntoken_file = "absent"\nsocket = "${"s".repeat(200)}"`,
+      tails: `${follow("absent/f")}${follow(".")}${follow("f", "usage/x")}${follow("one")}${follow("two")}`,
     },
-    "a solvimon destination takes no usage streams",
+    [
+      "configuration: listen.token_file: cannot read",
+      "absent/f: cannot be read",
+      ": is no file",
+      "/two: is the same file as",
+      "listen.host: 192.0.2.1 is no address of this machine",
+      "the system takes at most",
+      'the edge has no meter "x"',
+    ],
   ],
-])("%s fails, and the message says where", async (_, sections, failure) => {
+  [
+    "a small buffer and no key",
+    {
+      listen: 'token_file = "empty"\nsocket = "absent/a.sock"',
+      buffer: 'path = "b"\nmax_bytes = "200 KB"',
+      destination: 'url = "http://127.0.0.1:1"\napi_key_env = "NONE"',
+    },
+    [
+      "200000 bytes hold no event",
+      "is empty or not set",
+      "its directory cannot be used",
+      "configuration: the environment variable NONE",
+      "credentials: not known",
+    ],
+  ],
+  [
+    "files where none may be, a stream the vendor does not take, nobody there",
+    {
+      listen: 'socket = "token"',
+      buffer: 'path = "token"',
+      destination: 'url = "http://127.0.0.1:1"\ndialect = "solvimon"\napi_key_env = "KEY"',
+      tails: follow("f"),
+    },
+    [
+      "is no socket; move it away",
+      "disk: buffer.path: ",
+      "buffer: ",
+      "a solvimon destination takes no usage streams",
+      "destination: http://127.0.0.1:1: connect ECONNREFUSED",
+      "credentials: not known",
+    ],
+  ],
+])("all that is wrong is found at once: %s", async (_, sections, expected) => {
   const { findingsOf, directory } = await setup();
   writeFileSync(join(directory, "token"), "secret", { mode: 0o600 });
   writeFileSync(join(directory, "empty"), "\n", { mode: 0o600 });
   writeFileSync(join(directory, "one"), "");
   linkSync(join(directory, "one"), join(directory, "two"));
-  expect((await findingsOf(sections)).failures).toContainEqual(matching(failure));
+  expect((await findingsOf(sections)).failures).toEqual(expected.map(matching));
 });
 
-test.each<[what: string, sections: Sections, warning: string]>([
-  ["a token that others can read", { listen: 'token_file = "open"' }, "listen.token_file: "],
-  ["a key that others can read", { destination: 'url = "URL"\napi_key_file = "open"' }, "chmod 600"],
-  ["a buffer that others can list", { buffer: 'path = "listed"\nmax_bytes = "16 MiB"' }, "chmod 700"],
-  ["more than the disk holds", { buffer: 'path = "b"\nmax_bytes = "8000 TB"' }, "buffer.max_bytes is 8000000000000000"],
-  ["a buffer too small for large requests", { buffer: 'path = "b"\nmax_bytes = "1 MiB"' }, "refuse large requests"],
-  ["a URL with a path", { destination: 'url = "URL/below"\napi_key_env = "KEY"' }, "calls go below /below"],
-  ["batches no edge takes", { upload: 'batch_bytes = "8 MB"' }, "upload.batch_bytes"],
-])("%s is warned of, and fails nothing by itself", async (_, sections, warning) => {
+test("what works and needs a look is warned of, and fails nothing", async () => {
   const { findingsOf, directory, destination } = await setup();
-  writeFileSync(join(directory, "open"), KEY, { mode: 0o600 });
+  writeFileSync(join(directory, "open"), KEY);
   // Not at its making, where the process's umask has a say.
   chmodSync(join(directory, "open"), 0o644);
   mkdirSync(join(directory, "listed"));
   chmodSync(join(directory, "listed"), 0o755);
-  const there = sections.destination?.replace("URL", destination.url);
   const { warnings, failures } = await findingsOf({
-    ...sections,
-    ...(there === undefined ? {} : { destination: there }),
+    listen: 'token_file = "open"',
+    buffer: 'path = "listed"\nmax_bytes = "1 MiB"',
+    destination: `url = "${destination.url}/below"\napi_key_file = "open"`,
+    upload: 'batch_bytes = "8 MB"',
   });
-  expect(warnings).toEqual([matching(warning)]);
-  expect(failures.filter((failure) => failure.startsWith("configuration"))).toEqual([]);
+  expect(failures).toEqual([]);
+  const expected = [
+    "1048576 bytes refuse large requests",
+    "upload.batch_bytes: 8000000",
+    "calls go below /below",
+    "listen.token_file: ",
+    "destination.api_key_file: ",
+    "listed: open to other users (mode 755); chmod 700 it",
+  ];
+  expect(warnings).toEqual(expected.map(matching));
+});
+
+test("a disk that is smaller than the buffer may grow is warned of, with both figures", async () => {
+  const { findingsOf } = await setup();
+  const { warnings } = await findingsOf({ buffer: 'path = "b"\nmax_bytes = "8000 TB"' });
+  expect(warnings).toEqual([expect.stringMatching(/disk: .* \d+ bytes are free .*max_bytes is 8000000000000000/)]);
 });
 
 test("http to another machine and a timeout of no use are warned of", async () => {
@@ -188,8 +228,10 @@ test("a clock far off the destination's is warned of, with the seconds", async (
 
 test("a proxy that is no URL fails without its value being shown", async () => {
   const { findingsOf } = await setup();
-  const { failures } = await findingsOf({}, { KEY, HTTP_PROXY: `http://user:${KEY}@:none` });
-  expect(failures[0]).toContain("the environment variable HTTP_PROXY is no proxy's URL");
+  for (const proxy of [`http://user:${KEY}@:none`, `http://user:%${KEY}@127.0.0.1`, `ftp://${KEY}@127.0.0.1`]) {
+    const { failures } = await findingsOf({}, { KEY, HTTP_PROXY: proxy });
+    expect(failures[0]).toContain("the environment variable HTTP_PROXY is no proxy's URL");
+  }
 });
 
 test("an agent's own port and buffer are no trouble to it", async () => {

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { createLogLimit } from "../../agent/log-limit.ts";
+import { until } from "../support/until.ts";
+import { cli } from "./support/cli.ts";
 import { fakeClock } from "./support/fake-clock.ts";
 import { type LogLine, logLines } from "./support/log-lines.ts";
 
@@ -88,4 +90,31 @@ test("more messages than are remembered are printed rather than lost", () => {
   const { lines, logger } = setup();
   for (let n = 0; n < 3000; n++) logger.warn({ stream: `usage/${n}` }, "stream paused");
   expect(lines.length).toBe(3000);
+});
+
+test("a running agent holds back its own repeats, tells how many in its metrics, and leaves none untold", async () => {
+  await using agent = cli("http://127.0.0.1:1");
+  const running = agent.run();
+  const url = await running.ready;
+  agent.configure("nonsense");
+  const suppressed = async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    return Number(/^weir_agent_log_lines_suppressed_total (\d+)$/m.exec(metrics)?.[1]);
+  };
+  await until(
+    async () => {
+      process.kill(running.pid, "SIGHUP");
+      return (await suppressed()) >= 5;
+    },
+    { what: "lines held back", everyMs: 5 },
+  );
+  const heldBack = await suppressed();
+  expect(await running.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+  const lines = running
+    .stderr()
+    .split("\n")
+    .filter((text) => text.includes("the configuration stays as it was"));
+  const counted = lines.map((text) => JSON.parse(text) as LogLine);
+  expect(counted.length).toBeLessThanOrEqual(5);
+  expect(told(counted)).toBeGreaterThanOrEqual(3 + heldBack);
 });

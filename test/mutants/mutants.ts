@@ -144,6 +144,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/agent/solvimon-dialect.test.ts"],
   },
   {
+    name: "agent: a try on a connection that was closed under it forgotten",
+    file: "agent/upload/call.ts",
+    find: 'outcomeUnknown ||= left && result.kind === "answer" && result.repeated;',
+    replace: "",
+    tests: ["test/agent/kept-connections.test.ts"],
+  },
+  {
+    name: "agent: what is kept for a while dated by the time of day",
+    file: "agent/buffer/age.ts",
+    find: "before + Math.floor(tick() - openedAt)",
+    replace: "Math.max(before, Date.now())",
+    tests: ["test/agent/store.test.ts"],
+  },
+  {
     name: "agent: how far a file was read not kept with its lines",
     file: "agent/buffer/append.ts",
     find: "if (operation.tail !== undefined) tables.tails.keep(operation.tail);",
