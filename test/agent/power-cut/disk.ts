@@ -75,12 +75,7 @@ const FATES = [
  *   covered is. Infinity with nothing lost gives the files as they were.
  * @param random decides what is left of what was not synced; null leaves all of it.
  */
-export function cutPower(
-  operations: readonly DiskOperation[],
-  root: string,
-  at: number,
-  random: Random | null,
-): Left {
+export function cutPower(operations: readonly DiskOperation[], root: string, at: number, random: Random | null): Left {
   const files = new Map<number, File>();
   const directories = new Map<string, Directory>([[root, { durable: new Map(), unsynced: [] }]]);
   for (const operation of inOrderOfEffect(operations, at)) perform(operation, files, directories);

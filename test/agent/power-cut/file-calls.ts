@@ -1,7 +1,7 @@
 /** From system calls to what they did to the files below one directory, and to the answers that went out. */
 import { dirname } from "node:path";
-import { stringsIn, type SystemCall } from "./system-calls.ts";
 import type { DiskOperation, FileChange } from "./disk.ts";
+import { type SystemCall, stringsIn } from "./system-calls.ts";
 
 /** What strace has to record for {@link readFileCalls} to miss nothing. */
 export const TRACED_CALLS = [
@@ -36,16 +36,17 @@ export function readFileCalls(runs: readonly (readonly SystemCall[])[], root: st
   const disk = createNames(root);
   const acknowledgements: Acknowledgement[] = [];
   for (const calls of runs) {
-    const descriptors = new Map<number, Descriptor>();
+    const descriptors: Descriptors = new Map();
     for (const call of inOrderOfEffect(calls)) {
       if (call.result < 0) continue;
-      const descriptor = descriptors.get(Number.parseInt(call.args, 10));
-      if (/^(write|writev|sendto|sendmsg)$/.test(call.name) && descriptor === undefined) {
-        const trackId = acknowledgedIn(call);
-        if (trackId !== null) acknowledgements.push({ trackId, at: call.began });
-      } else {
-        follow(call, descriptor, descriptors, disk);
+      const on = descriptors.get(Number.parseInt(call.args, 10));
+      if (on !== undefined && call.name !== "close") {
+        use(on, call, disk);
+        continue;
       }
+      follow(call, descriptors, disk);
+      const trackId = /^(write|writev|sendto|sendmsg)$/.test(call.name) ? acknowledgedIn(call) : null;
+      if (trackId !== null) acknowledgements.push({ trackId, at: call.began });
     }
   }
   return { operations: disk.operations, acknowledgements };
@@ -93,18 +94,23 @@ function createNames(root: string) {
 
 type Names = ReturnType<typeof createNames>;
 
-function follow(call: SystemCall, on: Descriptor | undefined, descriptors: Map<number, Descriptor>, disk: Names): void {
-  const { name, args, result, began, ended } = call;
-  const refuse = () => {
-    throw new Error(`trace line ${began}: ${name} of a file below the root is not modelled: ${args.slice(0, 200)}`);
-  };
-  switch (name) {
+type Descriptors = Map<number, Descriptor>;
+
+function refuse({ name, args, began }: SystemCall): never {
+  throw new Error(`trace line ${began}: ${name} of a file below the root is not modelled: ${args.slice(0, 200)}`);
+}
+
+/** What a call does that names files, or gives and takes numbers for them. */
+function follow(call: SystemCall, descriptors: Descriptors, disk: Names): void {
+  switch (call.name) {
     case "open":
     case "openat":
     case "creat":
-      return open(call, descriptors, disk);
+      open(call, descriptors, disk);
+      break;
     case "close":
-      return void descriptors.delete(Number.parseInt(args, 10));
+      descriptors.delete(Number.parseInt(call.args, 10));
+      break;
     case "mkdir":
     case "mkdirat":
     case "unlink":
@@ -113,31 +119,33 @@ function follow(call: SystemCall, on: Descriptor | undefined, descriptors: Map<n
     case "rename":
     case "renameat":
     case "renameat2":
-      return changeNames(call, disk, refuse);
+      changeNames(call, disk);
+      break;
+    case "openat2":
     case "truncate":
     case "link":
     case "linkat":
-    case "openat2":
-      if (stringsIn(args).some((path) => disk.isInside(path.toString()))) refuse();
-      return;
+      if (stringsIn(call.args).some((path) => disk.isInside(path.toString()))) refuse(call);
+      break;
     case "mmap": {
       // A file mapped to be written would change without a call.
-      const [, , protection = "", flags = "", number = ""] = args.split(", ");
+      const [, , protection = "", flags = "", number = ""] = call.args.split(", ");
       const isWritten = protection.includes("PROT_WRITE") && flags.includes("MAP_SHARED");
-      if (isWritten && descriptors.has(Number(number))) refuse();
-      return;
+      if (isWritten && descriptors.has(Number(number))) refuse(call);
     }
-    case "sync":
-    case "syncfs":
-      // They would make durable what the model takes for lost, which errs on the strict side.
-      return;
+    // sync and syncfs would make durable what is taken for lost here: strict, not wrong.
   }
-  if (on === undefined) return;
-  if (name === "fsync" || name === "fdatasync") {
-    if (on.kind === "directory") disk.operations.push({ kind: "sync-directory", path: on.path, began, ended });
-    else disk.operations.push({ kind: "sync", file: on.file, began, ended });
-  } else if (on.kind === "directory") {
-    refuse();
+}
+
+/** What a call does to the file or directory that its number stands for. */
+function use(on: Descriptor, call: SystemCall, disk: Names): void {
+  const { name, args, result, began, ended } = call;
+  const isSync = name === "fsync" || name === "fdatasync";
+  if (on.kind === "directory") {
+    if (!isSync) refuse(call);
+    disk.operations.push({ kind: "sync-directory", path: on.path, began, ended });
+  } else if (isSync) {
+    disk.operations.push({ kind: "sync", file: on.file, began, ended });
   } else if (name === "ftruncate") {
     disk.change(on.file, { kind: "resize", size: lastNumber(args) }, call);
   } else if (name === "pwrite64") {
@@ -148,11 +156,11 @@ function follow(call: SystemCall, on: Descriptor | undefined, descriptors: Map<n
     on.offset = offset + bytes.length;
     disk.change(on.file, { kind: "write", offset, bytes }, call);
   } else {
-    refuse();
+    refuse(call);
   }
 }
 
-function open(call: SystemCall, descriptors: Map<number, Descriptor>, disk: Names): void {
+function open(call: SystemCall, descriptors: Descriptors, disk: Names): void {
   const { args, result, name } = call;
   const path = stringsIn(args)[0]?.toString() ?? "";
   // Whatever it is, the number stands for something else from here on.
@@ -171,7 +179,7 @@ function open(call: SystemCall, descriptors: Map<number, Descriptor>, disk: Name
   descriptors.set(result, { kind: "file", path, file, appends: args.includes("O_APPEND"), offset: 0 });
 }
 
-function changeNames(call: SystemCall, disk: Names, refuse: () => void): void {
+function changeNames(call: SystemCall, disk: Names): void {
   const { name, args, began, ended } = call;
   const [path = "", to = ""] = stringsIn(args).map(String);
   if (!disk.isInside(path) && !disk.isInside(to)) return;
@@ -182,7 +190,7 @@ function changeNames(call: SystemCall, disk: Names, refuse: () => void): void {
   const file = disk.files.get(path);
   if (file === undefined) {
     // The control socket was made by no call on files, and is none.
-    if (!path.endsWith(".sock")) refuse();
+    if (!path.endsWith(".sock")) refuse(call);
     return;
   }
   disk.files.delete(path);
@@ -190,7 +198,7 @@ function changeNames(call: SystemCall, disk: Names, refuse: () => void): void {
     disk.operations.push({ kind: "remove", path, began, ended });
     return;
   }
-  if (!name.startsWith("rename") || dirname(to) !== dirname(path)) refuse();
+  if (!name.startsWith("rename") || dirname(to) !== dirname(path)) refuse(call);
   disk.files.set(to, file);
   disk.operations.push({ kind: "rename", from: path, to, file, began, ended });
 }

@@ -115,6 +115,10 @@ const PATIENCE_MS = 120_000;
 /** Room is given back when nothing waits: until that was seen nothing is posted that waits for ever. */
 const GIVEN_BACK_FROM = 150;
 
+function notedEvent(number: number, note: string): string {
+  return eventNumber(number).replace("}", `,"Note":"${note}"}`);
+}
+
 /** Requests `from` to `to` (exclusive): always the same ones under the same numbers. */
 function mixedRequests(from: number, to: number): Request[] {
   return Array.from({ length: to - from }, (_, index) => {
@@ -123,7 +127,7 @@ function mixedRequests(from: number, to: number): Request[] {
     const meter = number >= GIVEN_BACK_FROM && number % 3 === 0 ? WAITING : number % 3 === 1 ? "a" : "b";
     if (number % 10 === 3) return { meter, events, key: `key-${number}` };
     if (number % 10 === 6) return { meter, events: [...events, `{"CustomerId":"half-${number}"}`], lenient: true };
-    if (number % 10 === 9) return { meter, events: [...events, eventNumber(number * 10 + 9, "poison")] };
+    if (number % 10 === 9) return { meter, events: [...events, notedEvent(number * 10 + 9, "poison")] };
     return { meter, events };
   });
 }
@@ -131,7 +135,7 @@ function mixedRequests(from: number, to: number): Request[] {
 function largeRequests(count: number): Request[] {
   return Array.from({ length: count }, (_, number) => ({
     meter: "a",
-    events: Array.from({ length: 20 }, (_, i) => eventNumber(1_000_000 + number * 100 + i, "x".repeat(6000))),
+    events: Array.from({ length: 20 }, (_, i) => notedEvent(1_000_000 + number * 100 + i, "x".repeat(6000))),
   }));
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { boundsOf } from "../../../agent/buffer/bounds.ts";
 import { eventBytes, packEvents } from "../../../agent/buffer/event-run.ts";
 import { FACT } from "../../../agent/buffer/facts.ts";
-import { NO_SCOPE, type OutcomeOf, type Operation } from "../../../agent/buffer/operations.ts";
+import { NO_SCOPE, type Operation, type OutcomeOf } from "../../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../../agent/buffer/store.ts";
 import { messageOf } from "../../../agent/fault.ts";
 import { contentHash } from "../../../shared/identity.ts";
@@ -50,7 +50,11 @@ export function positionsOf(recording: Recording): Positions {
 }
 
 /** @returns what is missing or wrong after this cut; empty where the promise holds. */
-export function faultsAfter(recording: Recording, positions: Positions, { at, left }: Cut & { left: Left }): CutFault[] {
+export function faultsAfter(
+  recording: Recording,
+  positions: Positions,
+  { at, left }: Cut & { left: Left },
+): CutFault[] {
   const { told, acknowledgements } = recording;
   const answered = new Set(acknowledgements.filter((one) => one.at < at).map(({ trackId }) => trackId));
   const requests = told.requests.filter(({ trackId }) => answered.has(trackId));
@@ -82,8 +86,8 @@ function withStore(left: Left, { root, directory, bytesMax }: Told, look: (store
 
 const ZEROS = Buffer.alloc(4096);
 
-/** Files beside the database: whole, or not there. */
-function smallFileFaults({ files }: Left, { directory, bytesMax, producer }: Told): CutFault[] {
+/** Files beside the database are there whole, or not at all. */
+export function smallFileFaults({ files }: Left, { directory, bytesMax, producer }: Told): CutFault[] {
   const faults: CutFault[] = [];
   const name = files.get(`${directory}/name`)?.toString();
   const id = producer.slice(0, producer.lastIndexOf("."));
@@ -99,9 +103,10 @@ function smallFileFaults({ files }: Left, { directory, bytesMax, producer }: Tol
 
 function storeFaults(store: Store, requests: readonly ToldRequest[], told: Told, positions: Positions): CutFault[] {
   const { setAside, facts, ledgers } = store.state;
-  if (setAside !== null) return [{ kind: "wrong", what: `the log was set aside: ${setAside.reason}` }];
   const faults: CutFault[] = [];
   const wrong = (what: string) => void faults.push({ kind: "wrong", what });
+  // Then the log that goes on is a new one, which lacks all that was acknowledged.
+  if (setAside !== null) wrong(`the log was set aside: ${setAside.reason}`);
   for (const fault of ask(store, { kind: "verify" }).faults) wrong(`by its own account: ${fault}`);
 
   const producer = `${facts.get(FACT.id)}.${facts.get(FACT.log)}`;
@@ -124,7 +129,8 @@ function storeFaults(store: Store, requests: readonly ToldRequest[], told: Told,
   };
   for (const { stream, events } of requests) for (const text of events) look(stream, text);
   checkTail(store, told, look, wrong);
-  for (const request of requests) if (request.key !== null) faults.push(...keyFaults(store, request, request.key, positions));
+  for (const request of requests)
+    if (request.key !== null) faults.push(...keyFaults(store, request, request.key, positions));
   return faults;
 }
 
@@ -145,9 +151,17 @@ function checkTail(
 
 /** A repeat of the request under its key, as the door would ask for it. */
 function keyFaults(store: Store, { stream, events }: ToldRequest, key: string, positions: Positions): CutFault[] {
-  const hashes = Buffer.concat(events.map((text) => contentHash(valueOf(text)).subarray(0, HASH_BYTES)));
+  const hashes = Buffer.concat(events.map((text) => contentHash(parsed(text)).subarray(0, HASH_BYTES)));
   const outcome = ask(store, {
-    ...{ kind: "append", stream, scope: NO_SCOPE, receivedAt: 0, events: packEvents(events), faulty: [], strict: false },
+    ...{
+      kind: "append",
+      stream,
+      scope: NO_SCOPE,
+      receivedAt: 0,
+      events: packEvents(events),
+      faulty: [],
+      strict: false,
+    },
     idempotency: { key, hashes, ownIds: new Uint8Array(events.length) },
   });
   const known = outcome.kind === "durable" ? outcome.known : [];
@@ -160,7 +174,7 @@ function keyFaults(store: Store, { stream, events }: ToldRequest, key: string, p
 
 const HASH_BYTES = 16;
 
-function valueOf(text: string): JsonObject {
+function parsed(text: string): JsonObject {
   const scanned = scanJson(text, { eventsMax: 1, eventBytesMax: 1_000_000 });
   const [event] = scanned.kind === "fault" ? [] : scanned.events;
   if (event === undefined) throw new Error(`no event: ${text}`);
