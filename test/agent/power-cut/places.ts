@@ -14,29 +14,42 @@ export interface Cut {
 /** @returns a hundred cuts: the same ones for the same recording and seed. */
 export function chooseCuts(recording: Recording, seed: number): Cut[] {
   const random = createRandom(seed);
-  const { operations, acknowledgements, bounds, told } = recording;
+  const { operations, acknowledgements, bounds } = recording;
   const end = bounds.at(-1) ?? 0;
-  const [firstAnswer = 0, lastAnswer = 0] = [acknowledgements.at(0)?.at, acknowledgements.at(-1)?.at];
+  const firstAnswer = acknowledgements[0]?.at ?? 0;
   const syncs = operations.filter(({ kind, began }) => kind === "sync" && began > firstAnswer);
   const making = operations.filter(({ began }) => began < firstAnswer);
-  const closing = operations.filter(({ began }) => began > lastAnswer);
+  const lives = bounds.slice(1).map((to, life) => answersWithin(recording, bounds[life] ?? 0, to));
+  const opening = operations.filter(({ began }) => lives.some(({ from, first }) => from <= began && began < first));
+  const closing = operations.filter(({ began }) => lives.some(({ to, last }) => last < began && began < to));
   // Only carrying the log over writes into the main file, once there is a log.
-  const main = operations.find((one) => one.kind === "make-file" && one.path === `${told.directory}/buffer.db`);
-  const carrying = operations.filter(
-    (one) => one.kind === "change" && one.began > firstAnswer && main?.kind === "make-file" && one.file === main.file,
-  );
+  const carrying = changesOf(recording, "buffer.db").filter(({ began }) => began > firstAnswer);
   const kinds: readonly (readonly [count: number, where: string, at: (random: Random) => number])[] = [
-    [30, "right after an answer", () => anyOf(acknowledgements, random).at + 1],
+    [28, "right after an answer", () => anyOf(acknowledgements, random).at + 1],
     [12, "before an fsync came back", () => anyOf(syncs, random).ended],
     [12, "after an fsync came back", () => anyOf(syncs, random).ended + 1],
     [16, "while the log is carried over", () => anyOf(carrying, random).began + 1],
-    [12, "while the buffer is made", () => anyOf(making, random).began + 1],
-    [8, "at the clean close", () => anyOf(closing, random).began + 1],
-    [10, "anywhere", () => random.below(end)],
+    [10, "while the buffer is made", () => anyOf(making, random).began + 1],
+    [6, "while it is opened", () => anyOf(opening, random).began + 1],
+    [8, "at the close", () => anyOf(closing, random).began + 1],
+    [8, "anywhere", () => random.below(end)],
   ];
   return kinds.flatMap(([count, where, at]) =>
     Array.from({ length: count }, () => ({ where, at: at(random), seed: random.below(2 ** 31) })),
   );
+}
+
+/** What was done to one of the buffer's files, by its name; to each that had it, one after the other. */
+export function changesOf({ operations, told }: Recording, name: string) {
+  const path = `${told.directory}/${name}`;
+  const files = new Set(operations.flatMap((one) => (one.kind === "make-file" && one.path === path ? [one.file] : [])));
+  return operations.filter((one) => one.kind === "change").filter(({ file }) => files.has(file));
+}
+
+/** One process's lines, and its first and last answer among them. */
+function answersWithin({ acknowledgements }: Recording, from: number, to: number) {
+  const answers = acknowledgements.map(({ at }) => at).filter((at) => from <= at && at < to);
+  return { from, to, first: answers.at(0) ?? from, last: answers.at(-1) ?? to };
 }
 
 function anyOf<T>(list: readonly T[], random: Random): T {

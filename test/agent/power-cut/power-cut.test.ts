@@ -11,7 +11,7 @@ import { createRandom } from "../../shared/random-json.ts";
 import { copyProduct, ROOT, replaceOnce } from "../../support/product-copy.ts";
 import { type TempDir, tempDir } from "../../support/temp-dir.ts";
 import { cutPower } from "./disk.ts";
-import { type Cut, chooseCuts } from "./places.ts";
+import { type Cut, changesOf, chooseCuts } from "./places.ts";
 import { record, whyNotRecorded } from "./recorder.ts";
 import { type Recording, readRecording } from "./recording.ts";
 import { type CutFault, faultsAfter, positionsOf, smallFileFaults } from "./reopened.ts";
@@ -89,6 +89,18 @@ describe.skipIf(reason !== null)(`a power cut${reason === null ? "" : ` (skipped
     );
   });
 
+  test("may come while the log is begun again, emptied, while room is given back, and after a kill", () => {
+    const sizes = (name: string) =>
+      changesOf(recording, name).flatMap(({ change }) => (change.kind === "resize" ? [change.size] : []));
+    const rounds = changesOf(recording, "buffer.db-wal").filter(
+      ({ change }) => "offset" in change && change.offset === 0,
+    );
+    expect(rounds.length).toBeGreaterThan(10);
+    expect(sizes("buffer.db-wal")).toContain(0);
+    expect(Math.max(...sizes("buffer.db")) - (sizes("buffer.db").at(-1) ?? 0)).toBeGreaterThan(500_000);
+    expect(recording.bounds).toHaveLength(4);
+  });
+
   test("loses nothing that was acknowledged, breaks nothing and looks like no damage, wherever it comes", () => {
     const verdicts = tryCuts(recording, chooseCuts(recording, SEED));
     expect(verdicts).toHaveLength(100);
@@ -98,12 +110,12 @@ describe.skipIf(reason !== null)(`a power cut${reason === null ? "" : ` (skipped
   test("leaves the kept name and the reserve whole, or none, at every step of their making", () => {
     const { operations, told, acknowledgements } = recording;
     const firstAnswer = acknowledgements[0]?.at ?? 0;
-    const made = operations.filter((one) => one.kind === "make-file" && /\/(name|reserve)[^/]*$/.test(one.path));
-    const files = new Set(made.map((one) => (one.kind === "make-file" ? one.file : -1)));
-    const steps = operations.filter((one) => "file" in one && files.has(one.file) && one.began < firstAnswer);
-    expect(steps.length).toBeGreaterThan(5);
+    const steps = ["name", "name.part", "reserve", "reserve.part"]
+      .flatMap((name) => changesOf(recording, name))
+      .filter(({ began }) => began < firstAnswer);
+    expect(steps.length).toBeGreaterThanOrEqual(2);
     const verdicts = steps.flatMap(({ began }) =>
-      Array.from({ length: 50 }, (_, seed) => {
+      Array.from({ length: 200 }, (_, seed) => {
         const left = cutPower(operations, told.root, began + 1, createRandom(seed));
         return { cut: { where: "beside the log", at: began + 1, seed }, faults: smallFileFaults(left, told) };
       }),

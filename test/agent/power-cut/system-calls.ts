@@ -37,7 +37,7 @@ export function readSystemCalls(text: string, firstLine = 0): SystemCall[] {
       const call = unfinished.get(thread);
       if (call === undefined) throw new Error(`trace line ${at}: a call goes on that was not seen to begin`);
       unfinished.delete(thread);
-      calls.push({ ...call, ...endOf(call.args + written.slice(resumed.length), at), ended: at });
+      calls.push({ ...call, ...endOf(call.args + written.slice(resumed.length), at) });
       continue;
     }
     // What is no call tells of a signal or of a thread's end.
@@ -47,19 +47,21 @@ export function readSystemCalls(text: string, firstLine = 0): SystemCall[] {
     if (rest.endsWith(UNFINISHED)) {
       unfinished.set(id, { name, args: rest.slice(0, -UNFINISHED.length), began: at });
     } else {
-      calls.push({ name, ...endOf(rest, at), began: at, ended: at });
+      calls.push({ name, ...endOf(rest, at), began: at });
     }
   }
   for (const call of unfinished.values()) calls.push({ ...call, result: Number.NaN, ended: Number.POSITIVE_INFINITY });
   return calls.sort((a, b) => a.began - b.began);
 }
 
-/** `ARGS) = RESULT`, blanks before the equals sign. */
-function endOf(text: string, at: number): { readonly args: string; readonly result: number } {
+/** `ARGS) = RESULT`, blanks before the equals sign; a question mark where the process ended within the call. */
+function endOf(text: string, at: number): Pick<SystemCall, "args" | "result" | "ended"> {
   const equals = text.lastIndexOf(" = ");
   const args = text.slice(0, equals).trimEnd();
   if (equals < 0 || !args.endsWith(")")) throw new Error(`trace line ${at} cannot be read: ${text.slice(-200)}`);
-  return { args: args.slice(0, -1), result: Number(text.slice(equals + 3).split(" ", 1)[0]) };
+  const result = Number(text.slice(equals + 3).split(" ", 1)[0]);
+  const ended = Number.isNaN(result) ? Number.POSITIVE_INFINITY : at;
+  return { args: args.slice(0, -1).replace(UNFINISHED, ""), result, ended };
 }
 
 /** The strings among a call's arguments, as bytes. */
