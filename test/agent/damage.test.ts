@@ -142,6 +142,22 @@ describe("a damaged log is set aside whole and told of, and a new one takes even
   });
 });
 
+test("a kept name that a power cut emptied names no log", () => {
+  const directory = killedBuffer();
+  writeFileSync(join(directory, "name"), "");
+  rmSync(main(directory));
+  expect(open(directory).state.facts.get("id")).toBeUndefined();
+});
+
+test("a reserve that was not finished is made anew", () => {
+  const directory = killedBuffer();
+  rmSync(join(directory, "reserve"));
+  writeFileSync(join(directory, "reserve.part"), Buffer.alloc(1000));
+  open(directory);
+  expect(readdirSync(directory)).toContain("reserve");
+  expect(readdirSync(directory)).not.toContain("reserve.part");
+});
+
 test("a WAL torn in its last transaction loses that one alone, of which nobody was told", () => {
   const directory = killedBuffer();
   const bytes = readFileSync(wal(directory));

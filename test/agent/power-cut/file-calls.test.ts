@@ -131,6 +131,11 @@ describe("calls on files", () => {
   ])("what is not modelled is refused, not passed over: %s", (line) => {
     expect(() => read(OPENED, line)).toThrow("is not modelled");
   });
+
+  test("a sync that its process did not outlive covers nothing; of a change nobody knows, and that is said", () => {
+    expect(done(OPENED, "7 fsync(5 <unfinished ...>")).toEqual([{ kind: "make-file", path: "/disk/a", file: 0 }]);
+    expect(() => read(OPENED, "7 ftruncate(5, 0 <unfinished ...>) = ?")).toThrow("the process ended within ftruncate");
+  });
 });
 
 describe("answers", () => {

@@ -30,7 +30,7 @@ type Descriptor =
 /**
  * @param runs the calls of one process after the other, their threads' together, on one numbering of lines.
  * @param root the directory that was there and empty before the first of them.
- * @throws Error where a call does what is not modelled here.
+ * @throws Error where a call does what is not modelled here, or its process ended within it.
  */
 export function readFileCalls(runs: readonly (readonly SystemCall[])[], root: string): FileCalls {
   const disk = createNames(root);
@@ -141,6 +141,10 @@ function follow(call: SystemCall, descriptors: Descriptors, disk: Names): void {
 function use(on: Descriptor, call: SystemCall, disk: Names): void {
   const { name, args, result, began, ended } = call;
   const isSync = name === "fsync" || name === "fdatasync";
+  if (Number.isNaN(result)) {
+    if (isSync) return;
+    throw new Error(`trace line ${began}: the process ended within ${name}, nobody knows whether it was done`);
+  }
   if (on.kind === "directory") {
     if (!isSync) refuse(call);
     disk.operations.push({ kind: "sync-directory", path: on.path, began, ended });
@@ -203,10 +207,9 @@ function changeNames(call: SystemCall, disk: Names): void {
   disk.operations.push({ kind: "rename", from: path, to, file, began, ended });
 }
 
-/** As many bytes as the call took; all of them where it never came back. */
+/** As many bytes as the call took. */
 function written(args: string, result: number): Buffer {
-  const bytes = Buffer.concat(stringsIn(args));
-  return Number.isNaN(result) ? bytes : bytes.subarray(0, result);
+  return Buffer.concat(stringsIn(args)).subarray(0, result);
 }
 
 function lastNumber(args: string): number {

@@ -66,11 +66,11 @@ export function createClients(url: string, { requests: told }: Scene): Clients {
   };
 }
 
-/** @param pid the agent's process. */
-type Life = (clients: Clients, scene: Scene, pid: number) => Promise<void>;
+/** @returns the signal that ends it. */
+type Life = (clients: Clients, scene: Scene) => Promise<NodeJS.Signals>;
 
 /** Makes the buffer, fills it while the destination is down, drains it, gives room back, and is killed. */
-const firstLife: Life = async (clients, scene, pid) => {
+const firstLife: Life = async (clients, scene) => {
   scene.producer = (await clients.status()).producer ?? "";
   follow(scene, 0, 10);
   await clients.post(mixedRequests(0, GIVEN_BACK_FROM));
@@ -83,11 +83,12 @@ const firstLife: Life = async (clients, scene, pid) => {
   });
   scene.isDown = true;
   await clients.post(mixedRequests(GIVEN_BACK_FROM, 180));
-  process.kill(pid, "SIGKILL");
+  await atRest(clients);
+  return "SIGKILL";
 };
 
 /** Finds the log as the kill left it, takes and sends at once, and is stopped with events still waiting. */
-const secondLife: Life = async (clients, scene, pid) => {
+const secondLife: Life = async (clients, scene) => {
   scene.isDown = false;
   // Repeats of what the first life took under these keys.
   await clients.post(mixedRequests(0, 30).filter(({ key }) => key !== undefined));
@@ -96,17 +97,17 @@ const secondLife: Life = async (clients, scene, pid) => {
   await drained(clients);
   scene.isDown = true;
   await clients.post(mixedRequests(260, 270));
-  process.kill(pid, "SIGTERM");
+  return "SIGTERM";
 };
 
 /** Finds a log that was closed. */
-const thirdLife: Life = async (clients, scene, pid) => {
+const thirdLife: Life = async (clients, scene) => {
   await clients.post(mixedRequests(270, 290));
   follow(scene, 25, 30);
   await until(async () => acceptedOf(await clients.status(), "usage/tail") === 30, {
     ...{ what: "the followed file to be read", timeoutMs: PATIENCE_MS },
   });
-  process.kill(pid, "SIGTERM");
+  return "SIGTERM";
 };
 
 export const LIVES: readonly Life[] = [firstLife, secondLife, thirdLife];
@@ -150,6 +151,19 @@ function follow(scene: Scene, from: number, to: number): void {
 
 const acceptedOf = ({ streams }: StatusDocument, name: string) =>
   streams.find(({ stream }) => stream === name)?.ledger.accepted;
+
+/** Waits until nothing is written any more: of a call that a kill cut off nobody could say whether it was done. */
+async function atRest(clients: Clients): Promise<void> {
+  let before = -1;
+  let same = 0;
+  const isAtRest = async () => {
+    const { bytes } = (await clients.status()).buffer;
+    same = bytes === before ? same + 1 : 0;
+    before = bytes;
+    return same >= 5;
+  };
+  await until(isAtRest, { what: "the agent to write nothing", timeoutMs: PATIENCE_MS });
+}
 
 /** Waits until nothing is pending that anybody takes. */
 async function drained(clients: Clients): Promise<void> {

@@ -33,7 +33,7 @@ function tryCuts(recording: Recording, cuts: readonly Cut[]): Verdict[] {
   });
 }
 
-/** Records an agent once for all tests of a file. */
+/** Records the agent of this folder of the product. */
 async function recordIn(folder: TempDir, product: string): Promise<Recording> {
   await record(folder.path, product);
   return readRecording(folder.path);

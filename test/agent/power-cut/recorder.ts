@@ -41,7 +41,10 @@ export async function record(folder: string, product: string): Promise<void> {
         ],
       });
       try {
-        await live(createClients(await agent.ready, scene), scene, agent.pid);
+        const signal = await live(createClients(await agent.ready, scene), scene);
+        // To the agent alone: strace ends by itself once it has written down how.
+        process.kill(agent.pid, signal);
+        await agent.exited;
       } finally {
         await agent.stop();
       }
