@@ -24,18 +24,21 @@ export function chooseCuts(recording: Recording, seed: number): Cut[] {
   const closing = operations.filter(({ began }) => lives.some(({ to, last }) => last < began && began < to));
   // Only carrying the log over writes into the main file, once there is a log.
   const carrying = changesOf(recording, "buffer.db").filter(({ began }) => began > firstAnswer);
-  const kinds: readonly (readonly [count: number, where: string, at: (random: Random) => number])[] = [
-    [28, "right after an answer", () => anyOf(acknowledgements, random).at + 1],
+  const naming = operations.filter(({ kind }) => /^(make|remove|rename)/.test(kind));
+  const kinds: readonly (readonly [count: number, where: string, at: (index: number) => number])[] = [
+    [26, "right after an answer", () => anyOf(acknowledgements, random).at + 1],
     [12, "before an fsync came back", () => anyOf(syncs, random).ended],
     [12, "after an fsync came back", () => anyOf(syncs, random).ended + 1],
-    [16, "while the log is carried over", () => anyOf(carrying, random).began + 1],
-    [10, "while the buffer is made", () => anyOf(making, random).began + 1],
-    [6, "while it is opened", () => anyOf(opening, random).began + 1],
-    [8, "at the close", () => anyOf(closing, random).began + 1],
-    [8, "anywhere", () => random.below(end)],
+    [14, "while the log is carried over", () => anyOf(carrying, random).began + 1],
+    // There are few, and each counts: all of them in turn.
+    [24, "where a name changed", (index) => (naming[index % naming.length] ?? anyOf(naming, random)).began + 1],
+    [5, "while the buffer is made", () => anyOf(making, random).began + 1],
+    [2, "while it is opened", () => anyOf(opening, random).began + 1],
+    [3, "at the close", () => anyOf(closing, random).began + 1],
+    [2, "anywhere", () => random.below(end)],
   ];
   return kinds.flatMap(([count, where, at]) =>
-    Array.from({ length: count }, () => ({ where, at: at(random), seed: random.below(2 ** 31) })),
+    Array.from({ length: count }, (_, index) => ({ where, at: at(index), seed: random.below(2 ** 31) })),
   );
 }
 

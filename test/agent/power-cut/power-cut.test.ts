@@ -59,6 +59,7 @@ function againCut(text: string): { folder: string; cut: Cut } {
 
 const reason = whyNotRecorded();
 const again = process.env["WEIR_POWER_CUT"];
+if (reason !== null) console.warn(`no power is cut: ${reason}`);
 
 describe.skipIf(reason !== null)(`a power cut${reason === null ? "" : ` (skipped: ${reason})`}`, () => {
   const folder = tempDir("weir-recording");
