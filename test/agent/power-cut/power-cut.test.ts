@@ -62,9 +62,6 @@ const again = process.env["WEIR_POWER_CUT"];
 if (reason !== null) console.warn(`no power is cut: ${reason}`);
 
 describe.skipIf(reason !== null)(`a power cut${reason === null ? "" : ` (skipped: ${reason})`}`, () => {
-  const folder = tempDir("weir-recording");
-  afterAll(folder.remove);
-
   if (again !== undefined) {
     test("that failed before, tried again alone", () => {
       const { folder: kept, cut } = againCut(again);
@@ -74,10 +71,13 @@ describe.skipIf(reason !== null)(`a power cut${reason === null ? "" : ` (skipped
     return;
   }
 
+  let folder: TempDir;
   let recording: Recording;
   beforeAll(async () => {
+    folder = tempDir("weir-recording");
     recording = await recordIn(folder, ROOT);
   });
+  afterAll(() => folder.remove());
 
   test("is simulated from a whole record: replayed to its end, it gives the very files that lie there", () => {
     const { operations, told, acknowledgements } = recording;
