@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { makeDirectory } from "../buffer/directory.ts";
 import { listSetAside } from "../buffer/set-aside.ts";
 import { type Config, readConfig } from "../config.ts";
 import { openBuffer } from "../core.ts";
@@ -55,7 +56,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
 function checkDisk(directory: string): Finding {
   const path = join(directory, `.check-${process.pid}`);
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     const file = openSync(path, "w", 0o600);
     try {
       writeSync(file, "check");
