@@ -5,12 +5,14 @@
  * A crash leaves a whole number of groups: events, positions, quarantine, idempotency keys, tail offsets and ledger
  * move together. A full disk costs appends first; the reserve is spent for what makes room and for reporting.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { PRODUCER_PATTERN } from "../../shared/wire.ts";
 import { openAge } from "./age.ts";
 import { append } from "./append.ts";
 import { createBatchTable } from "./batch-table.ts";
 import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./database.ts";
+import { replaceFile } from "./directory.ts";
 import { FACT, readFacts, writeFacts } from "./facts.ts";
 import { createGiveBack } from "./give-back.ts";
 import { createKeyMemory } from "./key-memory.ts";
@@ -234,7 +236,9 @@ const NAME_FILE = "name";
 function factsWithName(directory: string, facts: Map<string, string>): Map<string, string> {
   if (facts.has(FACT.id)) return facts;
   try {
-    facts.set(FACT.id, readFileSync(join(directory, NAME_FILE), "utf8"));
+    const name = readFileSync(join(directory, NAME_FILE), "utf8");
+    // Earlier versions did not sync it: a power cut may have left an empty one.
+    if (PRODUCER_PATTERN.test(name)) facts.set(FACT.id, name);
   } catch {
     // None was made yet.
   }
@@ -247,7 +251,7 @@ function keepName(directory: string, group: readonly Operation[]): void {
     const id = operation.facts.find(([name]) => name === FACT.id)?.[1];
     if (id === undefined) continue;
     try {
-      writeFileSync(join(directory, NAME_FILE), id, { mode: 0o600 });
+      replaceFile(join(directory, NAME_FILE), id);
     } catch {
       // A convenience only: without it a log that replaces a damaged one makes up a new name.
     }

@@ -1,6 +1,7 @@
 /** Whether the buffer's directory can be written, has room for what the buffer may hold, and is private. */
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { makeDirectory } from "../buffer/directory.ts";
 import type { Config } from "../config.ts";
 import { messageOf } from "../fault.ts";
 import { bytesIn } from "../status.ts";
@@ -17,7 +18,7 @@ const NETWORK_FILE_SYSTEMS = new Map([
 export async function checkDisk({ buffer }: Config): Promise<Finding[]> {
   const { directory, bytesMax } = buffer;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     tryWriting(directory);
     return [sound("disk", `${directory} can be written`), ...(await doubtsAbout(directory, bytesMax))];
   } catch (error) {

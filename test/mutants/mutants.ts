@@ -171,4 +171,33 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "void firstPosition;",
     tests: ["test/e2e/torture.test.ts"],
   },
+  {
+    name: "agent: commits not synced",
+    file: "agent/buffer/database.ts",
+    find: "synchronous = FULL",
+    replace: "synchronous = OFF",
+    tests: ["test/agent/power-cut"],
+  },
+  {
+    name: "agent: an answer before the commit",
+    file: "agent/intake/usage-door.ts",
+    find: "const outcome = await log.append(operation);",
+    replace:
+      'void log.append(operation); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
+    tests: ["test/agent/power-cut"],
+  },
+  {
+    name: "agent: the name of a new directory not synced",
+    file: "agent/buffer/directory.ts",
+    find: "    syncDirectory(above);\n",
+    replace: "",
+    tests: ["test/agent/power-cut"],
+  },
+  {
+    name: "agent: a torn log taken for a damaged one",
+    file: "agent/buffer/wal-check.ts",
+    find: "followsEnd = isBelieved && ",
+    replace: "followsEnd ||= ofThisLog && ",
+    tests: ["test/agent/wal-check"],
+  },
 ];

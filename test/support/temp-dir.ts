@@ -13,8 +13,8 @@ process.on("exit", () => {
 });
 
 /** A new directory; removed by `remove()`, at the latest when this process ends. */
-export function tempDir(name = "weir"): TempDir {
-  const path = mkdtempSync(join(tmpdir(), `${name}-`));
+export function tempDir(name = "weir", parent = tmpdir()): TempDir {
+  const path = mkdtempSync(join(parent, `${name}-`));
   made.add(path);
   const remove = () => {
     rmSync(path, { recursive: true, force: true });
