@@ -1,7 +1,6 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import type { Operation } from "../../agent/buffer/operations.ts";
@@ -194,39 +193,4 @@ test("an event whose bytes changed on disk is not sent, and its neighbours are",
   ]).outcomes;
   expect(front?.kind === "run" && front.run.events.ends.length).toBe(6);
   expect(there).toEqual({ kind: "damaged", first: 7, count: 1 });
-});
-
-test("a log of version 1 is upgraded where it lies, pending, quarantined and known by key", () => {
-  const { path, remove } = tempDir("weir-upgrade");
-  onTestFinished(remove);
-  const fixture = new URL("./fixtures/buffer-v1.db.gz", import.meta.url);
-  mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, "buffer.db"), gunzipSync(readFileSync(fixture)));
-  const store = open(path);
-  expect(store.state.setAside).toBeNull();
-  expect(Object.fromEntries(store.state.facts)).toMatchObject({ id: "fixture", log: "AAAAAAA1" });
-  const ledger = { accepted: 18, delivered: 3, pending: 13, quarantined: 2, discarded: 0, nextPosition: 19 };
-  expect(store.state.ledgers).toMatchObject([ledger]);
-  expect(store.run([{ kind: "verify" }, { kind: "positions", stream: "usage/m" }]).outcomes).toEqual([
-    { kind: "verified", faults: [] },
-    {
-      kind: "positions",
-      pending: [
-        [1, 2],
-        [7, 12],
-        [14, 18],
-      ],
-      withheld: [
-        [4, 4],
-        [13, 13],
-      ],
-    },
-  ]);
-  const keyed = appendOf("x") as Operation & { kind: "append" };
-  const idempotency = { key: "k", hashes: new Uint8Array(16), ownIds: new Uint8Array(1) };
-  const [known] = store.run([{ ...keyed, idempotency }]).outcomes;
-  expect(known).toMatchObject({ kind: "durable", known: [{ index: 0, position: 16, same: true }] });
-  store.run([{ kind: "settle", stream: "usage/m", first: 1, count: 18, at: 1, quarantine: [] }]);
-  expect(store.run([{ kind: "verify" }]).outcomes).toEqual([{ kind: "verified", faults: [] }]);
-  expect(readdirSync(path)).not.toContain("damaged");
 });
