@@ -53,10 +53,10 @@ export interface CallContext {
 }
 
 /**
- * A Retry-After is kept to the letter and overstayed by at most this much, so that many agents that were told
- * the same do not come back at the same moment.
+ * A Retry-After is kept to the letter and overstayed by at most this much, so that many agents that were told the same
+ * do not come back at the same moment. A date adds up to a second: those of HTTP have no parts of one.
  */
-const OVERSTAY_MS_MAX = 1000;
+const OVERSTAY_MS_MAX = 500;
 
 /** Sends a call again and again until the destination has taken or refused it, or its stream is paused. */
 export async function sendUntilKnown(cargo: CallCargo, record: AttemptRecord, context: CallContext): Promise<Fate> {
