@@ -82,8 +82,10 @@ async function withAllGaps(row: EdgeRow, ask: AskRows): Promise<EdgeRow> {
   for (let reading = 1; ; reading++) {
     const gaps = [...first.gaps];
     while (gaps.length < (first.gaps_total ?? 0)) {
-      const page = await again(gaps.at(-1)?.[1] ?? 0);
-      const more = page?.positions_digest === first.positions_digest ? (page?.gaps ?? []) : [];
+      const after = gaps.at(-1)?.[1] ?? 0;
+      const page = await again(after);
+      const isSame = page?.positions_digest === first.positions_digest;
+      const more = isSame ? (page?.gaps ?? []).filter(([from]) => from > after) : [];
       if (more.length === 0) break;
       gaps.push(...more);
     }
