@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { append } from "./append.ts";
 import { createBatchTable } from "./batch-table.ts";
-import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./database.ts";
+import { closeDatabase, closeUnopened, isDamage, isDiskFull, markSuspect } from "./database.ts";
 import { FACT, readFacts, writeFacts } from "./facts.ts";
 import { createGiveBack } from "./give-back.ts";
 import { createKeyMemory } from "./key-memory.ts";
@@ -75,7 +75,7 @@ export function openStore(options: StoreOptions): Store {
   try {
     return createStore(opened, options);
   } catch (error) {
-    opened.db.close();
+    closeUnopened(opened.db, options.directory);
     opened.release();
     throw error;
   }
