@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { boundsOf } from "../../agent/buffer/bounds.ts";
+import { closeUnopened, openDatabase } from "../../agent/buffer/database.ts";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import type { Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
@@ -140,6 +142,14 @@ describe("a damaged log is set aside whole and told of, and a new one takes even
     expect([store.state.facts.get("id"), store.state.facts.get("log")]).toEqual(["plant", undefined]);
     expect(store.run([appendOf("after")]).outcomes).toMatchObject([{ kind: "durable", firstPosition: 1 }]);
   });
+});
+
+test("a log whose opening failed half-way does not look damaged to the next try", () => {
+  const directory = killedBuffer();
+  const db = openDatabase(directory, boundsOf(1e8));
+  closeUnopened(db, directory);
+  const store = open(directory);
+  expect([store.state.setAside, accepted(store)]).toEqual([null, EVENTS]);
 });
 
 test("a WAL torn in its last transaction loses that one alone, of which nobody was told", () => {

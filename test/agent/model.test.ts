@@ -38,7 +38,7 @@ const FOUND: readonly (readonly Step[])[] = [
     },
     { do: "send", weather: [{ kind: "fair" }, { kind: "fair" }, { kind: "fair" }], dies: null },
     { do: "lose", nth: 1 },
-    { do: "audit and repair", dies: null },
+    { do: "audit and repair", everything: false, dies: null },
   ],
 ];
 

@@ -7,6 +7,8 @@ import { type NodeProcess, spawnNode } from "../../support/node-process.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
 const MAIN = fileURLToPath(new URL("../../../agent/main.ts", import.meta.url));
+/** Its ticks pass a hundred times as fast. */
+export const QUICK_AGENT = fileURLToPath(new URL("./quick-agent.ts", import.meta.url));
 const ENV = { WEIR_API_KEY: "test-key" };
 
 export interface CommandResult {
@@ -21,8 +23,8 @@ export interface Cli extends AsyncDisposable {
   configure(destinationUrl: string, more?: string): void;
   /** Runs a command to its end, `--config` added. */
   command(args: readonly string[], stdin?: string | Uint8Array): Promise<CommandResult>;
-  /** Starts `run`. */
-  run(): NodeProcess;
+  /** Starts `run`; `script`: another way into the same command line. */
+  run(options?: { readonly script?: string; readonly nodeFlags?: readonly string[] }): NodeProcess;
 }
 
 export function cli(destinationUrl: string): Cli {
@@ -59,8 +61,8 @@ export function cli(destinationUrl: string): Cli {
         child.on("error", reject).on("close", (code) => resolve({ code, ...output }));
         child.stdin.on("error", () => {}).end(stdin);
       }),
-    run() {
-      const process = spawnNode(MAIN, ["run", "--config", configFile], { env: ENV });
+    run({ script = MAIN, nodeFlags = [] } = {}) {
+      const process = spawnNode(script, ["run", "--config", configFile], { env: ENV, nodeFlags });
       started.push(process);
       return process;
     },
