@@ -159,12 +159,15 @@ export function createAgentModel() {
       return null;
     },
 
-    /** Writes the fate of a call down; `diskFull`: there may have been no room to keep what was delivered. */
+    /**
+     * Writes the fate of a call down.
+     * @param diskFull there may have been no room to keep what is delivered, nor what came with it.
+     */
     settle({ stream, first, count, quarantine }: Fate, diskFull: boolean): void {
       for (let position = first; position < first + count; position++) {
         const event = eventAt(stream, position);
         event.place = "delivered";
-        event.kept = diskFull ? "perhaps" : "surely";
+        for (const other of eventsOf(stream)) if (diskFull && other.request === event.request) other.kept = "perhaps";
       }
       for (const { position, reason } of quarantine) hold(stream, position, reason);
     },

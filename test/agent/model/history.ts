@@ -61,6 +61,8 @@ interface Posted {
   expected: ModelAnswer | "full" | null;
 }
 
+/** Longer than events linger, and than a backoff may be. */
+const MOMENTS = [60, 1100];
 /** Calls answered at most until everything has to have arrived. */
 const CALLS_TO_DRAIN = 2000;
 
@@ -178,6 +180,17 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
     inspect();
   };
 
+  /** The call that waits longest; where there is none, a moment passes in which one may go out. */
+  const nextCall = async (): Promise<OpenCall | null> => {
+    for (const ms of MOMENTS) {
+      const [next] = subject.line();
+      if (next !== undefined || subject.died) return subject.died ? null : (next ?? null);
+      await clock.advance(ms);
+      await rest();
+    }
+    return subject.line()[0] ?? null;
+  };
+
   const forgetWhatIsOpen = (): void => {
     told = [];
     seen = new Set();
@@ -284,8 +297,8 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
         break;
       case "send":
         for (const weather of step.weather) {
-          const [next] = subject.line();
-          if (next === undefined || subject.died) break;
+          const next = await nextCall();
+          if (next === null) break;
           answer(next, weather);
           await rest();
         }
@@ -400,9 +413,8 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
   const drain = async (): Promise<void> => {
     for (let calls = 0; subject.core().log.ledger().pending > 0; calls++) {
       ok(calls < CALLS_TO_DRAIN, "it does not drain");
-      const [next] = subject.line();
-      if (next === undefined) await clock.advance(1100);
-      else answer(next, { kind: "fair" });
+      const next = await nextCall();
+      if (next !== null) answer(next, { kind: "fair" });
       await rest();
     }
     await compare();

@@ -9,7 +9,8 @@ import { tempDir } from "../../support/temp-dir.ts";
 const MAIN = fileURLToPath(new URL("../../../agent/main.ts", import.meta.url));
 /** Its ticks pass a hundred times as fast. */
 export const QUICK_AGENT = fileURLToPath(new URL("./quick-agent.ts", import.meta.url));
-const ENV = { WEIR_API_KEY: "test-key" };
+// As `npm run agent` has it: the memory of threads stays bounded.
+const ENV = { WEIR_API_KEY: "test-key", MALLOC_ARENA_MAX: "2" };
 
 export interface CommandResult {
   readonly code: number | null;
@@ -25,6 +26,26 @@ export interface Cli extends AsyncDisposable {
   command(args: readonly string[], stdin?: string | Uint8Array): Promise<CommandResult>;
   /** Starts `run`; `script`: another way into the same command line. */
   run(options?: { readonly script?: string; readonly nodeFlags?: readonly string[] }): NodeProcess;
+}
+
+/** Runs one command line to its end. */
+export function runCommand(
+  args: readonly string[],
+  { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  stdin: string | Uint8Array = "",
+): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env }, cwd });
+    const output = { stdout: "", stderr: "" };
+    child.stdout.on("data", (chunk) => {
+      output.stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      output.stderr += chunk;
+    });
+    child.on("error", reject).on("close", (code) => resolve({ code, ...output }));
+    child.stdin.on("error", () => {}).end(stdin);
+  });
 }
 
 export function cli(destinationUrl: string): Cli {
@@ -45,22 +66,7 @@ export function cli(destinationUrl: string): Cli {
     directory,
     configFile,
     configure,
-    command: (args, stdin = "") =>
-      new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, [MAIN, ...args, "--config", configFile], {
-          env: { ...process.env, ...ENV },
-          cwd: directory,
-        });
-        const output = { stdout: "", stderr: "" };
-        child.stdout.on("data", (chunk) => {
-          output.stdout += chunk;
-        });
-        child.stderr.on("data", (chunk) => {
-          output.stderr += chunk;
-        });
-        child.on("error", reject).on("close", (code) => resolve({ code, ...output }));
-        child.stdin.on("error", () => {}).end(stdin);
-      }),
+    command: (args, stdin = "") => runCommand([...args, "--config", configFile], { cwd: directory, env: ENV }, stdin),
     run({ script = MAIN, nodeFlags = [] } = {}) {
       const process = spawnNode(script, ["run", "--config", configFile], { env: ENV, nodeFlags });
       started.push(process);
