@@ -49,6 +49,7 @@ export default defineConfig({
             "test/twin/**/*.test.ts",
             "test/support/**/*.test.ts",
             "test/local/**/*.test.ts",
+            "test/bench/**/*.test.ts",
           ],
           testTimeout: PROCESS_TEST_MS,
           hookTimeout: PROCESS_TEST_MS,

@@ -1,13 +1,15 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { spawnNode } from "../support/node-process.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
+const TSC = fileURLToPath(new URL("../../node_modules/.bin/tsc", import.meta.url));
 const BUILD = fileURLToPath(new URL("../../agent/package/build.ts", import.meta.url));
 
-test("the packed agent installs into an empty folder, runs, and can be imported", () => {
+test("the packed agent installs into an empty folder, runs, and can be imported", async () => {
   const { path, remove } = tempDir("weir-package");
   onTestFinished(remove);
   const [out, app] = [join(path, "out"), join(path, "app")];
@@ -33,6 +35,31 @@ test("the packed agent installs into an empty folder, runs, and can be imported"
   expect(execFileSync(process.execPath, ["use.js"], { cwd: app, encoding: "utf8" })).toBe("1\n");
   const status = execFileSync(bin, ["status", "--config", "a.toml", "--json"], { cwd: app, encoding: "utf8" });
   expect(JSON.parse(status).ledger).toMatchObject({ accepted: 1, pending: 1 });
+
+  writeFileSync(
+    join(app, "typed.ts"),
+    `import { openAgent } from "weir-agent";
+     const agent = await openAgent({ config: "a.toml" });
+     const accepted: number = (await agent.append("usage/m", [{ CustomerId: "c" }])).accepted;
+     // @ts-expect-error: a stream is named by text
+     await agent.append(7, []);
+     export const left: number = accepted + (await agent.status()).ledger.pending;`,
+  );
+  const flags = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--lib", "es2024", "typed.ts"];
+  const types = spawnSync(TSC, flags, { cwd: app, encoding: "utf8" });
+  expect([types.status, types.stdout]).toEqual([0, ""]);
+
+  writeFileSync(join(app, "run.toml"), `[listen]\nport = 0\n${readFileSync(join(app, "a.toml"), "utf8")}`);
+  const main = join(app, "node_modules/weir-agent/weir-agent.js");
+  const running = spawnNode(main, ["run", "--config", "run.toml"], { cwd: app, env: { K: "k" } });
+  onTestFinished(async () => void (await running.stop()));
+  const posted = await fetch(`${await running.ready}/usage/bulk/m`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: event,
+  });
+  expect(posted.status).toBe(200);
+  expect(await running.kill("SIGTERM")).toEqual({ code: 0, signal: null });
 
   const unit = join(out, "weir-agent.service");
   const verified = spawnSync("systemd-analyze", ["verify", unit], { encoding: "utf8" });

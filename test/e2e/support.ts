@@ -1,17 +1,12 @@
-/** A whole river of real processes for one test: twin, edge, agent, cleaned up whatever happens. */
+/** What the whole-river tests share: a river cleaned up whatever happens, and real events to send down it. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { expect, onTestFinished } from "vitest";
-import type { LedgerRow } from "../../worker/ledger/ledger.ts";
+import { onTestFinished } from "vitest";
 import { LOCAL_KEYS } from "../support/local-keys.ts";
-import type { Restartable } from "../support/restartable.ts";
-import { tempDir } from "../support/temp-dir.ts";
-import { until } from "../support/until.ts";
-import { type AgentProcess, runAgent, runEdge, runTwin, twinVars } from "../support/weir-processes.ts";
+import { METER, openRiver, type River } from "../support/river.ts";
 
-export const METER = "web-egress";
+export { METER };
 export const STREAM = `usage/${METER}`;
 export const INGEST_PATH = `/meters/streaming/ingestion/${METER}`;
 
@@ -29,88 +24,11 @@ export interface Counts {
   readonly quarantined: number;
 }
 
-export interface River {
-  readonly twin: Restartable;
-  readonly edge: Restartable;
-  /** Folder for further state of this test. */
-  readonly folder: string;
-  edgeRows(filter?: string): Promise<LedgerRow[]>;
-  /** Exact source texts at the twin, in order of arrival. */
-  twinEvents(): Promise<string[]>;
-  twinCounts(): Promise<{ events: number; distinct: number; requests: number }>;
-  faults(script: readonly Record<string, unknown>[]): Promise<void>;
-  /** Once the edge has nothing pending. */
-  settled(timeoutMs?: number): Promise<LedgerRow[]>;
-  startAgent(options?: Partial<Parameters<typeof runAgent>[0]>): Promise<AgentProcess>;
-}
-
-/** @param vars the edge's settings; @param twinArgs further flags of the twin. */
+/** A river for one test, closed when it ends; see {@link openRiver}. */
 export async function startRiver(vars: Record<string, string> = {}, twinArgs: readonly string[] = []): Promise<River> {
-  const state = tempDir("weir-e2e");
-  onTestFinished(() => state.remove());
-  const twin = await runTwin({ args: twinArgs });
-  onTestFinished(async () => void (await twin.stop()));
-  const edgeVars = {
-    ...twinVars(twin.url),
-    BACKOFF_BASE_MS: "50",
-    BACKOFF_MAX_MS: "500",
-    UPSTREAM_TIMEOUT_MS: "5000",
-    ...vars,
-  };
-  const edge = await runEdge({ persistTo: join(state.path, "edge"), vars: edgeVars });
-  onTestFinished(async () => void (await edge.stop()));
-  await putCatalog(edge.url, { streams: [{ meter_global_id: METER }] });
-
-  const edgeRows = async (filter = "") => {
-    const response = await fetch(`${edge.url}/admin/ledger${filter}`, { headers: { "x-api-key": LOCAL_KEYS.admin } });
-    return ((await response.json()) as { items: LedgerRow[] }).items;
-  };
-  return {
-    twin,
-    edge,
-    folder: state.path,
-    edgeRows,
-    async twinEvents() {
-      const text = await (await fetch(`${twin.url}/twin/events?exact=1`)).text();
-      return text
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line).source);
-    },
-    async twinCounts() {
-      return (await (await fetch(`${twin.url}/twin/counts`)).json()) as {
-        events: number;
-        distinct: number;
-        requests: number;
-      };
-    },
-    async faults(script) {
-      const response = await fetch(`${twin.url}/twin/faults`, { method: "POST", body: JSON.stringify(script) });
-      if (!response.ok) throw new Error(`the twin refused the faults: ${await response.text()}`);
-    },
-    settled: (timeoutMs = 180_000) =>
-      until(
-        async () => {
-          const rows = await edgeRows();
-          return rows.length > 0 && rows.every((row) => row.pending === 0) && rows;
-        },
-        { what: "the edge to have nothing pending", timeoutMs, everyMs: 100 },
-      ),
-    async startAgent(options = {}) {
-      const agent = await runAgent({ directory: join(state.path, "agent"), destinationUrl: edge.url, ...options });
-      onTestFinished(async () => void (await agent.stop()));
-      return agent;
-    },
-  };
-}
-
-export async function putCatalog(edgeUrl: string, document: unknown): Promise<void> {
-  const response = await fetch(`${edgeUrl}/admin/catalog`, {
-    method: "PUT",
-    headers: { "x-api-key": LOCAL_KEYS.admin },
-    body: JSON.stringify(document),
-  });
-  if (!response.ok) throw new Error(`the catalog was refused: ${await response.text()}`);
+  const river = await openRiver({ vars, twinArgs });
+  onTestFinished(() => river.close());
+  return river;
 }
 
 export interface PostOptions {
@@ -156,52 +74,4 @@ export async function postAll(
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
   return sum;
-}
-
-export interface KillRun {
-  readonly kills: number;
-  /** Events newly acknowledged between two kills. */
-  readonly stride: number;
-  readonly faults: readonly Record<string, unknown>[];
-  readonly clients: number;
-  /** Sends until told to stop; writes down what was acknowledged and what got no answer. */
-  readonly send: (client: number, books: Books, stop: AbortSignal) => Promise<void>;
-}
-
-/** What clients were told: acknowledged, and sent without ever an answer. */
-export interface Books {
-  readonly owed: Set<string>;
-  readonly unsure: Set<string>;
-}
-
-/** Kills the agent again and again under its clients, with new faults upstream each time, and lets it drain. */
-export async function killAgentUnderLoad(river: River, agent: AgentProcess, run: KillRun): Promise<Books> {
-  const books: Books = { owed: new Set(), unsure: new Set() };
-  const stop = new AbortController();
-  const clients = Array.from({ length: run.clients }, (_, client) => run.send(client, books, stop.signal));
-  for (let kill = 0; kill < run.kills; kill++) {
-    const wanted = books.owed.size + run.stride;
-    const what = "the clients to be answered";
-    await until(() => books.owed.size >= wanted, { what, timeoutMs: 180_000, everyMs: 5 });
-    await river.faults(run.faults);
-    await agent.sigkill();
-    await agent.restart();
-  }
-  stop.abort();
-  await Promise.all(clients);
-  await agentDrained(agent.url);
-  return books;
-}
-
-/** Once an agent has nothing pending; its equation must hold each time it is asked. */
-async function agentDrained(agentUrl: string): Promise<void> {
-  await until(
-    async () => {
-      const status = (await (await fetch(`${agentUrl}/status`)).json()) as { ledger: Record<string, number> };
-      const { accepted, delivered, pending, quarantined, discarded } = status.ledger as Record<string, number>;
-      expect(accepted).toBe((delivered ?? 0) + (pending ?? 0) + (quarantined ?? 0) + (discarded ?? 0));
-      return pending === 0;
-    },
-    { what: "the agent to drain", timeoutMs: 300_000, everyMs: 100 },
-  );
 }

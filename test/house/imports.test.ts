@@ -130,9 +130,9 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => !under("test")(target),
   },
   {
-    of: "tests in Node: never the worker's code, which needs its own runtime",
-    files: (file) => under("test/shared", "test/agent", "test/twin", "test/support")(file),
-    may: ({ target }) => !under("worker")(target),
+    of: "tests in Node: of the worker types alone, for its code needs a runtime of its own",
+    files: under("test/shared", "test/agent", "test/twin", "test/support", "test/torture"),
+    may: ({ target, typeOnly }) => typeOnly || !under("worker")(target),
   },
 ];
 

@@ -1,6 +1,7 @@
 /**
  * `npm run mutants`: breaks one piece of the product at a time, in a copy, and runs the tests that guard it.
- * A mutant that survives is a promise nobody keeps watch over: exit 1.
+ * A mutant that survives is a promise nobody keeps watch over: exit 1. `npm run mutants -- agent` takes those whose
+ * name holds the word.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -41,11 +42,13 @@ function breakPiece(folder: string, { file, find, replace }: Mutant): void {
   );
 }
 
+const chosen = MUTANTS.filter(({ name }) => name.includes(process.argv[2] ?? ""));
+
 // A test run that fails by itself, or does not even start, would count every mutant as caught.
 const whole = tempDir("weir-mutant");
 try {
   copyTo(whole.path);
-  if (!(await testsPass(whole.path, [...new Set(MUTANTS.flatMap((mutant) => mutant.tests))]))) {
+  if (!(await testsPass(whole.path, [...new Set(chosen.flatMap((mutant) => mutant.tests))]))) {
     throw new Error("the tests fail on the unbroken product; mend that first");
   }
 } finally {
@@ -53,7 +56,7 @@ try {
 }
 
 let survivors = 0;
-for (const mutant of MUTANTS) {
+for (const mutant of chosen) {
   const copy = tempDir("weir-mutant");
   try {
     copyTo(copy.path);
@@ -65,5 +68,5 @@ for (const mutant of MUTANTS) {
     copy.remove();
   }
 }
-console.log(`${MUTANTS.length - survivors} of ${MUTANTS.length} mutants caught`);
+console.log(`${chosen.length - survivors} of ${chosen.length} mutants caught`);
 process.exitCode = survivors === 0 ? 0 : 1;

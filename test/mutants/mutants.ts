@@ -129,4 +129,32 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "",
     tests: ["test/e2e/mixed-survival.test.ts"],
   },
+  {
+    name: "agent: silence taken for a yes",
+    file: "shared/verdict.ts",
+    find: 'if (result.kind === "silence") return { kind: "retry" };',
+    replace: 'if (result.kind === "silence") return { kind: "delivered" };',
+    tests: ["test/e2e/torture.test.ts"],
+  },
+  {
+    name: "agent: an attempt not written down before it is made",
+    file: "agent/upload/attempts.ts",
+    find: "if (current.attempted >= attempted) return true;",
+    replace: "return true;",
+    tests: ["test/agent/solvimon-dialect.test.ts"],
+  },
+  {
+    name: "agent: how far a file was read not kept with its lines",
+    file: "agent/buffer/append.ts",
+    find: "if (operation.tail !== undefined) tables.tails.keep(operation.tail);",
+    replace: "",
+    tests: ["test/e2e/torture.test.ts"],
+  },
+  {
+    name: "agent: idempotency keys not kept with their events",
+    file: "agent/buffer/append.ts",
+    find: "tables.keys.keep(stream.id, idempotency, known.through, firstPosition, receivedAt);",
+    replace: "void firstPosition;",
+    tests: ["test/e2e/torture.test.ts"],
+  },
 ];

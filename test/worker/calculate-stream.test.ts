@@ -5,9 +5,9 @@ import { type Decimal, decimalOf, decimalText, sumOf } from "../../worker/pricin
 import { priceOf } from "../../worker/pricing/price.ts";
 import { priceRuleOf } from "../../worker/pricing/price-rule.ts";
 import { tallyOf, usageOf } from "../../worker/usage/tally.ts";
+import { seeded } from "../support/seeded.ts";
 import { costOf, ingest, meterData, predicted, pricedCatalog, rowCounts } from "./support/calculation.ts";
 import { bindings, connectEdge, setupEdge, type TestEdge } from "./support/edge.ts";
-import { seeded } from "./support/seeded.ts";
 
 const NAMES = ["SUM", "MAX", "MIN", "AVERAGE", "UNIQUE"] as const;
 const EVENTS = 1_000;

@@ -1,8 +1,8 @@
 /** Requests meant to harm: each is refused with a 4xx that says where, and the edge goes on answering. */
 import { gzipSync } from "fflate";
 import { beforeAll, expect, it } from "vitest";
+import { seeded } from "../support/seeded.ts";
 import { event, setupEdge, type TestEdge } from "./support/edge.ts";
-import { seeded } from "./support/seeded.ts";
 
 const METER = "hostile";
 let edge: TestEdge;

@@ -5,8 +5,8 @@
 import { expect, it } from "vitest";
 import { usageStream } from "../../shared/events/kind.ts";
 import { eventId } from "../../shared/identity.ts";
+import { seeded } from "../support/seeded.ts";
 import { connectEdge, event, setupEdge, type TestEdge } from "./support/edge.ts";
-import { seeded } from "./support/seeded.ts";
 
 const HISTORIES = 500;
 const SENDS_MAX = 12;

@@ -1,7 +1,7 @@
 /** Random valid events of each Solvimon kind, there and back: what a client sent is what is read and delivered. */
 import { expect, it } from "vitest";
+import { seeded } from "../support/seeded.ts";
 import { setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
-import { seeded } from "./support/seeded.ts";
 
 const EVENTS = 1_000;
 const LIST = 50;

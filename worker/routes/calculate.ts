@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { READ_ONLY, referenceOf } from "../../shared/events/solvimon-fields.ts";
 import { contentHash } from "../../shared/identity.ts";
-import { bodyCodingOf, bodyFormOf, idempotencyKeyFault } from "../../shared/intake/headers.ts";
+import { idempotencyKeyFault } from "../../shared/intake/headers.ts";
 import { resourceText, type SolvimonReason, solvimonFaults } from "../../shared/intake/solvimon-answer.ts";
 import { readSolvimonEvent, type SolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { HEADER } from "../../shared/wire.ts";
@@ -11,11 +11,11 @@ import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { passCalculation } from "../delivery/pass-calculation.ts";
 import { identify } from "../intake/identify.ts";
-import { readBody } from "../intake/read-body.ts";
 import { logWarning } from "../log.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
 import { type CalculateOutcome, calculate } from "../usage/calculate.ts";
+import { withBody } from "./body.ts";
 import { requireVersion } from "./solvimon.ts";
 
 export function registerCalculate(app: Hono<WeirEnv>): void {
@@ -23,16 +23,14 @@ export function registerCalculate(app: Hono<WeirEnv>): void {
   app.post("/:version{v[^/]*}/events/calculate", ...guards, answerCalculation);
 }
 
-async function answerCalculation(c: WeirContext): Promise<Response> {
-  if (bodyFormOf(c.req.header(HEADER.contentType)) !== "json") return refuse(c, 415, "send application/json");
-  const coding = bodyCodingOf(c.req.header(HEADER.contentEncoding));
-  if (coding === null) return refuse(c, 415, "send Content-Encoding gzip, or none");
+function answerCalculation(c: WeirContext): Promise<Response> {
   const { limits } = c.get("services").settings;
-  const bytesMax = Math.min(limits.bodyBytesMax, limits.eventBytesMax);
-  const read = await readBody(c.req.raw.body, coding, bytesMax);
-  if (read.kind === "too-large") return refuse(c, 413, `the body has more than ${bytesMax} bytes`);
-  if (read.kind === "broken") return refuse(c, 400, "the body ended early or is not valid gzip");
-  const body = readSolvimonEvent(read.bytes, "meter-data", limits, (event) => event);
+  const bounds = { forms: ["json"], bytesMax: Math.min(limits.bodyBytesMax, limits.eventBytesMax) } as const;
+  return withBody(c, bounds, (bytes) => answerBody(c, bytes));
+}
+
+async function answerBody(c: WeirContext, bytes: Uint8Array): Promise<Response> {
+  const body = readSolvimonEvent(bytes, "meter-data", c.get("services").settings.limits, (event) => event);
   if (body.kind === "too-large") return refuse(c, 413, body.message);
   if (body.kind === "malformed") return faulty(c, [body.reason]);
   const [event] = body.events;
@@ -40,7 +38,7 @@ async function answerCalculation(c: WeirContext): Promise<Response> {
   const asked = askedOf(c);
   const faults = [...asked.faults, ...event.faults];
   if (faults.length > 0) return faulty(c, faults);
-  return answerEvent(c, event, asked.isPredicted, read.bytes);
+  return answerEvent(c, event, asked.isPredicted, bytes);
 }
 
 /** Answers with all faults; their index means nothing where there is one event. */

@@ -4,8 +4,6 @@ import { READ_ONLY, referenceOf, reprocessGroup, type SolvimonKind } from "../..
 import { CONFLICT_FAULT, type Fault } from "../../shared/fault.ts";
 import { contentHash } from "../../shared/identity.ts";
 import {
-  bodyCodingOf,
-  bodyFormOf,
   idempotencyKeyFault,
   type ProducerPosition,
   preferencesOf,
@@ -26,13 +24,13 @@ import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { untilCatalogStands } from "../intake/filing-rounds.ts";
 import { type DigestedEvent, identify } from "../intake/identify.ts";
-import { readBody } from "../intake/read-body.ts";
 import { contextOf } from "../intake/scope.ts";
 import type { FileOutcome } from "../ledger/ledger.ts";
 import type { Fate, IncomingEvent } from "../ledger/plan.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
 import { measureOfMeterData } from "../usage/measure.ts";
+import { withBody } from "./body.ts";
 
 const KINDS = Object.keys(SOLVIMON_PATHS) as SolvimonKind[];
 
@@ -65,25 +63,9 @@ export async function requireVersion(c: WeirContext, next: () => Promise<void>):
 /** What is kept of an event while it is filed; its parsed value is not. */
 type Digested = DigestedEvent & { readonly reasons: readonly SolvimonReason[] };
 
-async function ingest(c: WeirContext, kind: SolvimonKind, isList: boolean): Promise<Response> {
-  if (bodyFormOf(c.req.header(HEADER.contentType)) !== "json") return refuse(c, 415, "send application/json");
-  const coding = bodyCodingOf(c.req.header(HEADER.contentEncoding));
-  if (coding === null) return refuse(c, 415, "send Content-Encoding gzip, or none");
-  const { settings, admission } = c.get("services");
-  const { limits } = settings;
-  const read = await readBody(c.req.raw.body, coding, limits.bodyBytesMax);
-  if (read.kind === "too-large") return refuse(c, 413, `the body has more than ${limits.bodyBytesMax} bytes`);
-  if (read.kind === "broken") return refuse(c, 400, "the body ended early or is not valid gzip");
-  const release = await admission.enter(read.bytes.length);
-  if (release === null) {
-    c.header("Retry-After", "1");
-    return refuse(c, 503, "too many large bodies at once; try again");
-  }
-  try {
-    return await ingestBody(c, kind, isList, read.bytes);
-  } finally {
-    release();
-  }
+function ingest(c: WeirContext, kind: SolvimonKind, isList: boolean): Promise<Response> {
+  const bounds = { forms: ["json"], bytesMax: c.get("services").settings.limits.bodyBytesMax } as const;
+  return withBody(c, bounds, (bytes) => ingestBody(c, kind, isList, bytes));
 }
 
 function digest(

@@ -3,8 +3,6 @@ import type { Hono } from "hono";
 import { usageStream } from "../../shared/events/kind.ts";
 import { CONFLICT_FAULT, type Fault, validationFault } from "../../shared/fault.ts";
 import {
-  bodyCodingOf,
-  bodyFormOf,
   idempotencyKeyFault,
   type ProducerPosition,
   preferencesOf,
@@ -24,12 +22,12 @@ import type { LoadedCatalog, StreamEntry } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { untilCatalogStands } from "../intake/filing-rounds.ts";
 import { type DigestedEvent, digestEvent, identify } from "../intake/identify.ts";
-import { readBody } from "../intake/read-body.ts";
 import { contextOf } from "../intake/scope.ts";
 import type { Fate, IncomingEvent } from "../ledger/plan.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
 import { measureOfUsage } from "../usage/measure.ts";
+import { withBody } from "./body.ts";
 
 export function registerUsage(app: Hono<WeirEnv>): void {
   for (const path of USAGE_PATHS) app.post(path, requirePermission("METER_DATA.INGEST"), rateLimit, ingestUsage);
@@ -39,24 +37,8 @@ async function ingestUsage(c: WeirContext): Promise<Response> {
   const meterGlobalId = c.req.param("meterGlobalId") ?? "";
   const found = await findStream(c, meterGlobalId);
   if (found === null) return refuse(c, 404, `there is no meter ${JSON.stringify(meterGlobalId)}`);
-  const form = bodyFormOf(c.req.header(HEADER.contentType));
-  if (form === null) return refuse(c, 415, "send application/json or application/x-ndjson");
-  const coding = bodyCodingOf(c.req.header(HEADER.contentEncoding));
-  if (coding === null) return refuse(c, 415, "send Content-Encoding gzip, or none");
-  const { limits } = c.get("services").settings;
-  const read = await readBody(c.req.raw.body, coding, limits.bodyBytesMax);
-  if (read.kind === "too-large") return refuse(c, 413, `the body has more than ${limits.bodyBytesMax} bytes`);
-  if (read.kind === "broken") return refuse(c, 400, "the body ended early or is not valid gzip");
-  const release = await c.get("services").admission.enter(read.bytes.length);
-  if (release === null) {
-    c.header("Retry-After", "1");
-    return refuse(c, 503, "too many large bodies at once; try again");
-  }
-  try {
-    return await ingestBody(c, meterGlobalId, found, read.bytes, form);
-  } finally {
-    release();
-  }
+  const bounds = { forms: ["json", "ndjson"], bytesMax: c.get("services").settings.limits.bodyBytesMax } as const;
+  return withBody(c, bounds, (bytes, form) => ingestBody(c, meterGlobalId, found, bytes, form));
 }
 
 async function ingestBody(
