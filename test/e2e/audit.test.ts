@@ -5,8 +5,9 @@ import { expect, it } from "vitest";
 import type { StreamAudit } from "../../agent/audit.ts";
 import { type CommandResult, runCommand } from "../agent/support/cli.ts";
 import { LOCAL_KEYS } from "../support/local-keys.ts";
+import { METER, type River } from "../support/river.ts";
 import { until } from "../support/until.ts";
-import { METER, post, type River, startRiver } from "./support.ts";
+import { post, startRiver } from "./support.ts";
 
 const BODY = 50;
 
