@@ -219,6 +219,7 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
       edge.lose(1);
       await step({ do: "audit and repair", everything: false, dies: null });
       await drain();
+      deepStrictEqual(await subject.core().log.verify(), []);
     },
   };
 }

@@ -4,8 +4,7 @@ import { scanJson } from "../../../shared/scan.ts";
 import type { View } from "./agent-model.ts";
 import type { Core } from "./subject.ts";
 
-/** Small reads, so that rows are cut as well as joined. */
-const READ = { until: Number.MAX_SAFE_INTEGER, bytesMax: 700, eventsMax: 8 };
+const READ = { until: Number.MAX_SAFE_INTEGER, bytesMax: 100_000, eventsMax: 1000 };
 
 export async function lookAt({ log, quarantine }: Core): Promise<View> {
   const streams = [];

@@ -132,6 +132,7 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     forgetWhatIsOpen();
     await subject.restartAfterDeath();
     deepStrictEqual(subject.core().log.producer, producer);
+    deepStrictEqual(await subject.core().log.verify(), []);
     await rest();
   };
 
@@ -161,7 +162,6 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     deepStrictEqual(view, model.view());
     for (const { accepted, delivered, pending, quarantined, discarded } of view.streams)
       deepStrictEqual(accepted, delivered + pending + quarantined + discarded);
-    deepStrictEqual(await subject.core().log.verify(), []);
     deepStrictEqual(edge.disagreements, []);
     // The reserve is there so that this holds without a byte free, as long as nobody else takes its room.
     if (!disk.reserveTaken) deepStrictEqual(told, [], "a fate was told and not written down");

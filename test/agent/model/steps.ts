@@ -142,6 +142,6 @@ export function histories(withDisk: boolean): fc.Arbitrary<History> {
   return fc.record({
     concurrency: fc.integer({ min: 1, max: 3 }),
     batchEvents: fc.integer({ min: 1, max: 9 }),
-    steps: fc.array(step, { minLength: 1, maxLength: 16, size: "max" }),
+    steps: fc.array(step, { minLength: 1, maxLength: 13, size: "max" }),
   });
 }
