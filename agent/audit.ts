@@ -56,9 +56,44 @@ export type EdgeRow = z.infer<typeof rowSchema>;
 
 const ledgerSchema = z.looseObject({ items: z.array(rowSchema) });
 
-/** @throws AgentFault DESTINATION where the edge does not tell. */
+/**
+ * The edge's rows of a producer, all gaps listed.
+ * @throws AgentFault DESTINATION where the edge does not tell.
+ */
 export async function fetchEdgeLedger(transport: Transport, producer: string, signal: AbortSignal): Promise<EdgeRow[]> {
-  const path = `/ledger?producer=${encodeURIComponent(producer)}`;
+  const ask = (query: string) =>
+    fetchRows(transport, `/ledger?producer=${encodeURIComponent(producer)}${query}`, signal);
+  const rows = await ask("");
+  return Promise.all(rows.map((row) => withAllGaps(row, ask)));
+}
+
+type AskRows = (query: string) => Promise<EdgeRow[]>;
+
+/** A row that changes while its further gaps are asked for is asked for anew, so often. */
+const READINGS_MAX = 5;
+
+/** An edge lists its gaps in pages; all of one reading belong to the same positions, as their digest tells. */
+async function withAllGaps(row: EdgeRow, ask: AskRows): Promise<EdgeRow> {
+  const again = async (after: number): Promise<EdgeRow | undefined> => {
+    const rows = await ask(`&stream=${encodeURIComponent(row.stream)}&gaps_after=${after}`);
+    return rows.find(({ stream }) => stream === row.stream);
+  };
+  let first = row;
+  for (let reading = 1; ; reading++) {
+    const gaps = [...first.gaps];
+    while (gaps.length < (first.gaps_total ?? 0)) {
+      const page = await again(gaps.at(-1)?.[1] ?? 0);
+      const more = page?.positions_digest === first.positions_digest ? (page?.gaps ?? []) : [];
+      if (more.length === 0) break;
+      gaps.push(...more);
+    }
+    const isWhole = gaps.length >= (first.gaps_total ?? 0);
+    if (isWhole || reading >= READINGS_MAX) return { ...first, gaps };
+    first = (await again(0)) ?? first;
+  }
+}
+
+async function fetchRows(transport: Transport, path: string, signal: AbortSignal): Promise<EdgeRow[]> {
   const result = await transport.send({ method: "GET", path, headers: {} }, signal);
   if (result.kind !== "answer") {
     throw new AgentFault(
@@ -110,8 +145,9 @@ export function compareStream(before: Snapshot, producer: string, edge: EdgeRow 
   const open = [...positions.pending, ...positions.withheld].sort((a, b) => a[0] - b[0]);
   const delivered = subtract(last > 0 ? [[1, last]] : [], open);
   const missing = subtract(delivered, taken);
-  // Later ones were taken in after the snapshot.
-  const extra = subtract(cutAt(taken, last), subtract([[1, Math.max(1, last)]], positions.withheld));
+  // Later ones were taken in after the snapshot; and nothing is known of what lies behind gaps that were not listed.
+  const seen = notListed === 0 ? last : Math.min(last, edge?.gaps.at(-1)?.[1] ?? 0);
+  const extra = subtract(cutAt(taken, seen), subtract([[1, Math.max(1, last)]], positions.withheld));
   const digest = digestOf(taken, stream, producer, edge, notListed);
   return {
     stream,

@@ -4,16 +4,11 @@ import { drizzle } from "drizzle-orm/d1";
 import { parseStream } from "../../shared/events/kind.ts";
 import { digestHex } from "../../shared/identity.ts";
 import { type Chance, fileRequest } from "./file-request.ts";
-import type { FileOutcome, Filing, Ledger, LedgerRow } from "./ledger.ts";
+import type { FileOutcome, Filing, Ledger, LedgerFilter, LedgerRow } from "./ledger.ts";
 import { counters, ranges } from "./schema.ts";
 
 /** Gaps listed in one ledger row. */
 export const GAPS_LISTED_MAX = 1000;
-
-export interface LedgerFilter {
-  readonly producer?: string | undefined;
-  readonly stream?: string | undefined;
-}
 
 export function createD1Ledger(db: D1Database, chance: Chance): Ledger {
   return {
@@ -24,8 +19,9 @@ export function createD1Ledger(db: D1Database, chance: Chance): Ledger {
 
 interface StreamRanges {
   readonly spans: [number, number][];
-  total: number;
-  last: number;
+  readonly total: number;
+  readonly first: number;
+  readonly last: number;
 }
 
 async function readRows(db: D1Database, tenant: string, filter: LedgerFilter): Promise<LedgerRow[]> {
@@ -36,14 +32,17 @@ async function readRows(db: D1Database, tenant: string, filter: LedgerFilter): P
       filter.stream === undefined ? undefined : eq(table.stream, filter.stream),
       filter.producer === undefined ? undefined : eq(table.producer, filter.producer),
     );
+  const after = filter.gapsAfter ?? 0;
+  // A gap after that position follows a span that reaches it. The last span is always read, for the row's ends.
   const numbered = orm
     .select({
       stream: ranges.stream,
       producer: ranges.producer,
       first: ranges.first,
       last: ranges.last,
-      n: sql<number>`row_number() OVER (PARTITION BY stream, producer ORDER BY first)`.as("n"),
+      n: sql<number>`sum(last >= ${after}) OVER (PARTITION BY stream, producer ORDER BY first)`.as("n"),
       total: sql<number>`count(*) OVER (PARTITION BY stream, producer)`.as("total"),
+      begin: sql<number>`min(first) OVER (PARTITION BY stream, producer)`.as("begin"),
       end: sql<number>`max(last) OVER (PARTITION BY stream, producer)`.as("end"),
     })
     .from(ranges)
@@ -54,14 +53,14 @@ async function readRows(db: D1Database, tenant: string, filter: LedgerFilter): P
     orm
       .select()
       .from(numbered)
-      .where(sql`n <= ${GAPS_LISTED_MAX + 1}`)
+      .where(sql`(last >= ${after} AND n <= ${GAPS_LISTED_MAX + 1}) OR last = end`)
       .orderBy(sql`stream, producer, first`),
   ]);
   const byProducer = new Map<string, StreamRanges>();
   for (const span of spans) {
     const key = `${span.stream}\n${span.producer}`;
-    const found = byProducer.get(key) ?? { spans: [], total: span.total, last: span.end };
-    found.spans.push([span.first, span.last]);
+    const found = byProducer.get(key) ?? { spans: [], total: span.total, first: span.begin, last: span.end };
+    if (span.n <= GAPS_LISTED_MAX + 1) found.spans.push([span.first, span.last]);
     byProducer.set(key, found);
   }
   return counted.map((row) => ledgerRow(row, byProducer.get(`${row.stream}\n${row.producer}`)));
@@ -69,7 +68,6 @@ async function readRows(db: D1Database, tenant: string, filter: LedgerFilter): P
 
 function ledgerRow(row: typeof counters.$inferSelect, held: StreamRanges | undefined): LedgerRow {
   const { accepted, duplicates, conflicts, delivered, quarantined, discarded } = row;
-  const [firstSpan] = held?.spans ?? [];
   return {
     kind: parseStream(row.stream)?.kind ?? row.stream,
     stream: row.stream,
@@ -81,9 +79,7 @@ function ledgerRow(row: typeof counters.$inferSelect, held: StreamRanges | undef
     delivered,
     quarantined,
     discarded,
-    ...(held === undefined || firstSpan === undefined
-      ? {}
-      : { first_sequence: firstSpan[0], last_sequence: held.last }),
+    ...(held === undefined ? {} : { first_sequence: held.first, last_sequence: held.last }),
     gaps: gapsBetween(held?.spans ?? []),
     ...(held === undefined ? {} : { gaps_total: held.total - 1 }),
     digest: digestHex([row.digest0, row.digest1, row.digest2, row.digest3]),

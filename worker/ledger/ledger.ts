@@ -49,16 +49,23 @@ export interface LedgerRow {
   readonly discarded: number;
   readonly first_sequence?: number;
   readonly last_sequence?: number;
-  /** Missing positions between first and last, ends inclusive; the first 1,000. */
+  /** Missing positions between first and last, ends inclusive; the first 1,000 after the filter's `gapsAfter`. */
   readonly gaps: readonly (readonly [number, number])[];
   readonly gaps_total?: number;
   readonly digest: string;
   readonly positions_digest?: string;
 }
 
+export interface LedgerFilter {
+  readonly producer?: string | undefined;
+  readonly stream?: string | undefined;
+  /** Gaps are listed that begin after this position; all of them where it is absent. */
+  readonly gapsAfter?: number | undefined;
+}
+
 export interface Ledger {
   /** Files a request in one transaction. @throws where the database gave no clear answer after several tries. */
   file(filing: Filing): Promise<FileOutcome>;
   /** The counts of each stream and producer, with gaps and digests. */
-  rows(tenant: string, filter: { producer?: string | undefined; stream?: string | undefined }): Promise<LedgerRow[]>;
+  rows(tenant: string, filter: LedgerFilter): Promise<LedgerRow[]>;
 }

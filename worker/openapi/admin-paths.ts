@@ -97,9 +97,9 @@ function adminLedger(): JsonSchema {
     tag: "Ledger",
     summary: "Read the counts of every stream and producer",
     permissions: ADMIN,
-    parameters: ["ProducerName", "StreamName", "Tenant", "PlatformId"],
+    parameters: ["ProducerName", "StreamName", "GapsAfter", "Tenant", "PlatformId"],
     answers: { 200: ROWS },
-    refusals: [401, 403, 503],
+    refusals: [400, 401, 403, 503],
   });
 }
 
@@ -109,7 +109,7 @@ function producerLedger(): JsonSchema {
     tag: "Ledger",
     summary: "Read a producer's own counts, to hold its ledger against them",
     permissions: ["METER_DATA.INGEST"],
-    parameters: ["ThisProducer", "PlatformId"],
+    parameters: ["ThisProducer", "StreamName", "GapsAfter", "PlatformId"],
     answers: { 200: ROWS },
     refusals: [400, 401, 403, 503],
   });

@@ -84,7 +84,10 @@ function ledgerRow(): JsonSchema {
       kind: choice(KINDS),
       stream: STREAM,
       ...Object.fromEntries(counts.map((name) => [name, COUNT])),
-      gaps: described(list(gap, { maxItems: 1001 }), "Positions missing between first and last, ends inclusive."),
+      gaps: described(
+        list(gap, { maxItems: 1000 }),
+        "Positions missing between first and last, ends inclusive; further ones by gaps_after.",
+      ),
       digest: described(DIGEST, "Over the ids of all events accepted, whatever their order."),
     },
     {

@@ -91,6 +91,13 @@ const QUERY = {
     "usage/web-egress",
   ),
   ProducerName: parameter("query", "producer", TEXT, "A producer by its name.", "plant-7"),
+  GapsAfter: parameter(
+    "query",
+    "gaps_after",
+    whole(0, Number.MAX_SAFE_INTEGER),
+    "Gaps are listed that begin after this position: the end of the last one listed gives the next page.",
+    1,
+  ),
   State: parameter("query", "state", choice(EVENT_STATES), "What became of the event.", "pending"),
   From: parameter("query", "from", TIME, "Received at or after this time.", "2026-01-01T00:00:00Z"),
   To: parameter("query", "to", TIME, "Received at or before this time.", "2100-01-01T00:00:00Z"),
