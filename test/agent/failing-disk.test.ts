@@ -89,6 +89,8 @@ test.runIf(canTrace)(
   "Vector #22489, #8540: a commit whose sync fails is never answered 2xx; the same process opens its log anew on the same port, and nothing answered for is lost (needs root and strace)",
   async () => {
     const { agent, destination, arrived, drained } = await running();
+    // Nothing is delivered meanwhile, so that every commit is one that clients wait for.
+    destination.reply = () => "cut";
     const process = agent.run({ script: QUICK_AGENT });
     const url = await process.ready;
     const load = startLoad({ url: () => url });
@@ -107,6 +109,7 @@ test.runIf(canTrace)(
     expect(load.statuses.get(503) ?? 0).toBeGreaterThanOrEqual(1);
     expect(process.stderr()).toContain("the log failed");
     expect(process.stderr()).not.toContain("damaged");
+    destination.reply = () => undefined;
     await drained(url);
     expect(destination.disagreements).toEqual([]);
     expect(notOnce(load.owed, arrived())).toEqual([]);

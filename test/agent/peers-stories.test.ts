@@ -127,7 +127,9 @@ test("after a reset only erasing the buffer helps, and no signal is heard (Vecto
     url = await process.ready;
     expect((await postEvents(url, [eventNumber(100 + round)])).status).toBe(200);
     await drained(url);
-    expect(await process.kill("SIGINT")).toEqual({ code: 0, signal: null });
+    void process.kill("SIGINT");
+    await until(() => !process.isRunning(), { what: "the agent to end at SIGINT", timeoutMs: 30_000 });
+    expect(await process.exited).toEqual({ code: 0, signal: null });
   }
   expect(arrived()).toEqual([eventNumber(101), eventNumber(102)]);
   const [aside = ""] = readdirSync(join(buffer, "damaged"));
