@@ -51,7 +51,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         calculate: createCalculateDoor({ transport: core.calculator, limits }),
         status: core.status,
         metrics: async () =>
-          metricsText({ status: await core.status(), uploads: uploader.counts(), commits: log.commits }),
+          metricsText({
+            status: await core.status(),
+            uploads: uploader.numbers(),
+            commits: log.commits,
+            suppressedLines: options.suppressedLines?.() ?? 0,
+          }),
         token: guard,
         limits,
         budget,

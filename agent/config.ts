@@ -20,8 +20,13 @@ const size = z.union([z.string(), z.number()]).transform((value, context) => {
 
 const path = z.string().min(1);
 
-const httpUrl = z.string().refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
-  message: "must be an http or https URL",
+const httpUrl = z.string().superRefine((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const issue = (message: string) => context.addIssue({ code: "custom", message });
+  if (url === null || !/^https?:$/.test(url.protocol)) issue("must be an http or https URL");
+  // It is logged and shown, so that what it holds is no secret.
+  else if (url.username !== "" || url.password !== "") issue("must not hold a user or password; see api_key_file");
+  else if (url.search !== "" || url.hash !== "") issue("must not have a query or fragment: paths are put behind it");
 });
 
 const configSchema = z.strictObject({
@@ -168,7 +173,12 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   }
 }
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+/** Whether a host, as in a URL or alone, is this machine and nobody else's. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
+}
 
 /** What is well formed and still cannot be done. */
 function refusalOf(file: ConfigFile): string | null {
@@ -192,7 +202,7 @@ function refusalOf(file: ConfigFile): string | null {
   const paths = file.tail.map(({ path }) => path);
   const twice = paths.find((path, index) => paths.indexOf(path) !== index);
   if (twice !== undefined) return `tail.path: ${twice} is followed twice`;
-  if (listen.token_file === undefined && !LOOPBACK.test(listen.host)) {
+  if (listen.token_file === undefined && !isLoopback(listen.host)) {
     return `listen.token_file: required, because listen.host ${listen.host} can be reached from elsewhere`;
   }
   if (upload.backoff_max_ms < upload.backoff_base_ms) return "upload.backoff_max_ms: below upload.backoff_base_ms";

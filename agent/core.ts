@@ -25,6 +25,8 @@ export interface AgentOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  /** Log lines left out as repeats so far. */
+  readonly suppressedLines?: () => number;
   /** The agent cannot go on: its disk or its log's thread failed. */
   readonly onFault: (error: unknown) => void;
   /** Where the log's writer runs; a thread of its own where none is given. */

@@ -3,8 +3,8 @@ import type { Log } from "./buffer/log.ts";
 import type { Clock } from "./clock.ts";
 
 const EVERY_MS = 5_000;
-/** Ten minutes: long enough to even out bursts. */
-const SAMPLES_MAX = 120;
+/** Long enough to even out bursts. */
+const WINDOW_MS = 600_000;
 const HOUR_MS = 3_600_000;
 
 export interface FillRate {
@@ -15,19 +15,25 @@ export interface FillRate {
 export function watchFillRate(log: Log, clock: Clock): FillRate {
   const samples: { at: number; bytes: number }[] = [];
   const pendingBytes = () => [...log.streams()].reduce((sum, stream) => sum + stream.pendingBytes, 0);
+  /** Keeps the latest sample that is at least as old as the window, so that a quiet time counts as one. */
+  const forget = (at: number) => {
+    while (samples[1] !== undefined && samples[1].at <= at - WINDOW_MS) samples.shift();
+  };
   const sample = () => {
     const at = clock.tick();
     const last = samples.at(-1);
     if (last !== undefined && at - last.at < EVERY_MS) return;
     samples.push({ at, bytes: pendingBytes() });
-    if (samples.length > SAMPLES_MAX) samples.shift();
+    forget(at);
   };
   sample();
   log.onChange(sample);
   return {
     hoursLeft(freeBytes) {
+      const now = clock.tick();
+      forget(now);
       const [first] = samples;
-      const elapsed = first === undefined ? 0 : clock.tick() - first.at;
+      const elapsed = first === undefined ? 0 : now - first.at;
       const grown = first === undefined ? 0 : pendingBytes() - first.bytes;
       if (elapsed < EVERY_MS || grown <= 0) return null;
       return Math.round(((Math.max(0, freeBytes) * elapsed) / grown / HOUR_MS) * 10) / 10;

@@ -14,6 +14,7 @@ import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
 import { type ExitCode, printError, type Terminal } from "./commands/terminal.ts";
 import { AgentFault } from "./fault.ts";
+import { createLogLimit } from "./log-limit.ts";
 
 const DEFAULT_CONFIG = "weir-agent.toml";
 
@@ -156,10 +157,17 @@ export async function start(): Promise<void> {
   // A running agent tells what it does; other commands only what goes wrong, beside their progress bar.
   const level = process.argv[2] === "run" ? "info" : "warn";
   // Logs go out as they are written: a crash must not take the last lines with it.
-  const logger = pino({ level }, destination({ dest: 2, sync: true }));
-  const terminal: Terminal = { stdin, stdout, stderr, env, clock: systemClock, random: Math.random, logger };
-  // Not process.exit: what was printed to a pipe may still be on its way. Nothing keeps the process alive.
-  process.exitCode = await main(process.argv.slice(2), terminal);
+  const limit = createLogLimit(systemClock);
+  const logger = pino({ level, hooks: limit.hooks }, destination({ dest: 2, sync: true }));
+  const suppressedLines = () => limit.suppressed;
+  const streams = { stdin, stdout, stderr };
+  const terminal: Terminal = { ...streams, env, clock: systemClock, random: Math.random, logger, suppressedLines };
+  try {
+    // Not process.exit: what was printed to a pipe may still be on its way. Nothing keeps the process alive.
+    process.exitCode = await main(process.argv.slice(2), terminal);
+  } finally {
+    limit.end();
+  }
 }
 
 if (isEntryPoint()) await start();

@@ -7,6 +7,8 @@ export const FACT = {
   id: "id",
   /** Eight characters made with the buffer, so that a rebuilt one never reuses a position. */
   log: "log",
+  /** How long the log has been open, in milliseconds. */
+  openMs: "open_ms",
   schemas: "schemas",
   schemasEtag: "schemas_etag",
 } as const;

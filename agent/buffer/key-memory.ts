@@ -1,5 +1,6 @@
 /** What idempotency keys brought before: the only repeats an agent can know of by itself. */
 import type { DatabaseSync } from "node:sqlite";
+import type { Age } from "./age.ts";
 import { blob, integer } from "./column.ts";
 import type { KnownEvent } from "./operations.ts";
 
@@ -24,21 +25,23 @@ export interface KnownBody {
 
 export interface KeyMemory {
   known(stream: number, body: KeyedBody): KnownBody;
-  /** Keeps the events from `firstIndex` on, which got positions from `firstPosition` on. */
+  /** Keeps the events from `firstIndex` on, which got positions from `firstPosition` on; `at` is the time of day. */
   keep(stream: number, body: KeyedBody, firstIndex: number, firstPosition: number, at: number): void;
+  /** Forgets what was kept before the log's age `before`. */
   forget(before: number): void;
 }
 
-export function createKeyMemory(db: DatabaseSync): KeyMemory {
+export function createKeyMemory(db: DatabaseSync, age: Age): KeyMemory {
   const select = db.prepare(
     "SELECT first_index, first_position, hashes, received_at FROM key_runs WHERE stream = ? AND key = ? ORDER BY first_index",
   );
   const insert = db.prepare(
-    `INSERT INTO key_runs (stream, key, first_index, first_position, hashes, received_at) VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO key_runs (stream, key, first_index, first_position, hashes, received_at, kept_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   const forget = db.prepare(
     `DELETE FROM key_runs WHERE id IN
-       (SELECT id FROM key_runs WHERE received_at < ? ORDER BY received_at LIMIT ${FORGET_ROWS_MAX})`,
+       (SELECT id FROM (SELECT id, kept_at FROM key_runs ORDER BY id LIMIT ${FORGET_ROWS_MAX}) WHERE kept_at < ?)`,
   );
   return {
     known(stream, body) {
@@ -62,7 +65,7 @@ export function createKeyMemory(db: DatabaseSync): KeyMemory {
     },
     keep(stream, body, firstIndex, firstPosition, at) {
       const hashes = body.hashes.subarray(firstIndex * HASH_BYTES);
-      if (hashes.length > 0) insert.run(stream, body.key, firstIndex, firstPosition, hashes, at);
+      if (hashes.length > 0) insert.run(stream, body.key, firstIndex, firstPosition, hashes, at, age.now());
     },
     forget: (before) => void forget.run(before),
   };

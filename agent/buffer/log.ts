@@ -45,7 +45,7 @@ export interface Log {
   fixed(): Promise<FixedOutcome["shipments"]>;
   remember(facts: readonly (readonly [string, string])[]): Promise<SettleOutcome>;
   recall(name: string): string | null;
-  tidy(keysBefore: number): Promise<TidyOutcome>;
+  tidy(retainMs: number): Promise<TidyOutcome>;
   /** When the oldest pending event came in, or null. */
   oldest(): Promise<number | null>;
   /** What is wrong with the buffer's files or counts; empty for a sound one. */
@@ -178,7 +178,7 @@ function createLog(engine: Engine, facts: Map<string, string>): Log {
       return outcome;
     },
     recall: (name) => facts.get(name) ?? null,
-    tidy: (keysBefore) => ask({ kind: "tidy", keysBefore }),
+    tidy: (retainMs) => ask({ kind: "tidy", retainMs }),
     oldest: async () => (await ask({ kind: "oldest" })).receivedAt,
     verify: async () => (await ask({ kind: "verify" })).faults,
     quarantined: async (operation) => (await ask({ kind: "quarantined", ...operation })).events,

@@ -3,7 +3,7 @@
  * A log that is damaged is set aside whole and a new one begun, whose new name on the wire keeps its positions
  * apart from those that were given before.
  */
-import { mkdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AgentFault } from "../fault.ts";
@@ -20,6 +20,7 @@ import {
   translate,
   visibleDamage,
 } from "./database.ts";
+import { makeDirectory } from "./directory.ts";
 import { takeLock } from "./lock.ts";
 import { isNoRoom, openReserve, type Reserve } from "./reserve.ts";
 import { type SetAside, setAside } from "./set-aside.ts";
@@ -48,7 +49,7 @@ export function openBuffer(directory: string, bytesMax: number, time: Clockwork)
   const bounds = boundsOf(bytesMax);
   let lock: { release(): void } | null = null;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     lock = takeLock(directory);
     const reserve = openReserve(directory, bounds.reserveBytes, time.tick);
     const opened = withReserve(reserve, () => openOrSetAside(directory, bounds, time));

@@ -90,10 +90,10 @@ export interface RememberOperation {
   readonly facts: readonly (readonly [name: string, value: string])[];
 }
 
-/** Housekeeping: forgets idempotency keys received before `keysBefore`, gives free pages back to the disk. */
+/** Housekeeping: forgets what has been kept for longer than `retainMs` of the log's age, gives free pages back. */
 export interface TidyOperation {
   readonly kind: "tidy";
-  readonly keysBefore: number;
+  readonly retainMs: number;
 }
 
 export type TidyOutcome =

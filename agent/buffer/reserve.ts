@@ -3,7 +3,7 @@
  * delete. While it is gone nothing new is taken in: what room there is belongs to draining.
  */
 import { randomFillSync } from "node:crypto";
-import { closeSync, fsyncSync, ftruncateSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 export interface Reserve {
@@ -25,6 +25,8 @@ const AGAIN_AFTER_FAILURE_MS = 4000;
 /** @param tick milliseconds that never jump. */
 export function openReserve(directory: string, bytes: number, tick: () => number): Reserve {
   const path = join(directory, RESERVE_FILE);
+  // One that was not finished, by a crash: it is made anew, and takes room meanwhile.
+  rmSync(partOf(path), { force: true });
   const size = () => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   let whole = size() >= bytes;
   let againAt = 0;
@@ -51,18 +53,23 @@ export function openReserve(directory: string, bytes: number, tick: () => number
   };
 }
 
+const partOf = (path: string) => `${path}.part`;
+
+/** Under its own name only once all of it is on disk: after a power cut a size alone may be there, without bytes. */
 function write(path: string, bytes: number): boolean {
-  const file = openSync(path, "a", 0o600);
+  rmSync(path, { force: true });
+  const part = partOf(path);
+  const file = openSync(part, "w", 0o600);
   try {
     // Random, so that no file system stores less than was written.
     const chunk = randomFillSync(Buffer.alloc(CHUNK_BYTES));
-    ftruncateSync(file, 0);
     for (let at = 0; at < bytes; ) at += writeSync(file, chunk, 0, Math.min(CHUNK_BYTES, bytes - at));
     fsyncSync(file);
+    renameSync(part, path);
     return true;
   } catch (error) {
+    rmSync(part, { force: true });
     if (!isNoRoom(error)) throw error;
-    ftruncateSync(file, 0);
     return false;
   } finally {
     closeSync(file);

@@ -1,6 +1,7 @@
 /** Delivered batches, packed and kept for a while so that an audit can send again what the edge turns out to lack. */
 import type { DatabaseSync } from "node:sqlite";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import type { Age } from "./age.ts";
 import { blob, integer, text } from "./column.ts";
 import type { EventRun } from "./operations.ts";
 
@@ -12,11 +13,11 @@ export interface RetainedBatch {
 }
 
 export interface Retention {
-  /** Keeps a batch of which nothing waits any more; the oldest go where that is too much. */
+  /** Keeps a batch of which nothing waits any more, settled `at`; the oldest go where that is too much. */
   keep(stream: number, batch: RetainedBatch, run: EventRun, at: number): void;
   /** Batches that hold positions of `from` to `last`. */
   find(stream: number, from: number, last: number): (RetainedBatch & { readonly events: EventRun })[];
-  /** Lets go of what was settled before `before`; bounded, so that it never holds up an append for long. */
+  /** Lets go of what was kept before the log's age `before`; bounded, so that it never holds up an append for long. */
   forget(before: number): void;
   /** Lets go of the oldest until about `bytes` are free; false where there was nothing left to let go. */
   yieldBytes(bytes: number): boolean;
@@ -28,11 +29,11 @@ const ROWS_MAX = 200;
 /** Below it packing costs more time than it saves room. */
 const PACKED_FROM_BYTES = 2048;
 
-export function createRetention(db: DatabaseSync, bytesMax: number): Retention {
+export function createRetention(db: DatabaseSync, bytesMax: number, age: Age): Retention {
   const sum = db.prepare("SELECT coalesce(sum(length(body)), 0) AS bytes FROM retained");
   const insert = db.prepare(
-    `INSERT INTO retained (stream, first, count, scope, received_at, settled_at, packed, ends, body)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO retained (stream, first, count, scope, received_at, settled_at, kept_at, packed, ends, body)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const select = db.prepare(
     `SELECT first, count, scope, received_at, packed, ends, body FROM retained
@@ -40,7 +41,8 @@ export function createRetention(db: DatabaseSync, bytesMax: number): Retention {
   );
   const oldest = db.prepare("SELECT id, length(body) AS bytes FROM retained ORDER BY id LIMIT 16");
   const aged = db.prepare(
-    `SELECT id, length(body) AS bytes FROM retained WHERE settled_at < ? ORDER BY id LIMIT ${ROWS_MAX}`,
+    `SELECT id, bytes FROM (SELECT id, kept_at, length(body) AS bytes FROM retained ORDER BY id LIMIT ${ROWS_MAX})
+     WHERE kept_at < ?`,
   );
   const remove = db.prepare("DELETE FROM retained WHERE id = ?");
   const count = () => integer(sum.get() ?? {}, "bytes");
@@ -66,7 +68,7 @@ export function createRetention(db: DatabaseSync, bytesMax: number): Retention {
       const pack = (bytes: Uint8Array) => (packed ? deflateRawSync(bytes, { level: 1 }) : bytes);
       const ends = new Uint8Array(run.ends.buffer, run.ends.byteOffset, run.ends.byteLength);
       const body = pack(run.body);
-      insert.run(...[stream, first, events, scope, receivedAt, at, packed ? 1 : 0, pack(ends), body]);
+      insert.run(...[stream, first, events, scope, receivedAt, at, age.now(), packed ? 1 : 0, pack(ends), body]);
       kept += body.length;
       if (kept > bytesMax) yieldBytes(kept - bytesMax);
     },

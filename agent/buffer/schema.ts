@@ -120,6 +120,12 @@ const STEPS: readonly string[] = [
      attempted INTEGER NOT NULL,
      PRIMARY KEY (stream, first)
    ) STRICT, WITHOUT ROWID;`,
+
+  // Ages go by the time the log was open, since the time of day may jump. Rows are numbered as they come, so the
+  // oldest are found without an index. Touches no row: what is there counts as kept when the log was first opened.
+  `ALTER TABLE key_runs ADD COLUMN kept_at INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE retained ADD COLUMN kept_at INTEGER NOT NULL DEFAULT 0;
+   DROP INDEX key_runs_by_age;`,
 ];
 
 export const BUFFER_VERSION = STEPS.length;

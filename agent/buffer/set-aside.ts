@@ -19,6 +19,7 @@ export function setAside(directory: string, reason: string, now: number): SetAsi
     if (existsSync(join(directory, name))) renameSync(join(directory, name), join(target, name));
   }
   syncDirectory(target);
+  syncDirectory(join(directory, DAMAGED_DIRECTORY));
   syncDirectory(directory);
   try {
     writeFileSync(join(target, "reason.txt"), `${reason}\n`, { mode: 0o600 });

@@ -5,11 +5,14 @@
  * A crash leaves a whole number of groups: events, positions, quarantine, idempotency keys, tail offsets and ledger
  * move together. A full disk costs appends first; the reserve is spent for what makes room and for reporting.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { PRODUCER_PATTERN } from "../../shared/wire.ts";
+import { openAge } from "./age.ts";
 import { append } from "./append.ts";
 import { createBatchTable } from "./batch-table.ts";
 import { closeDatabase, closeUnopened, isDamage, isDiskFull, markSuspect } from "./database.ts";
+import { replaceFile } from "./directory.ts";
 import { FACT, readFacts, writeFacts } from "./facts.ts";
 import { createGiveBack } from "./give-back.ts";
 import { createKeyMemory } from "./key-memory.ts";
@@ -84,13 +87,14 @@ export function openStore(options: StoreOptions): Store {
 function createStore({ db, bounds, reserve, setAside, release }: Opened, options: StoreOptions): Store {
   const { directory } = options;
   const batches = createBatchTable(db);
-  const retention = createRetention(db, bounds.retainedBytes);
+  const age = openAge(db, options.tick ?? (() => performance.now()));
+  const retention = createRetention(db, bounds.retainedBytes, age);
   const tables = {
     streams: createStreamTable(db),
     batches,
     retention,
     quarantine: createQuarantineTable(db),
-    keys: createKeyMemory(db),
+    keys: createKeyMemory(db, age),
     tails: createTailTable(db),
     shipments: createShipmentTable(db),
   };
@@ -124,10 +128,13 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
       case "remember":
         writeFacts(db, operation.facts);
         break;
-      case "tidy":
-        tables.keys.forget(operation.keysBefore);
-        retention.forget(operation.keysBefore);
+      case "tidy": {
+        const before = age.now() - operation.retainMs;
+        tables.keys.forget(before);
+        retention.forget(before);
+        age.keep();
         return { kind: "tidied", more: false };
+      }
       case "retry":
         return retry(tables, operation);
       case "discard":
@@ -229,7 +236,9 @@ const NAME_FILE = "name";
 function factsWithName(directory: string, facts: Map<string, string>): Map<string, string> {
   if (facts.has(FACT.id)) return facts;
   try {
-    facts.set(FACT.id, readFileSync(join(directory, NAME_FILE), "utf8"));
+    const name = readFileSync(join(directory, NAME_FILE), "utf8");
+    // Earlier versions did not sync it: a power cut may have left an empty one.
+    if (PRODUCER_PATTERN.test(name)) facts.set(FACT.id, name);
   } catch {
     // None was made yet.
   }
@@ -242,7 +251,7 @@ function keepName(directory: string, group: readonly Operation[]): void {
     const id = operation.facts.find(([name]) => name === FACT.id)?.[1];
     if (id === undefined) continue;
     try {
-      writeFileSync(join(directory, NAME_FILE), id, { mode: 0o600 });
+      replaceFile(join(directory, NAME_FILE), id);
     } catch {
       // A convenience only: without it a log that replaces a damaged one makes up a new name.
     }

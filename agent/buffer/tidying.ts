@@ -1,4 +1,4 @@
-/** Housekeeping: old idempotency keys are forgotten, and a buffer that ran empty gives its space back. */
+/** Housekeeping: old idempotency keys and delivered batches are forgotten, and a buffer that ran empty gives its space back. */
 import type { Clock } from "../clock.ts";
 import { createPulse } from "../pulse.ts";
 import type { Log } from "./log.ts";
@@ -26,7 +26,7 @@ export function startTidying({ log, clock, retainHours, onFault }: TidyingOption
   });
   const tidy = async () => {
     for (let more = true; more && !stopping.signal.aborted; ) {
-      const outcome = await log.tidy(clock.now() - retainHours() * HOUR_MS);
+      const outcome = await log.tidy(retainHours() * HOUR_MS);
       more = outcome.kind === "tidied" && outcome.more;
     }
   };

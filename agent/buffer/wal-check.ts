@@ -4,12 +4,16 @@
  * but a changed byte in the middle would silently take back transactions that were answered for.
  *
  * Every commit is synced before the next one writes. So where a frame is wrong and a later transaction than its
- * own has begun, the wrong one was whole once. Format: https://www.sqlite.org/fileformat2.html#walformat
+ * own has begun, the wrong one was whole once. A later one has begun where a sound frame directly follows the last
+ * frame of one: of what lies further behind the end, a transaction that was torn before may have left whole frames.
+ * Format: https://www.sqlite.org/fileformat2.html#walformat
  */
 
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 const MAGIC = 0x377f0682;
+/** The least that a disk writes whole. */
+const SECTOR_BYTES = 512;
 
 /** @returns what is wrong in words; null for a sound or merely torn one. */
 export function walDamage(wal: Buffer): string | null {
@@ -24,14 +28,14 @@ export function walDamage(wal: Buffer): string | null {
 
   let previous = sumAt(wal, 24);
   let wrong = !headerSound;
-  let ended = false;
+  let followsEnd = false;
   for (let at = HEADER_BYTES; at + frameBytes <= wal.length; at += frameBytes) {
     const ofThisLog = wal.compare(salts, 0, 8, at + 8, at + 16) === 0;
     const seen = checksum(wal, at, at + 8, previous, bigEndian);
     const sum = checksum(wal, at + FRAME_HEADER_BYTES, at + frameBytes, seen, bigEndian);
     previous = sumAt(wal, at + 16);
     const sound = ofThisLog && sameSum(sum, previous);
-    if (wrong && ended && sound) {
+    if (wrong && followsEnd && sound) {
       const what = headerSound ? "a page in the middle" : "the header";
       return `the write-ahead log is damaged: ${what} has changed, and answered events follow it`;
     }
@@ -40,8 +44,10 @@ export function walDamage(wal: Buffer): string | null {
       if (!ofThisLog && !wrong && !followed(wal, at + frameBytes, frameBytes, salts)) return null;
       wrong = true;
     }
-    // The size of the database stands in the last frame of a transaction.
-    if (wrong && ofThisLog && wal.readUInt32BE(at + 4) !== 0) ended = true;
+    // The size of the database stands in the last frame of a transaction. In a frame that is wrong it is believed
+    // only where the salts, which are of this log, and the sums came to the disk in one sector with it.
+    const isBelieved = sound || (ofThisLog && at % SECTOR_BYTES <= SECTOR_BYTES - FRAME_HEADER_BYTES);
+    followsEnd = isBelieved && wal.readUInt32BE(at + 4) !== 0;
   }
   return null;
 }

@@ -12,7 +12,7 @@ const AGAIN_AFTER_MS = 10_000;
 
 /** Runs the agent until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
 export async function run(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
-  const { logger, env, clock, random } = terminal;
+  const { logger, suppressedLines, env, clock, random } = terminal;
   const ending = endOfRun();
   let config = readConfig(options.config);
   for (;;) {
@@ -22,7 +22,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<Exit
       logger.fatal({ err: error }, "the log failed");
       faulted.resolve("fault");
     };
-    const agent = await startAgent({ config, env, clock, random, logger, onFault });
+    const agent = await startAgent({ config, env, clock, random, logger, suppressedLines, onFault });
     const reload = () => {
       try {
         agent.reload();

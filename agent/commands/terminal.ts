@@ -11,6 +11,8 @@ export interface Terminal {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  /** Log lines left out as repeats so far. */
+  readonly suppressedLines: () => number;
 }
 
 /** What a command ends with: 0 done, 1 failed, 2 wrong usage or configuration. */

@@ -32,12 +32,16 @@ async function removeStale(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) throw new AgentFault("LISTEN", `listen.socket: ${path} is there and is no socket`);
-  const answered = await new Promise<boolean>((resolve) => {
+  if (await isAnswered(path)) throw new AgentFault("LISTEN", `listen.socket: another process listens on ${path}`);
+  rmSync(path, { force: true });
+}
+
+/** Whether a process listens on a socket. */
+export function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
     const socket = connect(path);
     socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
     socket.once("connect", () => socket.destroy());
     socket.unref();
   });
-  if (answered) throw new AgentFault("LISTEN", `listen.socket: another process listens on ${path}`);
-  rmSync(path, { force: true });
 }

@@ -9,19 +9,21 @@ import { startCore } from "../core.ts";
 import { AgentFault, messageOf } from "../fault.ts";
 import { createSolvimonDoor } from "../intake/solvimon-door.ts";
 import { createUsageDoor } from "../intake/usage-door.ts";
+import { createLogLimit } from "../log-limit.ts";
 import type { AppendResult, OpenAgent } from "./types.ts";
 
 const LOOK_EVERY_MS = 100;
 
 export const openAgent: OpenAgent = async ({ config: file, env = process.env }) => {
   const clock = systemClock;
+  const limit = createLogLimit(clock);
   let fault: unknown = null;
   const core = await startCore({
     config: readConfig(file),
     env,
     clock,
     random: Math.random,
-    logger: pino({ level: "warn" }, pino.destination({ dest: 2, sync: true })),
+    logger: pino({ level: "warn", hooks: limit.hooks }, pino.destination({ dest: 2, sync: true })),
     onFault: (error) => {
       fault = error;
     },
@@ -62,7 +64,10 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
         await clock.sleep(LOOK_EVERY_MS);
       }
     },
-    close: core.stop,
+    async close() {
+      await core.stop();
+      limit.end();
+    },
   };
 };
 

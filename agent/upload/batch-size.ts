@@ -11,10 +11,14 @@ export interface Size {
 export interface BatchSizer {
   /** The size to pack the next shipment to. */
   next(): Size;
-  /** A shipment that was split: the largest part of it that was taken; null when none was. */
-  wasSplit(largestTaken: Size | null): void;
+  /** A shipment packed to that size is on its way. */
+  began(): void;
+  /** A shipment of `size` was split: the largest part of it that was taken; null when none was. */
+  wasSplit(size: Size, largestTaken: Size | null): void;
   /** A shipment that was taken whole. */
   wasTaken(size: Size): void;
+  /** What shipments are packed to but for probes. */
+  readonly settled: Size;
 }
 
 /** Of this many shipments at most one is a probe. */
@@ -25,27 +29,32 @@ export function createBatchSizer(configured: () => Size): BatchSizer {
   let learned: Size | null = null;
   let sinceProbe = 0;
   let probeBytes = true;
+  const isProbe = () => learned !== null && sinceProbe + 1 >= PROBE_EVERY;
+  const bounded = (size: Size): Size => {
+    const most = configured();
+    return { bytes: Math.min(size.bytes, most.bytes), events: Math.min(size.events, most.events) };
+  };
+  const settled = () => (learned === null ? configured() : bounded(learned));
   return {
-    next() {
-      const most = configured();
-      if (learned === null) return most;
-      sinceProbe++;
-      const probing = sinceProbe >= PROBE_EVERY;
-      const grown = probing ? growth(learned, probeBytes) : learned;
-      if (probing) {
+    next: () => (learned !== null && isProbe() ? bounded(growth(learned, probeBytes)) : settled()),
+    began() {
+      if (isProbe()) {
         sinceProbe = 0;
         probeBytes = !probeBytes;
-      }
-      return { bytes: Math.min(grown.bytes, most.bytes), events: Math.min(grown.events, most.events) };
+      } else sinceProbe++;
     },
-    wasSplit(largestTaken) {
-      if (largestTaken === null) return;
-      learned = largestTaken;
+    wasSplit(size, largestTaken) {
       sinceProbe = 0;
+      // That more than what is known to work does not work teaches nothing new.
+      const isLarger = learned !== null && (size.bytes > learned.bytes || size.events > learned.events);
+      if (largestTaken !== null && !isLarger) learned = largestTaken;
     },
     wasTaken(size) {
       if (learned === null) return;
       learned = { bytes: Math.max(learned.bytes, size.bytes), events: Math.max(learned.events, size.events) };
+    },
+    get settled() {
+      return settled();
     },
   };
 }

@@ -11,7 +11,7 @@ import type { Gate } from "./gate.ts";
 import type { Health } from "./health.ts";
 import type { UploadSettings } from "./settings.ts";
 import type { Exchange, ExchangeResult } from "./transport.ts";
-import type { Window } from "./window.ts";
+import type { Place, Window } from "./window.ts";
 
 /** What became of a call. */
 export type Fate =
@@ -77,14 +77,21 @@ async function repeatUntilKnown(
   const { health, clock, settings, signal } = context;
   let { outcomeUnknown } = record;
   for (let failures = 0; ; ) {
-    const dialect = context.dialect();
-    const { result, left } = await sendOnce(exchange, dialect, record, context);
-    if (result.kind === "aborted") return { kind: "stopped" };
+    const { result, left, sender } = await sendOnce(exchange, record, context);
+    if (result.kind === "aborted" || sender === null) return { kind: "stopped" };
+    const { dialect, place } = sender;
+    outcomeUnknown ||= left && result.kind === "answer" && result.repeated;
+    if (result.kind === "silence" && dialect !== context.dialect()) {
+      // Cut because the configuration was read again: that says nothing of the destination, old or new.
+      outcomeUnknown ||= left;
+      context.gate.postpone(0);
+      continue;
+    }
     const sent = cargo.run.events.ends.length;
-    const { verdict, conflicts } = dialect.judge(result, sent, { outcomeUnknown }, clock.now());
+    const { verdict, conflicts } = dialect.judge(result, sent, { outcomeUnknown }, timeOf(result, clock));
     health.judged(verdict, result);
     tellGate(context, verdict);
-    tellWindow(context.window, result, verdict);
+    tellWindow(place, result, verdict);
     // Silence, and a success that proves nothing, leave open whether the call was taken.
     outcomeUnknown ||= left && (result.kind === "silence" || isSuccess(result));
     if (verdict.kind !== "delivered" && !outcomeUnknown) await record.refused();
@@ -111,39 +118,51 @@ async function repeatUntilKnown(
   }
 }
 
+/** The server's own time, where it told it: a date it names is a date by its clock, however wrong ours is. */
+function timeOf(result: ExchangeResult & { kind: "answer" | "silence" }, clock: Clock): number {
+  return (result.kind === "answer" ? result.dateMs : null) ?? clock.now();
+}
+
 function isSuccess(result: ExchangeResult & { kind: "answer" }): boolean {
   return result.status >= 200 && result.status < 300;
 }
 
-const STOPPED: SentCall = { result: { kind: "aborted" }, left: false };
+interface PlacedCall extends SentCall {
+  /** By whom and from which place it was sent; null where the call never began. */
+  readonly sender: { readonly dialect: Dialect; readonly place: Place } | null;
+}
+
+const STOPPED: PlacedCall = { result: { kind: "aborted" }, left: false, sender: null };
 
 /** One exchange, once window and gate let it through. */
 async function sendOnce(
   exchange: Exchange,
-  dialect: Dialect,
   record: AttemptRecord,
-  { window, gate, health, signal }: CallContext,
-): Promise<SentCall> {
-  if (!(await window.enter(signal))) return STOPPED;
+  { window, gate, health, signal, ...context }: CallContext,
+): Promise<PlacedCall> {
+  const place = await window.enter(signal);
+  if (place === null) return STOPPED;
   try {
     if (!(await gate.enter(signal)) || !(await record.attempting())) return STOPPED;
     // Writing that down took a moment, in which another call may have been told to wait.
     if (!(await gate.calm(signal))) return STOPPED;
     health.attempt(exchange.body?.length ?? 0);
-    return await dialect.send(exchange, signal);
+    // Not before now: while it waited, the configuration may have been read again.
+    const dialect = context.dialect();
+    return { ...(await dialect.send(exchange, signal)), sender: { dialect, place } };
   } finally {
-    window.leave();
+    place.leave();
   }
 }
 
-function tellWindow(window: Window, result: ExchangeResult, verdict: Verdict): void {
-  if (verdict.kind === "delivered") window.grow();
-  else if (result.kind === "silence" && result.reason === "network") window.collapse();
+function tellWindow(place: Place, result: ExchangeResult, verdict: Verdict): void {
+  if (verdict.kind === "delivered") place.grow();
+  else if (result.kind === "silence" && result.reason === "network") place.collapse();
   else if (
     result.kind === "silence" ||
     (result.kind === "answer" && (result.status === 429 || result.status === 503))
   ) {
-    window.shrink();
+    place.shrink();
   }
 }
 

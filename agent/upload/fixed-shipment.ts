@@ -51,7 +51,7 @@ export async function shipAsOne(
     if (!(await settle(stream, run, heldOf(run, fate), context))) return left({ kind: "stopped" });
     settled(shipment.count);
   }
-  if (split) context.sizer.wasSplit(largestTaken);
+  if (split) context.sizer.wasSplit(sizeOf(loaded.run), largestTaken);
   else if (largestTaken !== null) context.sizer.wasTaken(largestTaken);
   return { end: { kind: "settled" }, left: [] };
 }

@@ -2,6 +2,7 @@
 import type { Verdict } from "../../shared/verdict.ts";
 import type { Clock } from "../clock.ts";
 import type { GateState } from "./gate.ts";
+import type { OutageLog } from "./outage.ts";
 import type { ExchangeResult } from "./transport.ts";
 
 export type DestinationState = "ok" | "backing_off" | "paused" | "unreachable";
@@ -13,7 +14,10 @@ export interface DestinationStatus {
 }
 
 export interface UploadCounts {
-  /** Calls by verdict, `silence` apart. */
+  /**
+   * Calls by verdict, those without an answer by its reason; `connection_closed` are the first tries of calls that
+   * met a kept connection as it was closed.
+   */
   readonly attempts: ReadonlyMap<string, number>;
   /** Bytes of JSON sent, before compression, repeats included. */
   readonly bytes: number;
@@ -30,26 +34,32 @@ export interface Health {
   status(gate: GateState): DestinationStatus;
 }
 
-export function createHealth(clock: Clock, onAnswerAgain: () => void): Health {
+export function createHealth(clock: Clock, outage: OutageLog, onAnswerAgain: () => void): Health {
   const attempts = new Map<string, number>();
   let bytes = 0;
   let unreachable = false;
   let lastError: string | null = null;
   let retryAt: number | null = null;
+  const count = (name: string) => attempts.set(name, (attempts.get(name) ?? 0) + 1);
   return {
     attempt(sent) {
       bytes += sent;
     },
     judged(verdict, result) {
-      const name = result.kind === "silence" ? result.reason : verdict.kind;
-      attempts.set(name, (attempts.get(name) ?? 0) + 1);
+      count(result.kind === "silence" ? result.reason : verdict.kind);
+      if (result.kind === "answer" && result.repeated) count("connection_closed");
       if (result.kind === "answer" && unreachable) {
         unreachable = false;
         onAnswerAgain();
       }
       if (result.kind === "silence") unreachable = true;
       lastError = errorOf(verdict, result);
-      if (lastError === null) retryAt = null;
+      if (lastError !== null) {
+        outage.failed(verdict.kind === "pause" ? "paused" : unreachable ? "unreachable" : "backing_off", lastError);
+        return;
+      }
+      retryAt = null;
+      outage.passed();
     },
     backingOff(until) {
       retryAt = retryAt === null || retryAt <= clock.tick() ? until : Math.min(retryAt, until);

@@ -61,7 +61,7 @@ async function shipPieces(
     if (!(await settle(stream, piece, quarantine, context))) return { kind: "stopped" };
     settled(count);
   }
-  if (split) context.sizer.wasSplit(largestTaken);
+  if (split) context.sizer.wasSplit(sizeOf(run), largestTaken);
   else if (largestTaken !== null) context.sizer.wasTaken(largestTaken);
   return { kind: "settled" };
 }

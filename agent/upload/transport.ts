@@ -1,9 +1,11 @@
 /** Speaks HTTP to the destination: one exchange at a time a call, bounded in time and size. */
 import { promisify } from "node:util";
 import { constants, gunzip, gzip } from "node:zlib";
-import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import { type Dispatcher, request } from "undici";
 import { HEADER } from "../../shared/wire.ts";
-import { messageOf } from "../fault.ts";
+import { KeptConnectionClosed } from "./connection.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { describeSilence } from "./silence.ts";
 
 export interface Exchange {
   readonly method: "GET" | "POST";
@@ -42,6 +44,10 @@ export type ExchangeResult =
       readonly status: number;
       readonly retryAfter: string | null;
       readonly etag: string | null;
+      /** Its Date header in milliseconds since 1970; null where there is none that can be read. */
+      readonly dateMs: number | null;
+      /** Sent twice, since the first connection was closed before a byte of answer: that try may have been taken. */
+      readonly repeated: boolean;
       /** Null where it is larger than any answer of ours, or could not be inflated. */
       readonly body: string | null;
     }
@@ -69,26 +75,40 @@ export interface TransportOptions {
 /** The largest answer: a result with reasons for each of 10,000 events stays well below. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
+type Response = Dispatcher.ResponseData;
+
+interface RequestOptions {
+  readonly method: "GET" | "POST";
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array | null;
+  readonly signal: AbortSignal;
+}
+
 const gzipAsync = promisify<Uint8Array, object, Buffer>(gzip);
 const gunzipAsync = promisify<Uint8Array, object, Buffer>(gunzip);
 
 export function createTransport(options: TransportOptions): Transport {
   const base = options.url.replace(/\/+$/, "");
-  const { env } = options;
-  // What the environment says of proxies holds here as for other programs; without it nothing is asked.
-  const dispatcher = new EnvHttpProxyAgent({
-    httpProxy: env["http_proxy"] ?? env["HTTP_PROXY"] ?? "",
-    httpsProxy: env["https_proxy"] ?? env["HTTPS_PROXY"] ?? "",
-    noProxy: env["no_proxy"] ?? env["NO_PROXY"] ?? "",
-    connections: options.connections,
-    // Certificates are verified whatever NODE_TLS_REJECT_UNAUTHORIZED says.
-    connect: { timeout: options.timeoutMs, rejectUnauthorized: true },
-    requestTls: { rejectUnauthorized: true },
-    // The deadline below bounds the exchange as a whole; undici's own partial ones would only blur it.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+  const kept = createDispatcher({ ...options, fresh: false });
+  let single: Dispatcher | null = null;
+  const fresh = () => {
+    single ??= createDispatcher({ ...options, fresh: true });
+    return single;
+  };
   const key: Record<string, string> = options.apiKey === null ? {} : { [HEADER.apiKey]: options.apiKey };
+
+  /** Sends once; once more at once where the connection had been kept and was closed under the call. */
+  const ask = async (target: string, call: RequestOptions): Promise<{ response: Response; repeated: boolean }> => {
+    try {
+      return { response: await request(base + target, { ...call, dispatcher: kept }), repeated: false };
+    } catch (error) {
+      if (!(error instanceof KeptConnectionClosed) || call.signal.aborted) throw error;
+      return { response: await request(base + target, { ...call, dispatcher: fresh() }), repeated: true };
+    }
+  };
+  const silenceOf = (error: unknown, deadline: AbortSignal) =>
+    deadline.aborted ? `no answer within ${options.timeoutMs} ms` : describeSilence(error);
+
   return {
     async send(exchange, signal) {
       const zipped = exchange.coding !== "identity";
@@ -97,8 +117,7 @@ export function createTransport(options: TransportOptions): Transport {
         exchange.body && zipped ? await gzipAsync(exchange.body, { level: constants.Z_BEST_SPEED }) : exchange.body;
       const deadline = AbortSignal.timeout(options.timeoutMs);
       try {
-        const response = await request(base + exchange.path, {
-          dispatcher,
+        const { response, repeated } = await ask(exchange.path, {
           method: exchange.method,
           headers: {
             ...exchange.headers,
@@ -110,39 +129,30 @@ export function createTransport(options: TransportOptions): Transport {
           body: body ?? null,
           signal: AbortSignal.any([signal, deadline]),
         });
-        return await readAnswer(response);
+        return await readAnswer(response, repeated);
       } catch (error) {
         if (signal.aborted) return { kind: "aborted" };
         const reason = deadline.aborted ? "timeout" : "network";
-        const message = deadline.aborted ? `no answer within ${options.timeoutMs} ms` : messageOf(error);
-        return { kind: "silence", reason, message };
+        return { kind: "silence", reason, message: silenceOf(error, deadline) };
       }
     },
     async pass({ target, headers, body }) {
       const deadline = AbortSignal.timeout(options.timeoutMs);
       try {
-        const response = await request(base + target, {
-          dispatcher,
-          method: "POST",
-          headers: { ...headers, ...key },
-          body,
-          signal: deadline,
-        });
+        const call = { method: "POST", headers: { ...headers, ...key }, body, signal: deadline } as const;
+        const { response } = await ask(target, call);
         const answered = await readBounded(response);
         if (answered === null) return { kind: "silence", message: "the answer is too large" };
         return { kind: "answer", status: response.statusCode, headers: headersOf(response), body: answered };
       } catch (error) {
-        return {
-          kind: "silence",
-          message: deadline.aborted ? `no answer within ${options.timeoutMs} ms` : messageOf(error),
-        };
+        return { kind: "silence", message: silenceOf(error, deadline) };
       }
     },
-    close: () => dispatcher.destroy(),
+    close: async () => void (await Promise.all([kept.destroy(), single?.destroy()])),
   };
 }
 
-async function readAnswer(response: Dispatcher.ResponseData): Promise<ExchangeResult> {
+async function readAnswer(response: Response, repeated: boolean): Promise<ExchangeResult> {
   const bytes = await readBounded(response);
   const coding = headerOf(response, HEADER.contentEncoding);
   return {
@@ -150,23 +160,32 @@ async function readAnswer(response: Dispatcher.ResponseData): Promise<ExchangeRe
     status: response.statusCode,
     retryAfter: headerOf(response, HEADER.retryAfter),
     etag: headerOf(response, "etag"),
+    dateMs: dateOf(headerOf(response, "date")),
+    repeated,
     body: bytes === null ? null : await textOf(bytes, coding),
   };
 }
 
-function headerOf(response: Dispatcher.ResponseData, name: string): string | null {
+function headerOf(response: Response, name: string): string | null {
   const value = response.headers[name];
   return (Array.isArray(value) ? value[0] : value) ?? null;
 }
 
-function headersOf(response: Dispatcher.ResponseData): Record<string, string> {
+/** Only the form that servers send (RFC 9110, section 5.6.7): `Date.parse` finds a date in much else. */
+function dateOf(header: string | null): number | null {
+  if (header === null || !/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), .* GMT$/.test(header)) return null;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? null : at;
+}
+
+function headersOf(response: Response): Record<string, string> {
   const pairs = Object.entries(response.headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
   );
   return Object.fromEntries(pairs);
 }
 
-async function readBounded(response: Dispatcher.ResponseData): Promise<Buffer | null> {
+async function readBounded(response: Response): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {

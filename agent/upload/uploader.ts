@@ -10,7 +10,7 @@ import { freeBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
 import type { Clock } from "../clock.ts";
 import { createPulse } from "../pulse.ts";
-import { createBatchSizer } from "./batch-size.ts";
+import { createBatchSizer, type Size } from "./batch-size.ts";
 import type { Dialect } from "./dialect.ts";
 import { type FixedContext, shipAsOne, shipSingly } from "./fixed-shipment.ts";
 import { createFixedShipments } from "./fixed-shipments.ts";
@@ -18,6 +18,7 @@ import { createGate } from "./gate.ts";
 import { createHealth, type DestinationStatus, type UploadCounts } from "./health.ts";
 import { freeStretches, type ShipmentRange } from "./in-flight.ts";
 import { isFull, type Lane, pausedUntil, pick, waiting } from "./lanes.ts";
+import { createOutageLog } from "./outage.ts";
 import type { UploadSettings } from "./settings.ts";
 import { type ShipmentEnd, ship } from "./shipment.ts";
 import { untaken } from "./untaken.ts";
@@ -27,9 +28,17 @@ export interface Uploader {
   /** Takes paused uploads up again at once, to see whether they are wanted now. */
   probe(): void;
   status(): DestinationStatus;
-  counts(): UploadCounts;
+  numbers(): UploadNumbers;
   /** Abandons what is on its way; the log still has it. */
   stop(): Promise<void>;
+}
+
+/** What an uploader tells beyond its state. */
+export interface UploadNumbers extends UploadCounts {
+  /** Calls that may be under way at once now. */
+  readonly window: number;
+  /** What the next shipment is packed to. */
+  readonly size: Size;
 }
 
 export interface UploaderOptions {
@@ -58,12 +67,13 @@ export function startUploader(options: UploaderOptions): Uploader {
   const gate = createGate(clock);
   const reachable = createPulse(clock);
   const wake = createPulse(clock);
-  const health = createHealth(clock, () => reachable.fire());
+  const health = createHealth(clock, createOutageLog(logger, clock), () => reachable.fire());
   const sizer = createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents }));
+  const window = createWindow(clock, () => settings().concurrency);
   const context: FixedContext = {
     ...options,
     gate,
-    window: createWindow(clock, () => settings().concurrency),
+    window,
     health,
     reachable,
     sizer,
@@ -124,6 +134,7 @@ export function startUploader(options: UploaderOptions): Uploader {
     const range: ShipmentRange = { first, end: first + count, unsettled: count };
     lane.inFlight.push(range);
     underway++;
+    sizer.began();
     const shipment = send((events) => {
       range.unsettled -= events;
     })
@@ -222,7 +233,7 @@ export function startUploader(options: UploaderOptions): Uploader {
       const error = `answered 404 for ${paused.stream}`;
       return { state: "paused", last_error: error, next_attempt_s: Math.ceil(nextMs / 100) / 10 };
     },
-    counts: () => health.counts(),
+    numbers: () => ({ ...health.counts(), window: window.size, size: sizer.settled }),
     async stop() {
       stopping.abort();
       await pumping;

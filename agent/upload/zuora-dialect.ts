@@ -63,7 +63,7 @@ export function createZuoraDialect({ transport, client, clock }: ZuoraDialectOpt
     async greet(signal) {
       const held = await tokens.current(signal);
       if (held.kind === "none") return held.result;
-      return { kind: "answer", status: 200, retryAfter: null, etag: null, body: null };
+      return { kind: "answer", status: 200, retryAfter: null, etag: null, dateMs: null, repeated: false, body: null };
     },
     isLetIn: (status) => status === 200 || status === 429,
     schemaSource: null,

@@ -152,6 +152,21 @@ test("a log whose opening failed half-way does not look damaged to the next try"
   expect([store.state.setAside, accepted(store)]).toEqual([null, EVENTS]);
 });
 
+test("a kept name that a power cut emptied names no log", () => {
+  const directory = killedBuffer();
+  writeFileSync(join(directory, "name"), "");
+  rmSync(main(directory));
+  expect(open(directory).state.facts.get("id")).toBeUndefined();
+});
+
+test("what is left of a reserve that was not finished takes no room", () => {
+  const directory = killedBuffer();
+  writeFileSync(join(directory, "reserve.part"), Buffer.alloc(1000));
+  open(directory);
+  expect(readdirSync(directory)).toContain("reserve");
+  expect(readdirSync(directory)).not.toContain("reserve.part");
+});
+
 test("a WAL torn in its last transaction loses that one alone, of which nobody was told", () => {
   const directory = killedBuffer();
   const bytes = readFileSync(wal(directory));

@@ -39,7 +39,7 @@ const sizeOf = (directory: string) =>
 
 function tidyUp(store: Store): void {
   for (;;) {
-    const [outcome] = store.run([{ kind: "tidy", keysBefore: 0 }]).outcomes;
+    const [outcome] = store.run([{ kind: "tidy", retainMs: 0 }]).outcomes;
     if (outcome?.kind !== "tidied" || !outcome.more) return;
   }
 }

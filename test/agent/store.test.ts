@@ -20,7 +20,7 @@ function setup() {
   });
   return {
     directory,
-    open(options: { bytesMax?: number; at?: (point: CrashPoint) => void } = {}) {
+    open(options: { bytesMax?: number; at?: (point: CrashPoint) => void; tick?: () => number } = {}) {
       const store = openStore({ directory, bytesMax: 1e9, ...options });
       open.push(store);
       return store;
@@ -208,15 +208,64 @@ test("a repeated key is known by content, other content under it is a conflict, 
   expect(store.run([{ ...keyed(["x"], 9), strict: true }]).outcomes[0]).toMatchObject({ kind: "refused" });
 });
 
-test("keys are forgotten once they are older than they have to be kept", () => {
-  const store = setup().open();
-  const keyed = appendOf(json("a"), {
-    idempotency: { key: "k", hashes: new Uint8Array(16), ownIds: new Uint8Array(1) },
-  });
-  store.run([keyed, { kind: "tidy", keysBefore: 1000 }]);
-  expect(store.run([keyed]).ledgers).toMatchObject([{ accepted: 1 }]);
-  store.run([{ kind: "tidy", keysBefore: 1001 }]);
-  expect(store.run([keyed]).ledgers).toMatchObject([{ accepted: 2 }]);
+const HOUR = 3_600_000;
+const DAY_KEPT: Operation = { kind: "tidy", retainMs: 24 * HOUR };
+const keyedOf = (key: string) =>
+  appendOf(json("a"), { idempotency: { key, hashes: new Uint8Array(16), ownIds: new Uint8Array(1) } });
+
+test("keys and delivered batches are forgotten once they have been kept for long enough, no earlier", () => {
+  let tick = 5;
+  const store = setup().open({ tick: () => tick });
+  store.run([keyedOf("k")]);
+  store.run([settleOf(1, 1)]);
+  tick += 24 * HOUR;
+  store.run([DAY_KEPT, { kind: "resend", stream: "usage/m", first: 1, last: 1 }]);
+  expect(store.run([keyedOf("k")]).ledgers).toMatchObject([{ accepted: 1, pending: 1 }]);
+  store.run([settleOf(1, 1)]);
+  tick += 1;
+  store.run([DAY_KEPT]);
+  expect(store.run([keyedOf("k")]).ledgers).toMatchObject([{ accepted: 2 }]);
+  tick += 24 * HOUR;
+  store.run([DAY_KEPT]);
+  const resent = store.run([{ kind: "resend", stream: "usage/m", first: 1, last: 1 }]);
+  expect(resent.outcomes).toEqual([{ kind: "resent", count: 0 }]);
+});
+
+test("ages go on over restarts, also after a run that ended before it could write down how long it was", () => {
+  let tick = 0;
+  const { open, close } = setup();
+  const restart = (store: Store) => {
+    close(store);
+    // Another process counts from somewhere else.
+    tick = 7;
+    return open({ tick: () => tick });
+  };
+  let store = open({ tick: () => tick });
+  store.run([keyedOf("first")]);
+  tick += 20 * HOUR;
+  store.run([DAY_KEPT]);
+  store = restart(store);
+  tick += 3 * HOUR;
+  store.run([keyedOf("second")]);
+  store = restart(store);
+  // 23 hours and a little.
+  store.run([DAY_KEPT]);
+  expect(store.run([keyedOf("first")]).ledgers).toMatchObject([{ accepted: 2 }]);
+  tick += 2 * HOUR;
+  store.run([DAY_KEPT]);
+  expect(store.run([keyedOf("first")]).ledgers).toMatchObject([{ accepted: 3 }]);
+  expect(store.run([keyedOf("second")]).ledgers).toMatchObject([{ accepted: 3 }]);
+});
+
+test("keys forgotten a few hundred at a time are all forgotten in the end, none that is younger", () => {
+  let tick = 0;
+  const store = setup().open({ tick: () => tick });
+  for (let n = 0; n < 1200; n++) store.run([keyedOf(`old-${n}`)]);
+  tick += 24 * HOUR + 1;
+  for (let n = 0; n < 10; n++) store.run([keyedOf(`young-${n}`)]);
+  for (let n = 0; n < 4; n++) store.run([DAY_KEPT]);
+  for (let n = 0; n < 10; n++) store.run([keyedOf(`young-${n}`)]);
+  expect(store.run([keyedOf("old-0"), keyedOf("old-1199")]).ledgers).toMatchObject([{ accepted: 1212 }]);
 });
 
 test("at its bound the buffer refuses appends, still settles, and takes again once there is room", () => {

@@ -4,25 +4,21 @@
  * name holds the word.
  */
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { copyProduct, ROOT, replaceOnce } from "../support/product-copy.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { MUTANTS, type Mutant } from "./mutants.ts";
+import { MUTANTS } from "./mutants.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-
-/** The files git knows or would take, in a folder of their own beside the same node_modules. */
+/** The files git knows or would take. */
 function copyTo(folder: string): void {
   const list = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: ROOT });
-  for (const file of list
-    .toString("utf8")
-    .split("\0")
-    .filter((name) => name !== "")) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    cpSync(join(ROOT, file), join(folder, file));
-  }
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  copyProduct(
+    folder,
+    list
+      .toString("utf8")
+      .split("\0")
+      .filter((name) => name !== ""),
+  );
 }
 
 async function testsPass(folder: string, tests: readonly string[]): Promise<boolean> {
@@ -30,16 +26,6 @@ async function testsPass(folder: string, tests: readonly string[]): Promise<bool
   const child = spawn(process.execPath, [vitest, "run", "--silent=true", ...tests], { cwd: folder, stdio: "ignore" });
   const code = await new Promise((resolve) => child.once("exit", resolve));
   return code === 0;
-}
-
-function breakPiece(folder: string, { file, find, replace }: Mutant): void {
-  const path = join(folder, file);
-  const source = readFileSync(path, "utf8");
-  if (source.split(find).length !== 2) throw new Error(`${file} does not hold this text once:\n${find}`);
-  writeFileSync(
-    path,
-    source.replace(find, () => replace),
-  );
 }
 
 const chosen = MUTANTS.filter(({ name }) => name.includes(process.argv[2] ?? ""));
@@ -60,7 +46,7 @@ for (const mutant of chosen) {
   const copy = tempDir("weir-mutant");
   try {
     copyTo(copy.path);
-    breakPiece(copy.path, mutant);
+    replaceOnce(join(copy.path, mutant.file), mutant.find, mutant.replace);
     const survived = await testsPass(copy.path, mutant.tests);
     if (survived) survivors++;
     console.log(`${survived ? "SURVIVED" : "caught  "}  ${mutant.name}`);

@@ -144,6 +144,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/agent/solvimon-dialect.test.ts"],
   },
   {
+    name: "agent: a try on a connection that was closed under it forgotten",
+    file: "agent/upload/call.ts",
+    find: 'outcomeUnknown ||= left && result.kind === "answer" && result.repeated;',
+    replace: "",
+    tests: ["test/agent/kept-connections.test.ts"],
+  },
+  {
+    name: "agent: what is kept for a while dated by the time of day",
+    file: "agent/buffer/age.ts",
+    find: "before + Math.floor(tick() - openedAt)",
+    replace: "Math.max(before, Date.now())",
+    tests: ["test/agent/store.test.ts"],
+  },
+  {
     name: "agent: how far a file was read not kept with its lines",
     file: "agent/buffer/append.ts",
     find: "if (operation.tail !== undefined) tables.tails.keep(operation.tail);",
@@ -192,5 +206,34 @@ export const MUTANTS: readonly Mutant[] = [
     find: "sound: crc === null || crc === checksum(ends, body)",
     replace: "sound: true",
     tests: ["test/agent/damaged-row.test.ts"],
+  },
+  {
+    name: "agent: commits not synced",
+    file: "agent/buffer/database.ts",
+    find: "synchronous = FULL",
+    replace: "synchronous = OFF",
+    tests: ["test/agent/power-cut"],
+  },
+  {
+    name: "agent: an answer before the commit",
+    file: "agent/intake/usage-door.ts",
+    find: "const outcome = await log.append(operation);",
+    replace:
+      'void log.append(operation); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
+    tests: ["test/agent/power-cut"],
+  },
+  {
+    name: "agent: the name of a new directory not synced",
+    file: "agent/buffer/directory.ts",
+    find: "    syncDirectory(above);\n",
+    replace: "",
+    tests: ["test/agent/power-cut"],
+  },
+  {
+    name: "agent: a torn log taken for a damaged one",
+    file: "agent/buffer/wal-check.ts",
+    find: "followsEnd = isBelieved && ",
+    replace: "followsEnd ||= ofThisLog && ",
+    tests: ["test/agent/wal-check"],
   },
 ];

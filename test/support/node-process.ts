@@ -37,6 +37,8 @@ export interface SpawnOptions {
   /** Flags for node itself. */
   readonly nodeFlags?: readonly string[];
   readonly cwd?: string;
+  /** A command with its options that starts node as its own process, such as `strace -D`. */
+  readonly under?: readonly string[];
 }
 
 const running = new Set<number>();
@@ -46,8 +48,9 @@ process.on("exit", () => {
 
 /** Starts `node SCRIPT ARGS…` with the Node that runs this. */
 export function spawnNode(script: string, args: readonly string[] = [], options: SpawnOptions = {}): NodeProcess {
-  const { env = {}, nodeFlags = [], cwd } = options;
-  const child = spawn(process.execPath, ["--import", TETHER, ...nodeFlags, script, ...args], {
+  const { env = {}, nodeFlags = [], cwd, under = [] } = options;
+  const [command = process.execPath, ...rest] = [...under, process.execPath, "--import", TETHER, ...nodeFlags];
+  const child = spawn(command, [...rest, script, ...args], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: { ...process.env, ...env },

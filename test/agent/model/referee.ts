@@ -149,7 +149,7 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     }
     const { status, retryAfterS, body } = answered;
     const retryAfter = retryAfterS === null ? null : String(retryAfterS);
-    open.answer({ kind: "answer", status, retryAfter, etag: null, body });
+    open.answer({ kind: "answer", status, retryAfter, etag: null, dateMs: null, repeated: false, body });
   };
   const tellManners = (answered: ReturnType<typeof edge.answer>, accounted: boolean): void => {
     const told = answered === null ? null : { ...answered, accounted: accounted || answered.status !== 200 };

@@ -223,6 +223,8 @@ function schemasFor({ headers }: Exchange): ExchangeResult {
     status: known ? 304 : 200,
     retryAfter: null,
     etag: ETAG,
+    dateMs: null,
+    repeated: false,
     body: known ? "" : JSON.stringify(SCHEMAS),
   };
 }

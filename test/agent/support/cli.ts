@@ -48,7 +48,8 @@ export function runCommand(
   });
 }
 
-export function cli(destinationUrl: string): Cli {
+/** @param env beside the API key and this process's own. */
+export function cli(destinationUrl: string, env: Readonly<Record<string, string>> = {}): Cli {
   // A path too long for a unix socket, as a test runner's or a container's may be.
   const temp = tempDir("weir-agent-cli");
   const directory = join(temp.path, "a-directory-whose-name-is-longer-than-a-unix-socket-takes".repeat(2));
@@ -66,9 +67,10 @@ export function cli(destinationUrl: string): Cli {
     directory,
     configFile,
     configure,
-    command: (args, stdin = "") => runCommand([...args, "--config", configFile], { cwd: directory, env: ENV }, stdin),
+    command: (args, stdin = "") =>
+      runCommand([...args, "--config", configFile], { cwd: directory, env: { ...ENV, ...env } }, stdin),
     run({ script = MAIN, nodeFlags = [] } = {}) {
-      const process = spawnNode(script, ["run", "--config", configFile], { env: ENV, nodeFlags });
+      const process = spawnNode(script, ["run", "--config", configFile], { env: { ...ENV, ...env }, nodeFlags });
       started.push(process);
       return process;
     },

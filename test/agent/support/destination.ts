@@ -1,7 +1,8 @@
 /** A destination that answers as a test says, and by itself as an edge does: each position is taken once. */
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { addDigests, digestHex, digestOf, EMPTY_DIGEST, eventId } from "../../../shared/identity.ts";
 import { scanJson, scanMembers } from "../../../shared/scan.ts";
@@ -14,6 +15,8 @@ export interface ReceivedCall {
   readonly events: readonly string[];
   readonly stream: string;
   readonly first: number;
+  /** How many calls its connection brought before. */
+  readonly earlier: number;
 }
 
 /** What to do with a call: an answer, `undefined` for the edge's own, "cut" for none at all, "hang" for silence. */
@@ -32,28 +35,49 @@ export interface Destination {
   /** A position that was sent again with other content. */
   readonly disagreements: string[];
   schemas: unknown;
+  /** What a request for the schemas is refused with. */
+  schemasRefusal: { readonly status: number; readonly body: unknown } | null;
   reply: (call: ReceivedCall, index: number) => Reply | Promise<Reply>;
   close(): Promise<void>;
 }
 
 const LIMITS = { eventsMax: 100_000, eventBytesMax: 10_000_000 };
 
-export async function openDestination(): Promise<Destination> {
-  const server = createServer((request, response) => {
+/** Longer than any test: a connection is closed here only because a test says so. */
+const KEEP_ALIVE_MS = 600_000;
+
+export interface Identity {
+  readonly key: string;
+  readonly cert: string;
+}
+
+/** @param identity for https: key and certificate in PEM. */
+export async function openDestination(identity?: Identity): Promise<Destination> {
+  const brought = new WeakMap<Socket, number>();
+  const listener: RequestListener = (request, response) => {
     const chunks: Buffer[] = [];
+    const { socket } = request;
+    const earlier = brought.get(socket) ?? 0;
+    brought.set(socket, earlier + 1);
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => void handle(request.url ?? "", request.headers, Buffer.concat(chunks), response));
-  });
+    request.on("end", () => void handle(request.url ?? "", request.headers, Buffer.concat(chunks), earlier, response));
+  };
+  // What a server of our days offers: whoever asks for HTTP/2 gets it, and this one then understands nothing.
+  const server =
+    identity === undefined
+      ? createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener)
+      : createTlsServer({ ...identity, keepAliveTimeout: KEEP_ALIVE_MS, ALPNProtocols: ["h2", "http/1.1"] }, listener);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
 
   const destination: Destination = {
-    url: `http://127.0.0.1:${port}`,
+    url: `${identity === undefined ? "http" : "https"}://127.0.0.1:${port}`,
     calls: [],
     taken: new Map(),
     disagreements: [],
     schemas: null,
+    schemasRefusal: null,
     reply: () => undefined,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -62,8 +86,16 @@ export async function openDestination(): Promise<Destination> {
     },
   };
 
-  async function handle(path: string, headers: IncomingHttpHeaders, raw: Buffer, response: ServerResponse) {
-    if (path === "/schemas") {
+  async function handle(
+    path: string,
+    headers: IncomingHttpHeaders,
+    raw: Buffer,
+    earlier: number,
+    response: ServerResponse,
+  ) {
+    if (path.endsWith("/schemas")) {
+      const { schemasRefusal: refusal } = destination;
+      if (refusal !== null) return send(response, refusal.status, {}, refusal.body);
       send(response, destination.schemas === null ? 503 : 200, {}, destination.schemas ?? {});
       return;
     }
@@ -74,7 +106,7 @@ export async function openDestination(): Promise<Destination> {
     }
     // A form, such as a token is asked for with, holds no events.
     const isForm = headers["content-type"] === "application/x-www-form-urlencoded";
-    const call = callOf(path, headers, isForm ? Buffer.from("{}") : raw);
+    const call = { ...callOf(path, headers, isForm ? Buffer.from("{}") : raw), earlier };
     const index = destination.calls.push(call) - 1;
     const reply = await destination.reply(call, index);
     if (reply === "hang") return;
@@ -123,7 +155,7 @@ export function ledgerOf(producer: string, taken: ReadonlyMap<string, string>) {
   });
 }
 
-function callOf(path: string, headers: IncomingHttpHeaders, raw: Buffer): ReceivedCall {
+function callOf(path: string, headers: IncomingHttpHeaders, raw: Buffer): Omit<ReceivedCall, "earlier"> {
   const body = (headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw).toString("utf8");
   const list = solvimonList(body);
   const scanned = scanJson(list ?? body, LIMITS);

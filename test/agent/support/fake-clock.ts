@@ -3,6 +3,8 @@ import type { Clock } from "../../../agent/clock.ts";
 export interface FakeClock extends Clock {
   /** Lets time pass; wakes whoever has slept long enough. */
   advance(ms: number): Promise<void>;
+  /** Sets the time of day forward or back; nothing that waits notices. */
+  jump(ms: number): void;
   /** How many are asleep. */
   readonly sleepers: number;
 }
@@ -10,9 +12,10 @@ export interface FakeClock extends Clock {
 /** A clock that stands still until it is advanced by hand. */
 export function fakeClock(startMs = 1_700_000_000_000): FakeClock {
   let elapsed = 0;
+  let jumped = 0;
   const asleep = new Set<{ until: number; wake: () => void }>();
   return {
-    now: () => startMs + elapsed,
+    now: () => startMs + jumped + elapsed,
     tick: () => elapsed,
     get sleepers() {
       return asleep.size;
@@ -27,6 +30,9 @@ export function fakeClock(startMs = 1_700_000_000_000): FakeClock {
           resolve();
         });
       });
+    },
+    jump(ms) {
+      jumped += ms;
     },
     async advance(ms) {
       elapsed += ms;

@@ -9,12 +9,5 @@ import { main } from "../../../agent/main.ts";
 const { stdin, stdout, stderr, env } = process;
 const clock = { ...systemClock, tick: () => performance.now() * 100 };
 const logger = pino(destination({ dest: 2, sync: true }));
-process.exitCode = await main(process.argv.slice(2), {
-  stdin,
-  stdout,
-  stderr,
-  env,
-  clock,
-  random: Math.random,
-  logger,
-});
+const world = { stdin, stdout, stderr, env, clock, random: Math.random, logger, suppressedLines: () => 0 };
+process.exitCode = await main(process.argv.slice(2), world);

@@ -1,8 +1,9 @@
 /** An agent of its own for each test: real log, real HTTP, a scripted destination. */
-import { pino } from "pino";
+import { readFileSync, writeFileSync } from "node:fs";
+import { type Logger, pino } from "pino";
 import { type Agent, startAgent } from "../../../agent/agent.ts";
 import { type Clock, systemClock } from "../../../agent/clock.ts";
-import { parseConfig } from "../../../agent/config.ts";
+import { readConfig } from "../../../agent/config.ts";
 import type { StatusDocument } from "../../../agent/status.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { until } from "../../support/until.ts";
@@ -16,6 +17,9 @@ export interface SetupOptions {
   /** Another destination than the scripted one: the lines of its table. */
   readonly destination?: string;
   readonly clock?: Clock;
+  /** Beside the keys of destinations. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly logger?: Logger;
   /** What the edge answers to GET /schemas; null, and it has none. */
   readonly schemas?: unknown;
   readonly reply?: Destination["reply"];
@@ -25,8 +29,12 @@ export interface Setup extends AsyncDisposable {
   readonly agent: Agent;
   readonly destination: Destination;
   readonly directory: string;
+  /** Changes the text of the configuration, and has the agent read it again. */
+  reconfigure(change: (text: string) => string): void;
   readonly faults: unknown[];
   post(path: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
+  /** The samples of GET /metrics by name and labels. */
+  metrics(): Promise<ReadonlyMap<string, number>>;
   /** Waits until nothing is pending. */
   drained(): Promise<StatusDocument>;
   /** Waits until the status is as wanted. */
@@ -64,13 +72,15 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     ${options.destination ?? `url = "${destination.url}"\napi_key_env = "KEY"`}
     [upload]
     ${options.upload ?? "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 20"}`;
+  const file = `${directory.path}/weir-agent.toml`;
+  writeFileSync(file, text);
   const start = () =>
     startAgent({
-      config: parseConfig(text, `${directory.path}/weir-agent.toml`),
-      env: { KEY: "test-key", TWIN_KEY: "twin-key" },
+      config: readConfig(file),
+      env: { KEY: "test-key", TWIN_KEY: "twin-key", ...options.env },
       clock: options.clock ?? systemClock,
       random: Math.random,
-      logger: pino({ level: "silent" }),
+      logger: options.logger ?? pino({ level: "silent" }),
       onFault: (error) => faults.push(error),
     });
   let agent = await start();
@@ -88,6 +98,10 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     },
     destination,
     directory: directory.path,
+    reconfigure(change) {
+      writeFileSync(file, change(readFileSync(file, "utf8")));
+      agent.reload();
+    },
     faults,
     post: (path, body, headers = {}) =>
       fetch(agent.url + path, {
@@ -95,6 +109,11 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
         body: typeof body === "string" ? body : Buffer.from(body),
         headers: { "content-type": "application/json", ...headers },
       }),
+    async metrics() {
+      const text = await (await fetch(`${agent.url}/metrics`)).text();
+      const samples = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+      return new Map(samples.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]));
+    },
     drained: () => reach("the buffer to drain", (status) => status.ledger.pending === 0),
     reach,
     async restart(between) {
