@@ -43,11 +43,13 @@ export function openDatabase(directory: string, bounds: Bounds): DatabaseSync {
   // Made here, because SQLite would make it readable to all; its WAL takes over the mode of the file.
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
+  // Setting the mode writes, also where it is set already: an existing file has to open without a byte free.
+  const vacuum = statSync(path).size === 0 ? "PRAGMA auto_vacuum = INCREMENTAL;" : "";
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
     // Exclusive before WAL: then the WAL's index stays in our memory. Pages of 4096 bytes and a cache of 2 MB,
     // which is what a drain of any length needs.
-    db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;
+    db.exec(`PRAGMA locking_mode = EXCLUSIVE; ${vacuum} PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -2000;
       PRAGMA journal_size_limit = ${bounds.checkpointBytes};
       PRAGMA wal_autocheckpoint = ${Math.ceil(bounds.checkpointBytes / PAGE_BYTES)};
@@ -55,9 +57,24 @@ export function openDatabase(directory: string, bounds: Bounds): DatabaseSync {
     upgrade(db);
     return db;
   } catch (error) {
-    db.close();
+    closeUnopened(db, directory);
     throw error;
   }
+}
+
+/**
+ * Closes a database whose opening failed, say on a full disk. SQLite may take its write-ahead log away all the same, and
+ * the next try would miss it: so the marker goes first, and comes back where there is a log still.
+ */
+export function closeUnopened(db: DatabaseSync, directory: string): void {
+  const marker = join(directory, IN_USE_FILE);
+  const wasMarked = existsSync(marker);
+  if (wasMarked) {
+    rmSync(marker);
+    syncDirectory(directory);
+  }
+  db.close();
+  if (wasMarked) markInUse(directory);
 }
 
 /** Notes that there is a write-ahead log from here on. First its own name has to be durable. */
@@ -80,7 +97,7 @@ export function closeDatabase(db: DatabaseSync, directory: string): void {
   } catch (error) {
     if (!isDiskFull(error)) throw error;
   } finally {
-    db.close();
+    closeUnopened(db, directory);
   }
 }
 

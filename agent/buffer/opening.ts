@@ -11,6 +11,7 @@ import { type Bounds, boundsOf } from "./bounds.ts";
 import {
   BUFFER_FILE,
   clearSuspect,
+  closeUnopened,
   isDamage,
   isDiskFull,
   isSuspect,
@@ -98,7 +99,7 @@ function tryOpen(directory: string, bounds: Bounds): DatabaseSync | string {
     db.close();
     return fault;
   } catch (error) {
-    if (db?.isOpen) db.close();
+    if (db?.isOpen) closeUnopened(db, directory);
     const strange = error instanceof AgentFault && error.code === "BUFFER_FOREIGN";
     if (!isDamage(error) && !strange) throw error;
     return error instanceof Error ? error.message : String(error);

@@ -36,7 +36,7 @@ export function settle(tables: SettleTables, operation: SettleOperation, retains
     quarantined += guilty.length;
     bytes += tables.batches.settle(stream.id, head, from, to);
     if (!tables.batches.waits(stream.id, head.batch, head)) {
-      if (retains && guilty.length < to - from) retain(tables, stream.id, head, operation.at);
+      if (retains) retain(tables, stream.id, head, operation.at, guilty.length);
       tables.batches.remove(head.batch);
     }
   }
@@ -49,11 +49,18 @@ export function settle(tables: SettleTables, operation: SettleOperation, retains
   });
 }
 
-function retain({ batches, retention }: SettleTables, stream: number, head: PendingHead, at: number): void {
+/** Keeps a row of which something may have been delivered: not all of it is among the last `guilty` ones. */
+function retain(
+  { batches, retention }: SettleTables,
+  stream: number,
+  head: PendingHead,
+  at: number,
+  guilty: number,
+): void {
   const { scope, receivedAt } = head;
   const { events, sound } = batches.events(head.batch);
   const batch = { first: head.first - head.skip, count: events.ends.length, scope, receivedAt };
-  if (sound) retention.keep(stream, batch, events, at);
+  if (sound && guilty < events.ends.length) retention.keep(stream, batch, events, at);
   freeBytes(events.body);
 }
 

@@ -11,7 +11,7 @@ import { PRODUCER_PATTERN } from "../../shared/wire.ts";
 import { openAge } from "./age.ts";
 import { append } from "./append.ts";
 import { createBatchTable } from "./batch-table.ts";
-import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./database.ts";
+import { closeDatabase, closeUnopened, isDamage, isDiskFull, markSuspect } from "./database.ts";
 import { replaceFile } from "./directory.ts";
 import { FACT, readFacts, writeFacts } from "./facts.ts";
 import { createGiveBack } from "./give-back.ts";
@@ -78,7 +78,7 @@ export function openStore(options: StoreOptions): Store {
   try {
     return createStore(opened, options);
   } catch (error) {
-    opened.db.close();
+    closeUnopened(opened.db, options.directory);
     opened.release();
     throw error;
   }

@@ -2,6 +2,8 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { boundsOf } from "../../agent/buffer/bounds.ts";
+import { closeUnopened, openDatabase } from "../../agent/buffer/database.ts";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import type { Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
@@ -139,6 +141,14 @@ describe("a damaged log is set aside whole and told of, and a new one takes even
     expect([store.state.facts.get("id"), store.state.facts.get("log")]).toEqual(["plant", undefined]);
     expect(store.run([appendOf("after")]).outcomes).toMatchObject([{ kind: "durable", firstPosition: 1 }]);
   });
+});
+
+test("a log whose opening failed half-way does not look damaged to the next try", () => {
+  const directory = killedBuffer();
+  const db = openDatabase(directory, boundsOf(1e8));
+  closeUnopened(db, directory);
+  const store = open(directory);
+  expect([store.state.setAside, accepted(store)]).toEqual([null, EVENTS]);
 });
 
 test("a kept name that a power cut emptied names no log", () => {

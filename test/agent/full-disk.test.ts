@@ -1,25 +1,15 @@
 /** On a real, small file system: what a full disk does cannot be told from a simulated one. Mounting it needs root. */
 import { execFileSync } from "node:child_process";
-import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import type { Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";
 
-const isRoot = process.getuid?.() === 0 && process.platform === "linux";
-
-function smallDisk(): string {
-  const { path, remove } = tempDir("weir-tmpfs");
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", path]);
-  onTestFinished(() => {
-    execFileSync("umount", ["-l", path]);
-    remove();
-  });
-  return path;
-}
-
+const DISK_BYTES = 16 * 1024 * 1024;
 const BODY = JSON.stringify("x".repeat(100_000));
 
 const append = (): Operation => ({
@@ -55,10 +45,10 @@ function tidyUp(store: Store): void {
 }
 
 // Elsewhere than under root on Linux there is no small disk to fill.
-test.runIf(isRoot)(
+test.runIf(canMount)(
   "OTel #15677, Fluent Bit #9997: a full disk refuses what is new, loses nothing it took, drains without a byte free, and takes again once there is room",
   () => {
-    const disk = smallDisk();
+    const disk = smallDisk(DISK_BYTES);
     const directory = join(disk, "buffer");
     let seconds = 0;
     const open = () => openStore({ directory, bytesMax: 64e6, tick: () => seconds * 1000 });
@@ -70,14 +60,8 @@ test.runIf(isRoot)(
     expect(outcome()).toEqual({ kind: "full", bound: "disk" });
 
     // Not a byte is left, for the log neither.
-    const filler = join(disk, "filler");
-    for (let size = 16_000_000; size > 0; size = Math.floor(size / 2)) {
-      try {
-        writeFileSync(filler, Buffer.alloc(size), { flag: "a" });
-      } catch (error) {
-        expect(error).toMatchObject({ code: "ENOSPC" });
-      }
-    }
+    const filler = createFiller(disk);
+    filler.fill();
     store.close();
     store = open();
     expect(store.state).toMatchObject({ setAside: null, ledgers: [{ accepted: taken, pending: taken }] });
@@ -85,7 +69,7 @@ test.runIf(isRoot)(
       expect(store.run([settle(first)]).outcomes).toEqual([{ kind: "settled" }]);
     }
     expect(store.run([settle(1)]).ledgers).toMatchObject([{ accepted: taken, delivered: taken, pending: 0 }]);
-    rmSync(filler);
+    filler.empty();
     for (let tries = 0; tries < 10; tries++) {
       seconds++;
       if (outcome()?.kind === "durable") break;
@@ -97,8 +81,8 @@ test.runIf(isRoot)(
   },
 );
 
-test.runIf(isRoot)("a folder that cannot be written is refused with what to do, and nothing in it is touched", () => {
-  const directory = smallDisk();
+test.runIf(canMount)("a folder that cannot be written is refused with what to do, and nothing in it is touched", () => {
+  const directory = smallDisk(DISK_BYTES);
   openStore({ directory, bytesMax: 8e6 }).close();
   const before = readdirSync(directory);
   execFileSync("mount", ["-o", "remount,ro", directory]);

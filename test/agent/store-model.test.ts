@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import type { Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { FAST_PARENT, tempDir } from "../support/temp-dir.ts";
 
 /** The log as it should be: an array of pending texts by position, and four counts. */
 interface Model {
@@ -49,7 +49,7 @@ const REASON = { status: 400, message: "no" };
 test("whatever is appended, settled, crashed and reopened, the log holds what an array in memory would", () => {
   fc.assert(
     fc.property(steps, (script) => {
-      const { path, remove } = tempDir("weir-model");
+      const { path, remove } = tempDir("weir-model", FAST_PARENT);
       let crashing = false;
       const open = () =>
         openStore({

@@ -172,6 +172,42 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/e2e/torture.test.ts"],
   },
   {
+    name: "agent: a retried event waits under another position",
+    file: "agent/buffer/release.ts",
+    find: "  tables.batches.insertAgain(stream, position, scope, receivedAt, run);\n  tables.quarantine.retried",
+    replace:
+      "  tables.batches.insertAgain(stream, position + 1000, scope, receivedAt, run);\n  tables.quarantine.retried",
+    tests: ["test/agent/model.test.ts"],
+  },
+  {
+    name: "agent: an event that is too large by itself dropped",
+    file: "agent/upload/shipment.ts",
+    find: ": [held(piece, 0, fate.reason)];",
+    replace: ': fate.why === "size" ? [] : [held(piece, 0, fate.reason)];',
+    tests: ["test/agent/model.test.ts"],
+  },
+  {
+    name: "agent: what fails to be written answered with a yes",
+    file: "agent/buffer/log.ts",
+    find: "for (const asked of group) asked.reject(error);",
+    replace: 'for (const asked of group) asked.resolve({ kind: "durable", firstPosition: 1, known: [] });',
+    tests: ["test/agent/failing-disk.test.ts"],
+  },
+  {
+    name: "agent: room that comes back not looked for",
+    file: "agent/buffer/store.ts",
+    find: "      giveBack();\n      reserve.restore();",
+    replace: "      giveBack();",
+    tests: ["test/agent/model.test.ts"],
+  },
+  {
+    name: "agent: the checksum of events not looked at",
+    file: "agent/buffer/batch-table.ts",
+    find: "sound: crc === null || crc === checksum(ends, body)",
+    replace: "sound: true",
+    tests: ["test/agent/damaged-row.test.ts"],
+  },
+  {
     name: "agent: commits not synced",
     file: "agent/buffer/database.ts",
     find: "synchronous = FULL",

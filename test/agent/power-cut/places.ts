@@ -17,7 +17,10 @@ export function chooseCuts(recording: Recording, seed: number): Cut[] {
   const { operations, acknowledgements, bounds } = recording;
   const end = bounds.at(-1) ?? 0;
   const firstAnswer = acknowledgements[0]?.at ?? 0;
-  const syncs = operations.filter(({ kind, began }) => kind === "sync" && began > firstAnswer);
+  const allSyncs = operations.filter(({ kind }) => kind === "sync");
+  const later = allSyncs.filter(({ began }) => began > firstAnswer);
+  // An agent that syncs no commit has only those of its files' making.
+  const syncs = later.length > 0 ? later : allSyncs;
   const making = operations.filter(({ began }) => began < firstAnswer);
   const lives = bounds.slice(1).map((to, life) => answersWithin(recording, bounds[life] ?? 0, to));
   const opening = operations.filter(({ began }) => lives.some(({ from, first }) => from <= began && began < first));

@@ -7,7 +7,10 @@ import { type NodeProcess, spawnNode } from "../../support/node-process.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
 const MAIN = fileURLToPath(new URL("../../../agent/main.ts", import.meta.url));
-const ENV = { WEIR_API_KEY: "test-key" };
+/** Its ticks pass a hundred times as fast. */
+export const QUICK_AGENT = fileURLToPath(new URL("./quick-agent.ts", import.meta.url));
+// As `npm run agent` has it: the memory of threads stays bounded.
+const ENV = { WEIR_API_KEY: "test-key", MALLOC_ARENA_MAX: "2" };
 
 export interface CommandResult {
   readonly code: number | null;
@@ -21,8 +24,28 @@ export interface Cli extends AsyncDisposable {
   configure(destinationUrl: string, more?: string): void;
   /** Runs a command to its end, `--config` added. */
   command(args: readonly string[], stdin?: string | Uint8Array): Promise<CommandResult>;
-  /** Starts `run`. */
-  run(): NodeProcess;
+  /** Starts `run`; `script`: another way into the same command line. */
+  run(options?: { readonly script?: string; readonly nodeFlags?: readonly string[] }): NodeProcess;
+}
+
+/** Runs one command line to its end. */
+export function runCommand(
+  args: readonly string[],
+  { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  stdin: string | Uint8Array = "",
+): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env }, cwd });
+    const output = { stdout: "", stderr: "" };
+    child.stdout.on("data", (chunk) => {
+      output.stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      output.stderr += chunk;
+    });
+    child.on("error", reject).on("close", (code) => resolve({ code, ...output }));
+    child.stdin.on("error", () => {}).end(stdin);
+  });
 }
 
 /** @param env beside the API key and this process's own. */
@@ -45,23 +68,9 @@ export function cli(destinationUrl: string, env: Readonly<Record<string, string>
     configFile,
     configure,
     command: (args, stdin = "") =>
-      new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, [MAIN, ...args, "--config", configFile], {
-          env: { ...process.env, ...ENV, ...env },
-          cwd: directory,
-        });
-        const output = { stdout: "", stderr: "" };
-        child.stdout.on("data", (chunk) => {
-          output.stdout += chunk;
-        });
-        child.stderr.on("data", (chunk) => {
-          output.stderr += chunk;
-        });
-        child.on("error", reject).on("close", (code) => resolve({ code, ...output }));
-        child.stdin.on("error", () => {}).end(stdin);
-      }),
-    run() {
-      const process = spawnNode(MAIN, ["run", "--config", configFile], { env: { ...ENV, ...env } });
+      runCommand([...args, "--config", configFile], { cwd: directory, env: { ...ENV, ...env } }, stdin),
+    run({ script = MAIN, nodeFlags = [] } = {}) {
+      const process = spawnNode(script, ["run", "--config", configFile], { env: { ...ENV, ...env }, nodeFlags });
       started.push(process);
       return process;
     },

@@ -128,7 +128,7 @@ export async function openDestination(identity?: Identity): Promise<Destination>
 }
 
 /** A producer's rows, reckoned anew from what was taken. */
-function ledgerOf(producer: string, taken: ReadonlyMap<string, string>) {
+export function ledgerOf(producer: string, taken: ReadonlyMap<string, string>) {
   const streams = new Map<string, number[]>();
   for (const key of taken.keys()) {
     const [stream = "", owner, position] = key.split(" ");
@@ -136,7 +136,7 @@ function ledgerOf(producer: string, taken: ReadonlyMap<string, string>) {
   }
   return [...streams].map(([stream, unsorted]) => {
     const positions = unsorted.sort((a, b) => a - b);
-    const gaps = positions.flatMap((position, i) => {
+    const gaps = positions.flatMap((position, i): [number, number][] => {
       const before = positions[i - 1] ?? position - 1;
       return before + 1 < position ? [[before + 1, position - 1]] : [];
     });

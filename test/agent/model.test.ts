@@ -1,0 +1,67 @@
+/**
+ * The real log, uploader and quarantine against a model of them in memory (test/agent/model/agent-model.ts). What
+ * fails is printed in its shortest form, with the seed that makes it again.
+ */
+import { join } from "node:path";
+import fc from "fast-check";
+import { onTestFinished, test } from "vitest";
+import { FAST_PARENT, tempDir } from "../support/temp-dir.ts";
+import { type Place, play } from "./model/history.ts";
+import { type History, histories, type Step } from "./model/steps.ts";
+import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";
+
+const HISTORIES = 1000;
+const DISK_BYTES = 3_000_000;
+const SCRATCH_BYTES = 64_000_000;
+
+/** Histories that found something once. */
+const FOUND: readonly (readonly Step[])[] = [
+  // A log that a kill left with an empty write-ahead log was taken for damaged where the disk was full.
+  [
+    { do: "fill the disk", leave: 0 },
+    { do: "kill", taken: false },
+    { do: "restart", dies: null },
+  ],
+  // Without a byte free, and others in the reserve's room, it did not start.
+  [
+    { do: "fill the disk", leave: 0 },
+    { do: "restart", dies: null },
+    { do: "fill the disk", leave: 0 },
+    { do: "kill", taken: false },
+  ],
+  // What was delivered of a row whose last event was refused could not be sent again.
+  [
+    {
+      do: "append",
+      requests: [{ meter: "a", entity: null, lenient: false, key: null, kinds: ["good", "huge"] }],
+      dies: null,
+    },
+    { do: "send", weather: [{ kind: "fair" }, { kind: "fair" }, { kind: "fair" }], dies: null },
+    { do: "lose", nth: 1 },
+    { do: "audit and repair", everything: false, dies: null },
+  ],
+];
+
+/** Folders for one history after the other: on file systems in memory, since each commit is synced. */
+function createPlaces(): () => Place {
+  let number = 0;
+  if (canMount) {
+    const [disk, scratch] = [smallDisk(DISK_BYTES), smallDisk(SCRATCH_BYTES)];
+    const filler = createFiller(disk);
+    return () => ({ directory: join(disk, String(number++)), scratch, filler });
+  }
+  const { path, remove } = tempDir("weir-model", FAST_PARENT);
+  onTestFinished(remove);
+  return () => ({ directory: join(path, String(number++)), scratch: path, filler: null });
+}
+
+const withoutDisk = canMount ? "" : " (not with a full disk: only root on Linux can mount one to fill)";
+
+test(`whatever is taken, sent, refused, lost, killed, filled, retried, discarded and repaired: after every step all that can be seen is what the model says, and in the end each event is at the destination once, held, or discarded on record${withoutDisk}`, async () => {
+  const place = createPlaces();
+  const found = FOUND.map((steps): [History] => [{ concurrency: 1, batchEvents: 4, steps }]);
+  await fc.assert(
+    fc.asyncProperty(histories(canMount), (history) => play(history, place())),
+    { numRuns: HISTORIES, examples: found },
+  );
+});
