@@ -23,6 +23,15 @@ export interface PendingHead {
   readonly receivedAt: number;
 }
 
+/** A row of events as they came in. */
+export interface WrittenRow {
+  readonly batch: number;
+  readonly first: number;
+  readonly count: number;
+  readonly scope: string;
+  readonly receivedAt: number;
+}
+
 export interface StoredEvents {
   readonly events: EventRun;
   /** False where the bytes are not those that were written. */
@@ -38,6 +47,8 @@ export interface BatchTable {
   heads(stream: number, from: number, last: number, limit: number): PendingHead[];
   /** As `heads`, one at a time; nothing may be written meanwhile. */
   iterateHeads(stream: number, from: number, last: number, limit: number): Iterable<PendingHead>;
+  /** Rows in which positions of `from` to `last` were written, waiting or not, as long as any of the row waits. */
+  written(stream: number, from: number, last: number): WrittenRow[];
   /** The whole row that a run is part of. */
   events(batch: number): StoredEvents;
   /** Takes waiting positions `from` to `to` (exclusive) of one run off; returns the bytes they took. */
@@ -67,6 +78,13 @@ export function createBatchTable(db: DatabaseSync): BatchTable {
      WHERE p.stream = ?1 AND p.first <= ?3 AND p.first >= coalesce(
        (SELECT max(first) FROM pending WHERE stream = ?1 AND first <= ?2), ?2)
      ORDER BY p.first LIMIT ?4`,
+  );
+  // Below zero are the marks of rows whose positions were written before.
+  const selectWritten = db.prepare(
+    `SELECT id, first, count, scope, received_at FROM batches
+     WHERE stream = ?1 AND first <= ?3 AND first >= coalesce(
+       (SELECT max(first) FROM batches WHERE stream = ?1 AND first > 0 AND first <= ?2), ?2)
+     ORDER BY first`,
   );
   const selectEvents = db.prepare("SELECT ends, body, crc FROM batches WHERE id = ?");
   const selectEnds = db.prepare("SELECT ends FROM batches WHERE id = ?");
@@ -115,6 +133,12 @@ export function createBatchTable(db: DatabaseSync): BatchTable {
     },
     heads: (stream, from, last, limit) => [...iterateHeads(stream, from, last, limit)],
     iterateHeads,
+    written: (stream, from, last) =>
+      selectWritten.all(stream, from, last).flatMap((row) => {
+        const [first, count] = [integer(row, "first"), integer(row, "count")];
+        const { scope, receivedAt } = { scope: text(row, "scope"), receivedAt: integer(row, "received_at") };
+        return first + count <= from ? [] : [{ batch: integer(row, "id"), first, count, scope, receivedAt }];
+      }),
     events(batch) {
       const row = selectEvents.get(batch);
       if (row === undefined) throw new RangeError(`no batch ${batch}`);

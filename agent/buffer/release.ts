@@ -26,7 +26,8 @@ export function discard(tables: SettleTables, id: number, reason: string): Relea
 }
 
 /**
- * Lets the delivered positions of a range wait again that are still retained.
+ * Lets the delivered positions of a range wait again whose events are still here: retained, or in a row of which others
+ * still wait.
  * @returns how many there were.
  */
 export function resend(tables: SettleTables, { stream: name, first, last }: ResendOperation): number {
@@ -37,24 +38,25 @@ export function resend(tables: SettleTables, { stream: name, first, last }: Rese
   for (const position of sent) withheld.add(position);
   let count = 0;
   let bytes = 0;
-  for (const batch of tables.retention.find(stream.id, first, last)) {
-    const from = Math.max(batch.first, first);
-    const to = Math.min(batch.first + batch.count, last + 1);
-    for (const free of freeRuns(tables, stream.id, from, to, withheld)) {
-      const run = sliceRun(batch.events, free.from - batch.first, free.to - batch.first);
-      tables.batches.insertAgain(stream.id, free.from, batch.scope, batch.receivedAt, run);
-      bytes += run.body.length;
-      count += free.to - free.from;
-    }
+  const insertAgain = (position: number, of: { scope: string; receivedAt: number }, run: EventRun): void => {
+    tables.batches.insertAgain(stream.id, position, of.scope, of.receivedAt, run);
+    count += run.ends.length;
+    bytes += run.body.length;
+  };
+  const kept = [...tables.retention.find(stream.id, first, last), ...tables.batches.written(stream.id, first, last)];
+  for (const row of kept) {
+    const from = Math.max(row.first, first);
+    const to = Math.min(row.first + row.count, last + 1);
+    const free = freeRuns(tables, stream.id, from, to, withheld);
+    if (free.length === 0) continue;
+    const { events, sound } = "events" in row ? { events: row.events, sound: true } : tables.batches.events(row.batch);
+    if (!sound) continue;
+    for (const run of free) insertAgain(run.from, row, sliceRun(events, run.from - row.first, run.to - row.first));
   }
   for (const position of sent) {
     if (tables.batches.heads(stream.id, position, position, 1).length > 0) continue;
     const again = tables.quarantine.lastSent(stream.id, position);
-    if (again === null) continue;
-    const run = runOf(again.event);
-    tables.batches.insertAgain(stream.id, position, again.scope, again.receivedAt, run);
-    count++;
-    bytes += run.body.length;
+    if (again !== null) insertAgain(position, again, runOf(again.event));
   }
   if (count > 0) tables.streams.add(stream.id, { delivered: -count, pending: count, pendingBytes: bytes });
   return count;

@@ -213,6 +213,25 @@ const DAY_KEPT: Operation = { kind: "tidy", retainMs: 24 * HOUR };
 const keyedOf = (key: string) =>
   appendOf(json("a"), { idempotency: { key, hashes: new Uint8Array(16), ownIds: new Uint8Array(1) } });
 
+test("what was delivered of a row can be sent again while others of it still wait", () => {
+  const store = setup().open();
+  store.run([appendOf(json("a", "b", "c", "d", "e"))]);
+  store.run([settleOf(1, 2), settleOf(4, 1, [4])]);
+  expect(store.run([{ kind: "resend", stream: "usage/m", first: 1, last: 4 }]).outcomes).toEqual([
+    { kind: "resent", count: 2 },
+  ]);
+  // Both again under their own positions; what waits, and what is held back, stays as it is.
+  expect(readAll(store)).toEqual([
+    { first: 1, texts: ["a", "b", "c"] },
+    { first: 5, texts: ["e"] },
+  ]);
+  store.run([settleOf(1, 5)]);
+  expect(store.run([{ kind: "resend", stream: "usage/m", first: 1, last: 5 }, { kind: "verify" }]).outcomes).toEqual([
+    { kind: "resent", count: 4 },
+    { kind: "verified", faults: [] },
+  ]);
+});
+
 test("keys and delivered batches are forgotten once they have been kept for long enough, no earlier", () => {
   let tick = 5;
   const store = setup().open({ tick: () => tick });

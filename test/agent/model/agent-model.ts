@@ -196,18 +196,16 @@ export function createAgentModel() {
     },
 
     /**
-     * Lets delivered positions wait again that are still kept. Events that came together are kept for it together,
-     * once none of them waits any more.
+     * Lets delivered positions wait again that are still kept.
      * @param waits which positions wait now: what is perhaps kept is told by the agent, the rest has to be as it is.
      * @returns how many there are.
      */
     resend(stream: string, first: number, last: number, waits: ReadonlySet<number>): number {
       let count = 0;
-      const open = new Set(eventsOf(stream).flatMap(({ place, request }) => (place === "waiting" ? [request] : [])));
       for (let position = first; position <= last; position++) {
         const event = eventAt(stream, position);
         if (event.place !== "delivered") continue;
-        if ((event.kept === "perhaps" || open.has(event.request)) && !waits.has(position)) continue;
+        if (event.kept === "perhaps" && !waits.has(position)) continue;
         event.place = "waiting";
         count++;
       }
