@@ -11,6 +11,8 @@ import { type History, histories, type Step } from "./model/steps.ts";
 import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";
 
 const HISTORIES = 1000;
+/** Other histories at every run of a developer; the same ones in CI, where a find would be taken for a flake. */
+const SEED = process.env["CI"] === undefined ? {} : { seed: 20_261_121 };
 const DISK_BYTES = 3_000_000;
 const SCRATCH_BYTES = 64_000_000;
 
@@ -62,6 +64,6 @@ test(`whatever is taken, sent, refused, lost, killed, filled, retried, discarded
   const found = FOUND.map((steps): [History] => [{ concurrency: 1, batchEvents: 4, steps }]);
   await fc.assert(
     fc.asyncProperty(histories(canMount), (history) => play(history, place())),
-    { numRuns: HISTORIES, examples: found },
+    { ...SEED, numRuns: HISTORIES, examples: found },
   );
 });
