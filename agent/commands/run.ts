@@ -47,10 +47,12 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<Exit
   }
 }
 
-/** Listens for the signals from the first moment on, so that one sent during the start is not lost. */
+/**
+ * Listens for the signals from the first moment on, so that one sent during the start is not lost; and to the end, since
+ * a terminal's Ctrl-C comes a second time through npm. Ending takes a bounded time, so nobody need force it.
+ */
 function endOfRun() {
   const { promise: ended, resolve: end } = Promise.withResolvers<ExitCode>();
-  process.once("SIGTERM", () => end(0));
-  process.once("SIGINT", () => end(0));
-  return { ended, end };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end(0));
+  return { ended };
 }
