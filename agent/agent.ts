@@ -47,7 +47,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const routesFor = (guard: () => string | null) =>
       createRoutes({
         usage: createUsageDoor({ log, schemas, clock, limits, freshen: refresh.freshen }),
-        solvimon: createSolvimonDoor({ log, clock, limits }),
+        solvimon: createSolvimonDoor({ log, clock, limits, listEventsMax: () => core.uploads().batchEvents }),
         calculate: createCalculateDoor({ transport: core.calculator, limits }),
         status: core.status,
         metrics: async () =>

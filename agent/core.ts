@@ -93,6 +93,8 @@ export async function startCore(options: AgentOptions) {
     refresh,
     uploader,
     calculator: () => dialect.calculator,
+    /** The `[upload]` table as it was read last. */
+    uploads: () => config.upload,
     lines: createLinesDoor({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen }),
     quarantine: createQuarantine({ log, schemas, limits: DEFAULT_LIMITS }),
     snapshots: () => takeSnapshots(log),

@@ -48,6 +48,8 @@ export interface SolvimonDoorOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly limits: BodyLimits;
+  /** A list's events, where fewer than the limits allow: what one call upstream may carry. */
+  readonly listEventsMax?: () => number;
 }
 
 /** Handles one request; null when the client has gone and nothing was taken. */
@@ -63,7 +65,7 @@ interface TakenEvent {
 }
 
 export function createSolvimonDoor(options: SolvimonDoorOptions): SolvimonDoor {
-  const { limits } = options;
+  const { limits, listEventsMax = () => limits.eventsMax } = options;
   return async function takeSolvimon(request) {
     if (request.version !== SOLVIMON_VERSION) return refuseVersion(request.version);
     if (bodyFormOf(request.header(HEADER.contentType)) !== "json") return refuseSolvimon(415, "send application/json");
@@ -75,7 +77,8 @@ export function createSolvimonDoor(options: SolvimonDoorOptions): SolvimonDoor {
     const readEvents = request.form === "single" ? readSolvimonEvent : readSolvimonList;
     const key = request.header(HEADER.idempotencyKey);
     const take = (event: ReadEvent) => keptOf(event, request.stream, key !== null);
-    const body = read.kind === "bytes" ? readEvents(read.bytes, request.stream, limits, take) : null;
+    const bounds = { ...limits, eventsMax: Math.min(limits.eventsMax, listEventsMax()) };
+    const body = read.kind === "bytes" ? readEvents(read.bytes, request.stream, bounds, take) : null;
     if (body?.kind === "too-large") return refuseSolvimon(413, body.message);
     const [first, ...others] = headerFaultsOf(request);
     if (first !== undefined) return { status: 400, body: solvimonFaults([first, ...others]) };

@@ -126,6 +126,15 @@ test("a single event's faults are listed without an index, a strict list's with 
   expect((await agent.agent.status()).ledger.accepted).toBe(0);
 });
 
+test("a list has at most as many events as a call upstream may carry", async () => {
+  await using agent = await setup({ upload: "batch_events = 3" });
+  const list = (count: number) => `{"persist_datas":[${solvimonEvents("persist", count).join(",")}]}`;
+  expect((await post(agent, PERSISTS, list(3))).status).toBe(200);
+  const refused = await post(agent, PERSISTS, list(4));
+  expect([refused.status, refused.body["message"]]).toEqual([413, "the body has more than 3 events"]);
+  expect((await agent.agent.status()).ledger.accepted).toBe(3);
+});
+
 test("a lenient list keeps its faulty events in quarantine and delivers the rest", async () => {
   await using agent = await setup();
   const events = [solvimonEvent("charge"), solvimonEvent("charge", '"description":5'), solvimonEvent("charge")];
