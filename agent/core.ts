@@ -49,12 +49,22 @@ function reportDamage({ setAside, producer }: Log, logger: Logger): void {
 /** Random characters of a call's key: none is ever drawn twice. */
 const KEY_CHARACTERS = 22;
 
-/** Opens the buffer for this process. Throws as `openStore` does, and CONFIG for another producer's buffer. */
-export async function openBuffer(config: Config, openEngine: OpenEngine = openThreadEngine): Promise<Log> {
+/**
+ * Opens the buffer for this process, and tells `logger` of a damaged one that was set aside. Throws as `openStore` does,
+ * and CONFIG for another producer's buffer.
+ */
+export async function openBuffer(
+  config: Config,
+  logger: Logger,
+  openEngine: OpenEngine = openThreadEngine,
+): Promise<Log> {
   const { directory, bytesMax } = config.buffer;
   const engine = await openEngine({ directory, bytesMax });
   const opened = await openLog(engine, { id: config.id, randomInt });
-  if (opened.kind === "open") return opened.log;
+  if (opened.kind === "open") {
+    reportDamage(opened.log, logger);
+    return opened.log;
+  }
   await engine.close();
   throw new AgentFault(
     "CONFIG",
@@ -69,8 +79,7 @@ export async function startCore(options: AgentOptions) {
   let config = options.config;
   const open = (of: Config) => openDialect(of, env, clock, options.connect);
   let dialect = open(config);
-  const log = await openBuffer(config, options.openEngine);
-  reportDamage(log, logger);
+  const log = await openBuffer(config, logger, options.openEngine);
   log.onFault(options.onFault);
   const schemas = createSchemas(log);
   const refresh = startSchemaRefresh({ schemas, transport: () => dialect.schemaSource, clock, logger });

@@ -6,9 +6,11 @@ const EVERY_MS = 5_000;
 /** Long enough to even out bursts. */
 const WINDOW_MS = 600_000;
 const HOUR_MS = 3_600_000;
+/** Ten years: beyond them a figure tells nothing. */
+const HOURS_MAX = 87_600;
 
 export interface FillRate {
-  /** Null while the buffer is not filling, or has not been watched for long enough. */
+  /** Null while the buffer is not filling, hardly so, or has not been watched for long enough. */
   hoursLeft(freeBytes: number): number | null;
 }
 
@@ -36,7 +38,8 @@ export function watchFillRate(log: Log, clock: Clock): FillRate {
       const elapsed = first === undefined ? 0 : now - first.at;
       const grown = first === undefined ? 0 : pendingBytes() - first.bytes;
       if (elapsed < EVERY_MS || grown <= 0) return null;
-      return Math.round(((Math.max(0, freeBytes) * elapsed) / grown / HOUR_MS) * 10) / 10;
+      const hours = (Math.max(0, freeBytes) * elapsed) / grown / HOUR_MS;
+      return hours > HOURS_MAX ? null : Math.round(hours * 10) / 10;
     },
   };
 }

@@ -15,6 +15,7 @@ import { status } from "./commands/status.ts";
 import { type ExitCode, printError, type Terminal } from "./commands/terminal.ts";
 import { AgentFault } from "./fault.ts";
 import { createLogLimit } from "./log-limit.ts";
+import { VERSION } from "./version.ts";
 
 const DEFAULT_CONFIG = "weir-agent.toml";
 
@@ -37,6 +38,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 
 function createProgram(terminal: Terminal, end: (code: ExitCode) => void): Command {
   const program = new Command("weir-agent")
+    .version(VERSION, "--version", "print the version")
     .description("Takes usage events on this machine, keeps them on disk, delivers each exactly once to the edge.")
     .exitOverride()
     .configureOutput({
@@ -123,7 +125,7 @@ function addQuarantine(program: Command, terminal: Terminal, end: (code: ExitCod
     });
   command("discard", "give an event up, on record")
     .argument("<id>", "its number", parseId)
-    .requiredOption("--reason <text>", "why it need not be billed")
+    .requiredOption("--reason <text>", "why it need not be billed", parseReason)
     .action(async (id: number, options: Shared & { reason: string }) => {
       end(await quarantine.discard({ ...options, id }, terminal));
     });
@@ -139,6 +141,11 @@ function parseId(text: string): number {
   return Number(text);
 }
 
+function parseReason(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("say why: it is kept on record");
+  return text;
+}
+
 function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() === "" || !Number.isFinite(seconds) || seconds < 0)
@@ -151,9 +158,15 @@ function isEntryPoint(): boolean {
   return script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url);
 }
 
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
+}
+
 /** Runs the process's own command line. */
 export async function start(): Promise<void> {
   const { stdin, stdout, stderr, env } = process;
+  // A reader that went away (`… | head`) is no failure, and no reason for an agent to end.
+  for (const stream of [stdout, stderr]) stream.on("error", ignoreBrokenPipe);
   // A running agent tells what it does; other commands only what goes wrong, beside their progress bar.
   const level = process.argv[2] === "run" ? "info" : "warn";
   // Logs go out as they are written: a crash must not take the last lines with it.

@@ -84,8 +84,13 @@ function metric(name: string, type: "counter" | "gauge", help: string, samples: 
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
 }
 
+/** As the text form wants it: backslash, quote and newline are written with a backslash before. */
+function escaped(value: string): string {
+  return value.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
+}
+
 function labelText(labels: Readonly<Record<string, string>> | undefined): string {
   if (labels === undefined) return "";
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, "\\$&")}"`);
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
   return `{${pairs.join(",")}}`;
 }

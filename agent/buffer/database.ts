@@ -4,18 +4,16 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { AgentFault, messageOf } from "../fault.ts";
 import type { Bounds } from "./bounds.ts";
-import { syncDirectory } from "./directory.ts";
 import { RESERVE_FILE } from "./reserve.ts";
 import { upgrade } from "./schema.ts";
 import { walDamage } from "./wal-check.ts";
 
 export const BUFFER_FILE = "buffer.db";
-/** There while a write-ahead log has to be: it tells one that was taken away from one that was never needed. */
-export const IN_USE_FILE = "in-use";
 /** Asks the next opening to check the whole file, however large. */
 const SUSPECT_FILE = "suspect";
 
 const PAGE_BYTES = 4096;
+const WAL_HEADER_BYTES = 32;
 
 /**
  * What only the files themselves can tell, looked at before SQLite does: it would heal each of these by
@@ -31,10 +29,13 @@ export function visibleDamage(directory: string): string | null {
     const wasWritten = (walSize ?? 0) > 0 || existsSync(join(directory, RESERVE_FILE));
     return wasWritten ? "its main file is empty" : null;
   }
-  if (walSize === null) {
-    return existsSync(join(directory, IN_USE_FILE)) ? "its write-ahead log is missing" : null;
-  }
-  return walDamage(readFileSync(`${path}-wal`));
+  return walSize === null ? null : walDamage(readFileSync(`${path}-wal`));
+}
+
+/** Whether there is a write-ahead log with anything in it. */
+export function hasWriteAheadLog(directory: string): boolean {
+  const size = statSync(join(directory, `${BUFFER_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0;
+  return size > WAL_HEADER_BYTES;
 }
 
 /** Opens the database for its one writer, making it if there is none; the caller has the directory's lock. */
@@ -57,47 +58,19 @@ export function openDatabase(directory: string, bounds: Bounds): DatabaseSync {
     upgrade(db);
     return db;
   } catch (error) {
-    closeUnopened(db, directory);
+    db.close();
     throw error;
   }
 }
 
-/**
- * Closes a database whose opening failed, say on a full disk. SQLite may take its write-ahead log away all the same, and
- * the next try would miss it: so the marker goes first, and comes back where there is a log still.
- */
-export function closeUnopened(db: DatabaseSync, directory: string): void {
-  const marker = join(directory, IN_USE_FILE);
-  const wasMarked = existsSync(marker);
-  if (wasMarked) {
-    rmSync(marker);
-    syncDirectory(directory);
-  }
-  db.close();
-  if (wasMarked) markInUse(directory);
-}
-
-/** Notes that there is a write-ahead log from here on. First its own name has to be durable. */
-export function markInUse(directory: string): void {
-  if (!existsSync(join(directory, `${BUFFER_FILE}-wal`))) return;
-  syncDirectory(directory);
-  closeSync(openSync(join(directory, IN_USE_FILE), "a", 0o600));
-  syncDirectory(directory);
-}
-
 /** Carries everything over into the main file and closes it; where that is not possible the next opening does it. */
-export function closeDatabase(db: DatabaseSync, directory: string): void {
+export function closeDatabase(db: DatabaseSync): void {
   try {
-    const { busy } = db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
-    // Before SQLite takes its log away, never after: the other way round a crash between the two looks like damage.
-    if (busy === 0) {
-      rmSync(join(directory, IN_USE_FILE), { force: true });
-      syncDirectory(directory);
-    }
+    db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   } catch (error) {
     if (!isDiskFull(error)) throw error;
   } finally {
-    closeUnopened(db, directory);
+    db.close();
   }
 }
 

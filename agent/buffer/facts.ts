@@ -9,6 +9,8 @@ export const FACT = {
   log: "log",
   /** How long the log has been open, in milliseconds. */
   openMs: "open_ms",
+  /** How many transactions there were. */
+  commits: "commits",
   schemas: "schemas",
   schemasEtag: "schemas_etag",
 } as const;

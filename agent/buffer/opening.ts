@@ -3,28 +3,31 @@
  * A log that is damaged is set aside whole and a new one begun, whose new name on the wire keeps its positions
  * apart from those that were given before.
  */
-import { statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AgentFault } from "../fault.ts";
 import { type Bounds, boundsOf } from "./bounds.ts";
+import { missingCommits } from "./commit-count.ts";
 import {
   BUFFER_FILE,
   clearSuspect,
-  closeUnopened,
+  hasWriteAheadLog,
   isDamage,
   isDiskFull,
   isSuspect,
-  markInUse,
   openDatabase,
   translate,
   visibleDamage,
 } from "./database.ts";
-import { makeDirectory } from "./directory.ts";
+import { makeDirectory, syncDirectory } from "./directory.ts";
 import { takeLock } from "./lock.ts";
 import { isNoRoom, openReserve, type Reserve } from "./reserve.ts";
 import { type SetAside, setAside } from "./set-aside.ts";
 import { verify, verifyEdges } from "./verify.ts";
+
+/** Told earlier versions that there was a write-ahead log, and was left there where a process just ended. */
+const EARLIER_MARKER = "in-use";
 
 /** A file up to this size is read whole at each opening; a larger one only where something is known to be wrong. */
 const CHECKED_BYTES_MAX = 24 * 1024 * 1024;
@@ -81,25 +84,30 @@ function openOrSetAside(directory: string, bounds: Bounds, { now }: Clockwork) {
   const aside = setAside(directory, damage, now());
   clearSuspect(directory);
   const db = openDatabase(directory, bounds);
-  markInUse(directory);
+  syncDirectory(directory);
   return { db, setAside: aside };
 }
 
 /** The database, or what is wrong with it. */
 function tryOpen(directory: string, bounds: Bounds): DatabaseSync | string {
   let db: DatabaseSync | null = null;
+  // A write-ahead log that is there was judged by itself: of a torn one only what nobody was told of is gone.
+  const isAlone = !hasWriteAheadLog(directory);
   try {
     db = openDatabase(directory, bounds);
-    const [fault] = isChecked(directory) ? verify(db) : verifyEdges(db);
-    if (fault === undefined) {
+    const missing = isAlone ? missingCommits(directory, db) : null;
+    const [fault = missing] = isChecked(directory) ? verify(db) : verifyEdges(db);
+    if (fault === null) {
       clearSuspect(directory);
-      markInUse(directory);
+      rmSync(join(directory, EARLIER_MARKER), { force: true });
+      // The names of the log's files last before anything in them is answered for.
+      syncDirectory(directory);
       return db;
     }
     db.close();
     return fault;
   } catch (error) {
-    if (db?.isOpen) closeUnopened(db, directory);
+    if (db?.isOpen) db.close();
     const strange = error instanceof AgentFault && error.code === "BUFFER_FOREIGN";
     if (!isDamage(error) && !strange) throw error;
     return error instanceof Error ? error.message : String(error);

@@ -1,7 +1,8 @@
 /** A damaged log is moved away whole, with a note that says why; it is never deleted and never written again. */
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BUFFER_FILE, IN_USE_FILE } from "./database.ts";
+import { COMMITS_FILE } from "./commit-count.ts";
+import { BUFFER_FILE } from "./database.ts";
 import { syncDirectory } from "./directory.ts";
 
 /** Holds a directory for each log that was set aside. What is in it does not count against the buffer's bound. */
@@ -15,7 +16,13 @@ export interface SetAside {
 /** @param now milliseconds since 1970, for the directory's name. */
 export function setAside(directory: string, reason: string, now: number): SetAside {
   const target = freshDirectory(join(directory, DAMAGED_DIRECTORY), new Date(now).toISOString().replaceAll(":", ""));
-  for (const name of [`${BUFFER_FILE}-wal`, `${BUFFER_FILE}-shm`, `${BUFFER_FILE}-journal`, IN_USE_FILE, BUFFER_FILE]) {
+  for (const name of [
+    `${BUFFER_FILE}-wal`,
+    `${BUFFER_FILE}-shm`,
+    `${BUFFER_FILE}-journal`,
+    COMMITS_FILE,
+    BUFFER_FILE,
+  ]) {
     if (existsSync(join(directory, name))) renameSync(join(directory, name), join(target, name));
   }
   syncDirectory(target);

@@ -11,7 +11,8 @@ import { PRODUCER_PATTERN } from "../../shared/wire.ts";
 import { openAge } from "./age.ts";
 import { append } from "./append.ts";
 import { createBatchTable } from "./batch-table.ts";
-import { closeDatabase, closeUnopened, isDamage, isDiskFull, markSuspect } from "./database.ts";
+import { openCommitCount } from "./commit-count.ts";
+import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./database.ts";
 import { replaceFile } from "./directory.ts";
 import { FACT, readFacts, writeFacts } from "./facts.ts";
 import { createGiveBack } from "./give-back.ts";
@@ -78,7 +79,7 @@ export function openStore(options: StoreOptions): Store {
   try {
     return createStore(opened, options);
   } catch (error) {
-    closeUnopened(opened.db, options.directory);
+    opened.db.close();
     opened.release();
     throw error;
   }
@@ -101,6 +102,7 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
   const at = options.at ?? (() => {});
   const giveBack = createGiveBack(db, bounds.checkpointBytes);
   const room = createRoom(db, directory, bounds);
+  const commits = openCommitCount(directory, db);
 
   const take = (operation: WriteOperation & { kind: "append" }): Outcome => {
     if (!reserve.whole) return fullDisk;
@@ -153,8 +155,10 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
     try {
       room.measure();
       const outcomes = operations.map(write);
+      commits.count();
       at("before-commit");
       db.exec("COMMIT");
+      commits.tell();
       at("after-commit");
       return outcomes;
     } catch (error) {
@@ -224,7 +228,8 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
     },
     close() {
       at("before-close");
-      closeDatabase(db, directory);
+      closeDatabase(db);
+      commits.close();
       release();
     },
   };

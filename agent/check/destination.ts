@@ -40,7 +40,9 @@ function reached(url: string, dialect: Dialect, { status }: Answer): Finding {
 function credentials(config: Config, dialect: Dialect, { status, body }: Answer): Finding {
   if (dialect.isLetIn(status)) return sound("credentials", "taken");
   const source = sourceOf(config.destination);
-  const words = body === null ? `answered ${status}` : `answered ${status}: ${readRefusal(status, body).message}`;
+  const said = body === null ? "" : readRefusal(status, body).message;
+  const words =
+    said === "" || said.includes(`answered ${status}`) ? `answered ${status}` : `answered ${status}: ${said}`;
   if (status === 401) return failed("credentials", `${source} is not known there (${words})`);
   if (status !== 403) return failed("credentials", `not known: ${words}`);
   const needed = dialect.name === "edge" ? "; it needs METER_DATA.INGEST" : "";

@@ -39,7 +39,7 @@ export async function audit(options: AuditOptions, terminal: Terminal): Promise<
     await dialect.close();
     throw new AgentFault("CONFIG", `audit: only an edge keeps a ledger to compare with, not ${dialect.name}`);
   }
-  const access = await reachBuffer(config.buffer.directory, () => openOwn(config), terminal);
+  const access = await reachBuffer(config.buffer.directory, () => openOwn(config, terminal), terminal);
   const holder = access.kind === "running" ? await withProducer(access.client) : access.own;
   let audits: StreamAudit[];
   try {
@@ -63,8 +63,8 @@ export async function audit(options: AuditOptions, terminal: Terminal): Promise<
   return audits.every(isEqual) ? 0 : 1;
 }
 
-async function openOwn(config: Config): Promise<Holder> {
-  const log = await openBuffer(config);
+async function openOwn(config: Config, { logger }: Terminal): Promise<Holder> {
+  const log = await openBuffer(config, logger);
   return {
     producer: log.producer,
     snapshots: () => takeSnapshots(log),

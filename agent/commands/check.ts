@@ -64,7 +64,7 @@ async function checkBuffer(
 ): Promise<{ readonly finding: Finding; readonly producer: string | null }> {
   const { directory } = config.buffer;
   try {
-    const access = await reachBuffer(directory, () => openBuffer(config), terminal);
+    const access = await reachBuffer(directory, () => openBuffer(config, terminal.logger), terminal);
     const holder = access.kind === "running" ? access.client : access.own;
     const producer = access.kind === "running" ? (await access.client.status()).producer : null;
     const faults = await holder.verify();

@@ -8,7 +8,7 @@ import { AgentFault, messageOf } from "../fault.ts";
 import { createSchemas } from "../intake/schemas.ts";
 import { createQuarantine, type Quarantine, type QuarantineItem, type ReleaseResult } from "../quarantine.ts";
 import { reachBuffer } from "./access.ts";
-import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
+import { type ExitCode, printError, printLine, type Terminal, writeOut } from "./terminal.ts";
 
 export interface QuarantineCommandOptions {
   readonly config: string;
@@ -23,8 +23,8 @@ export function list(options: QuarantineCommandOptions, terminal: Terminal): Pro
     const asTable = terminal.stdout.isTTY === true && !options.json;
     let first = true;
     for await (const item of held(quarantine)) {
-      if (asTable) printLine(terminal, lineOf(JSON.parse(item) as QuarantineItem));
-      else terminal.stdout.write(`${first ? "[" : ",\n "}${item}`);
+      const text = asTable ? `${lineOf(JSON.parse(item) as QuarantineItem)}\n` : `${first ? "[" : ",\n "}${item}`;
+      if (!(await writeOut(terminal, text))) return 0;
       first = false;
     }
     if (asTable && first) printLine(terminal, "nothing is in quarantine");
@@ -68,16 +68,18 @@ export function exportHeld(
   terminal: Terminal,
 ): Promise<ExitCode> {
   return withQuarantine(options, terminal, async (quarantine) => {
-    const out = options.out === null ? null : createWriteStream(options.out, { mode: 0o600 });
+    if (options.out === null) {
+      for await (const item of held(quarantine)) if (!(await writeOut(terminal, `${item}\n`))) break;
+      return 0;
+    }
+    const out = createWriteStream(options.out, { mode: 0o600 });
     let count = 0;
     try {
-      if (out !== null) await once(out, "open");
+      await once(out, "open");
       for await (const item of held(quarantine)) {
-        const target = out ?? terminal.stdout;
-        if (!target.write(`${item}\n`)) await once(target, "drain");
+        if (!out.write(`${item}\n`)) await once(out, "drain");
         count++;
       }
-      if (out === null) return 0;
       out.end();
       await finished(out);
     } catch (error) {
@@ -104,7 +106,7 @@ async function withQuarantine(
   act: (quarantine: Quarantine) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const config = readConfig(file);
-  const access = await reachBuffer(config.buffer.directory, () => openOwn(config), terminal);
+  const access = await reachBuffer(config.buffer.directory, () => openOwn(config, terminal), terminal);
   const holder = access.kind === "running" ? access.client : access.own;
   try {
     return await act(holder.quarantine);
@@ -113,8 +115,8 @@ async function withQuarantine(
   }
 }
 
-async function openOwn(config: Config) {
-  const log = await openBuffer(config);
+async function openOwn(config: Config, { logger }: Terminal) {
+  const log = await openBuffer(config, logger);
   const quarantine = createQuarantine({ log, schemas: createSchemas(log), limits: DEFAULT_LIMITS });
   return { quarantine, close: log.close };
 }

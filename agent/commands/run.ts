@@ -1,4 +1,4 @@
-import { startAgent } from "../agent.ts";
+import { type Agent, startAgent } from "../agent.ts";
 import { readConfig } from "../config.ts";
 import { messageOf } from "../fault.ts";
 import { type ExitCode, printLine, type Terminal } from "./terminal.ts";
@@ -14,6 +14,7 @@ const AGAIN_AFTER_MS = 10_000;
 export async function run(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
   const { logger, suppressedLines, env, clock, random } = terminal;
   const ending = endOfRun();
+  const reloading = reloads(terminal);
   let config = readConfig(options.config);
   for (;;) {
     const startedAt = clock.tick();
@@ -23,19 +24,11 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<Exit
       faulted.resolve("fault");
     };
     const agent = await startAgent({ config, env, clock, random, logger, suppressedLines, onFault });
-    const reload = () => {
-      try {
-        agent.reload();
-        logger.info("configuration read again");
-      } catch (error) {
-        logger.error({ reason: messageOf(error) }, "the configuration stays as it was");
-      }
-    };
-    process.on("SIGHUP", reload);
+    reloading.of(agent);
     logger.info({ url: agent.url, destination: config.destination.url }, "agent ready");
     printLine(terminal, `agent ready on ${agent.url}`);
     const end = await Promise.race([ending.ended, faulted.promise]);
-    process.off("SIGHUP", reload);
+    reloading.of(null);
     await agent.stop().catch((error: unknown) => logger.error({ err: error }, "the agent did not stop cleanly"));
     if (end !== "fault" || clock.tick() - startedAt < AGAIN_AFTER_MS) {
       const code = end === "fault" ? 1 : end;
@@ -45,6 +38,29 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<Exit
     // Whoever talks to it knows it by the port it had.
     config = { ...config, listen: { ...config.listen, port: Number(new URL(agent.url).port) } };
   }
+}
+
+/** Reads the configuration again at each SIGHUP; one that comes while no agent runs is kept for the next. */
+function reloads({ logger }: Terminal) {
+  let agent: Agent | null = null;
+  let wanted = false;
+  const reload = () => {
+    wanted = agent === null;
+    if (agent === null) return;
+    try {
+      agent.reload();
+      logger.info("configuration read again");
+    } catch (error) {
+      logger.error({ reason: messageOf(error) }, "the configuration stays as it was");
+    }
+  };
+  process.on("SIGHUP", reload);
+  return {
+    of(running: Agent | null) {
+      agent = running;
+      if (agent !== null && wanted) reload();
+    },
+  };
 }
 
 /**

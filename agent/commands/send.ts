@@ -44,8 +44,8 @@ export async function send(options: SendOptions, terminal: Terminal): Promise<Ex
 }
 
 /** The lines door of a buffer that no agent holds; what goes in is uploaded by the next one that does. */
-async function openLines(config: Config, { clock }: Terminal) {
-  const log = await openBuffer(config);
+async function openLines(config: Config, { clock, logger }: Terminal) {
+  const log = await openBuffer(config, logger);
   const lines = createLinesDoor({
     log,
     schemas: createSchemas(log),
@@ -77,10 +77,10 @@ async function sendFiles(
     try {
       for await (const chunk of readLineChunks(source(file, terminal))) {
         const outcome = await door({ stream, lines: chunk.lines, lenient });
-        const fault = await noteOutcome(outcome, chunk, sent);
+        const fault = noteOutcome(outcome, chunk, stream, sent);
         if (fault !== null) {
           progress.stop();
-          printError(terminal, `${name}:${fault}`);
+          printError(terminal, `${name}${fault}`);
           return 1;
         }
         done += chunk.bytes;
@@ -95,12 +95,13 @@ async function sendFiles(
   return 0;
 }
 
-/** Adds up what was taken; says in words, from the line's number on, what was not. */
-async function noteOutcome(
+/** Adds up what was taken; says in words, to follow the file's name, what was not. */
+function noteOutcome(
   outcome: Awaited<ReturnType<LinesDoor>>,
   chunk: LineChunk,
+  stream: string,
   sent: Sent,
-): Promise<string | null> {
+): string | null {
   switch (outcome.kind) {
     case "taken":
       sent.accepted += outcome.accepted;
@@ -108,11 +109,11 @@ async function noteOutcome(
       return null;
     case "bad-line":
       sent.accepted += outcome.accepted;
-      return `${chunk.firstLine + outcome.line}: ${outcome.fault.message}`;
+      return `:${chunk.firstLine + outcome.line}: ${outcome.fault.message}`;
     case "unknown-stream":
-      return `${chunk.firstLine}: the edge knows no such meter`;
+      return `: the edge has no meter for ${stream}`;
     case "full":
-      return `${chunk.firstLine}: the buffer is full; lines from here on were not taken`;
+      return `:${chunk.firstLine}: the buffer is full; lines from here on were not taken`;
   }
 }
 

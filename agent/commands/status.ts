@@ -30,7 +30,7 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
   const stop = () => stopped.abort();
   process.once("SIGINT", stop).once("SIGTERM", stop);
   let before: StatusDocument | null = null;
-  while (!stopped.signal.aborted) {
+  while (!stopped.signal.aborted && terminal.stdout.writable) {
     const document: StatusDocument = await lookAt(config, terminal);
     const rate = before === null ? null : rateOf(before, document);
     if (options.json) printLine(terminal, JSON.stringify(document));

@@ -22,6 +22,25 @@ export function printLine(terminal: Terminal, line: string): void {
   terminal.stdout.write(`${line}\n`);
 }
 
+/** Writes to standard output, no faster than it is read. @returns false once its reader has gone. */
+export async function writeOut({ stdout }: Terminal, text: string): Promise<boolean> {
+  if (!stdout.writable) return false;
+  if (!stdout.write(text)) await drained(stdout);
+  return stdout.writable;
+}
+
+const ENDS_OF_WAITING = ["drain", "close", "error"] as const;
+
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      for (const name of ENDS_OF_WAITING) stream.off(name, end);
+      resolve();
+    };
+    for (const name of ENDS_OF_WAITING) stream.on(name, end);
+  });
+}
+
 export function printError(terminal: Terminal, line: string): void {
   terminal.stderr.write(`weir-agent: ${line}\n`);
 }

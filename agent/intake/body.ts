@@ -32,7 +32,7 @@ async function inflate(bytes: Uint8Array, bytesMax: number): Promise<BodyRead> {
     if (!(error instanceof Error)) throw error;
     const code = "code" in error ? error.code : null;
     if (code === "ERR_BUFFER_TOO_LARGE") return { kind: "too-large" };
-    return { kind: "bad-gzip", message: `the body is not gzip: ${error.message}` };
+    return { kind: "bad-gzip", message: "the body ended early or is not valid gzip" };
   }
 }
 

@@ -90,6 +90,11 @@ function createAllowance(clock: Clock) {
   };
 }
 
+function whyNot(status: number): string {
+  if (status === 401 || status === 403) return `the edge refused the key (${status})`;
+  return status === 200 ? "the answer holds none" : `the edge answered ${status}`;
+}
+
 /** @returns whether the edge answered at all. */
 async function fetchOnce(options: SchemaRefreshOptions, signal: AbortSignal): Promise<boolean> {
   const { schemas, transport, logger } = options;
@@ -101,6 +106,6 @@ async function fetchOnce(options: SchemaRefreshOptions, signal: AbortSignal): Pr
   if (result.status === 304) return true;
   const taken = result.status === 200 && result.body !== null && (await schemas.take(result.body, result.etag));
   if (taken) logger.info({ etag: result.etag }, "schemas fetched");
-  else logger.warn({ status: result.status }, "schemas not fetched: the answer holds none");
+  else logger.warn({ status: result.status }, `schemas not fetched: ${whyNot(result.status)}`);
   return true;
 }

@@ -53,28 +53,27 @@ export type UsageDoor = (request: UsageRequest) => Promise<DoorAnswer | null>;
 export function createUsageDoor(options: UsageDoorOptions): UsageDoor {
   return async function takeUsage(request) {
     let meter = await findMeter(request.meterGlobalId, options);
-    if (meter === null) return refuse(404, `there is no meter ${request.meterGlobalId}`);
+    if (meter === null) return refuse(404, noMeter(request.meterGlobalId));
     const form = bodyFormOf(request.header(HEADER.contentType));
-    if (form === null) return refuse(415, "Content-Type must be application/json or application/x-ndjson");
+    if (form === null) return refuse(415, "send application/json or application/x-ndjson");
     const coding = bodyCodingOf(request.header(HEADER.contentEncoding));
-    if (coding === null) return refuse(415, "Content-Encoding must be gzip or none");
+    if (coding === null) return refuse(415, "send Content-Encoding gzip, or none");
 
     const read = await request.body(coding);
     if (read.kind === "gone") return null;
     if (read.kind === "too-large") return refuse(413, `the body has more than ${options.limits.bodyBytesMax} bytes`);
-    if (read.kind === "bad-gzip") return refuse(400, read.message, [validationFault(read.message)]);
+    if (read.kind === "bad-gzip") return refuse(400, read.message);
     let body = readUsageBody(read.bytes, form, meter.check, options.limits);
     if (body.kind === "events" && body.faulty > 0) {
       await options.freshen();
       const current = options.schemas.meter(request.meterGlobalId);
-      if (current === null) return refuse(404, `there is no meter ${request.meterGlobalId}`);
+      if (current === null) return refuse(404, noMeter(request.meterGlobalId));
       if (current !== meter) body = readUsageBody(read.bytes, form, current.check, options.limits);
       meter = current;
     }
     if (body.kind === "too-large") return refuse(413, body.message);
     const headerFaults = headerFaultsOf(request);
-    const [headerFault] = headerFaults;
-    if (headerFault !== undefined) return refuse(400, headerFault.message, headerFaults);
+    if (headerFaults.length > 0) return refuse(400, "a header is not valid", headerFaults);
     if (body.kind === "malformed") return refuse(400, body.fault.message, [body.fault]);
     const preferences = preferencesOf(request.header(HEADER.prefer));
     return takeEvents(request, meter, body.events, preferences, options);
@@ -125,6 +124,10 @@ async function takeEvents(
       return { status: 200, headers, body: usageAnswer(results, preferences.representation) };
     }
   }
+}
+
+function noMeter(id: string): string {
+  return `there is no meter ${JSON.stringify(id)}`;
 }
 
 function refuse(status: number, message: string, reasons: readonly Fault[] = []): DoorAnswer {

@@ -47,6 +47,8 @@ export interface CallContext {
   readonly health: Health;
   /** Fires when an unreachable destination answers again: no reason then to wait any longer. */
   readonly reachable: Pulse;
+  /** Fires when somebody wants uploads tried now. */
+  readonly hurried: Pulse;
   readonly settings: () => UploadSettings;
   readonly dialect: () => Dialect;
   readonly signal: AbortSignal;
@@ -111,8 +113,8 @@ async function repeatUntilKnown(
         const { backoffBaseMs: baseMs, backoffMaxMs: maxMs } = settings();
         const waitMs = backoffMs(failures, context.random(), { baseMs, maxMs });
         health.backingOff(clock.tick() + waitMs);
-        if (result.kind === "silence" && result.reason === "network") await context.reachable.wait(waitMs, signal);
-        else await clock.sleep(waitMs, signal);
+        const { reachable, hurried } = context;
+        await (result.kind === "silence" && result.reason === "network" ? reachable : hurried).wait(waitMs, signal);
       }
     }
   }

@@ -59,7 +59,8 @@ export function createHealth(clock: Clock, outage: OutageLog, onAnswerAgain: () 
         return;
       }
       retryAt = null;
-      outage.passed();
+      // That a stream is not known there says nothing of whether the others go through.
+      if (verdict.kind !== "pause") outage.passed();
     },
     backingOff(until) {
       retryAt = retryAt === null || retryAt <= clock.tick() ? until : Math.min(retryAt, until);

@@ -25,7 +25,7 @@ import { untaken } from "./untaken.ts";
 import { createWindow } from "./window.ts";
 
 export interface Uploader {
-  /** Takes paused uploads up again at once, to see whether they are wanted now. */
+  /** Takes uploads that are paused or back off up again at once, to see whether they are wanted now. */
   probe(): void;
   status(): DestinationStatus;
   numbers(): UploadNumbers;
@@ -66,6 +66,7 @@ export function startUploader(options: UploaderOptions): Uploader {
   const stopping = new AbortController();
   const gate = createGate(clock);
   const reachable = createPulse(clock);
+  const hurried = createPulse(clock);
   const wake = createPulse(clock);
   const health = createHealth(clock, createOutageLog(logger, clock), () => reachable.fire());
   const sizer = createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents }));
@@ -76,6 +77,7 @@ export function startUploader(options: UploaderOptions): Uploader {
     window,
     health,
     reachable,
+    hurried,
     sizer,
     signal: stopping.signal,
   };
@@ -218,6 +220,8 @@ export function startUploader(options: UploaderOptions): Uploader {
     probe() {
       for (const lane of lanes.values()) if (lane.pausedUntil !== null) lane.pausedUntil = 0;
       gate.probe();
+      reachable.fire();
+      hurried.fire();
       for (const ledger of log.streams()) notice(ledger.stream);
       stir();
     },

@@ -1,4 +1,7 @@
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { until } from "../support/until.ts";
@@ -16,6 +19,13 @@ async function setup() {
   });
   return { agent, destination };
 }
+
+test("--version tells the package's", async () => {
+  const { agent } = await setup();
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const { code, stdout } = await agent.command(["--version"]);
+  expect([code, stdout]).toEqual([0, `${version}\n`]);
+});
 
 const ledgerIn = (text: string) => (JSON.parse(text) as { ledger: Record<string, number> }).ledger;
 
@@ -165,6 +175,49 @@ function bodyOf(parts: readonly (string | Promise<void>)[]): BodyStream {
     },
   });
 }
+
+test("SIGHUP tries uploads that back off at once", async () => {
+  const { agent, destination } = await setup();
+  let isDown = true;
+  destination.reply = () => (isDown ? { status: 503 } : undefined);
+  writeFileSync(
+    agent.configFile,
+    `[listen]\nport = 0\n[destination]\nurl = "${destination.url}"\napi_key_env = "WEIR_API_KEY"\n` +
+      "[upload]\nlinger_ms = 0\nbackoff_base_ms = 3600000\nbackoff_max_ms = 3600000\n",
+  );
+  const running = agent.run();
+  const url = await running.ready;
+  await agent.command(["send", "--stream", "usage/m"], EVENT);
+  await until(() => destination.calls.length === 1, { what: "a call that fails" });
+  const status = async () =>
+    (await (await fetch(`${url}/status`)).json()) as { destination: { next_attempt_s: number } };
+  await until(async () => (await status()).destination.next_attempt_s > 0, { what: "the backoff" });
+  isDown = false;
+  process.kill(running.pid, "SIGHUP");
+  await until(() => destination.taken.size === 1, { what: "the event at the destination" });
+});
+
+test("SIGHUP while the agent starts is kept until it runs", async () => {
+  const { agent } = await setup();
+  const schemas = Promise.withResolvers<void>();
+  const slow = createServer((request, response) => {
+    if (request.url !== "/schemas") return void response.writeHead(404).end();
+    schemas.resolve();
+  });
+  slow.listen(0, "127.0.0.1");
+  await once(slow, "listening");
+  onTestFinished(() => {
+    slow.closeAllConnections();
+    slow.close();
+  });
+  agent.configure(`http://127.0.0.1:${(slow.address() as AddressInfo).port}`);
+  const running = agent.run();
+  // It waits a moment for the schemas before it is ready.
+  await schemas.promise;
+  process.kill(running.pid, "SIGHUP");
+  await running.ready;
+  await until(() => running.stderr().includes("configuration read again"), { what: "the configuration to be read" });
+});
 
 test("SIGHUP reads the configuration again and takes paused uploads up at once", async () => {
   const { agent, destination } = await setup();

@@ -40,3 +40,12 @@ test("the metrics tell what was learned, tried and kept, each under its help and
     expect(text.split(`# TYPE ${name} `).length).toBe(2);
   }
 });
+
+test("a meter's name with a quote, a backslash and a line break leaves the metrics readable", async () => {
+  await using agent = await setup({ reply: () => "cut" });
+  const posted = await agent.post(`/usage/bulk/${encodeURIComponent('a"b\\c\nd')}`, EVENT);
+  expect(posted.status).toBe(200);
+  const text = await (await fetch(`${agent.agent.url}/metrics`)).text();
+  expect(text).toContain('stream="usage/a\\"b\\\\c\\nd"');
+  expect(text.split("\n").filter((line) => !/^(#.*|weir_agent_\w+(\{.*\})? [-0-9.e+]+|)$/.test(line))).toEqual([]);
+});

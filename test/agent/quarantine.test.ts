@@ -43,6 +43,7 @@ test.each(["with", "without"])(
     expect((await agent.command(["quarantine", "retry", String(first.id)])).code).toBe(1);
     expect((await agent.command(["quarantine", "discard", String(second.id), "--reason", "test line"])).code).toBe(0);
     expect((await agent.command(["quarantine", "discard", "999", "--reason", "x"])).code).toBe(1);
+    expect((await agent.command(["quarantine", "discard", String(second.id), "--reason", " "])).code).toBe(2);
 
     expect((await agent.command(["drain"])).code).toBe(0);
     expect(await ledger()).toEqual({ accepted: 5, delivered: 3, pending: 0, quarantined: 1, discarded: 1 });

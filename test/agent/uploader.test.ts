@@ -286,7 +286,7 @@ test("a drained buffer leaves no files but its own", async () => {
   await post(agent, events(10));
   await agent.drained();
   await agent.agent.stop();
-  expect(readdirSync(`${agent.directory}/buffer`)).toEqual(["buffer.db", "lock", "name", "reserve"]);
+  expect(readdirSync(`${agent.directory}/buffer`)).toEqual(["buffer.db", "commits", "lock", "name", "reserve"]);
 });
 
 test("a buffer that ran empty gives its space back to the disk", async () => {
