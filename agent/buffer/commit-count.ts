@@ -5,12 +5,12 @@
  * as it does at the end of a process, has them all. The file is not synced and never ahead of the log, so that no crash
  * or power cut looks like a loss.
  */
-
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { integer } from "./column.ts";
-import { FACT, readFacts, writeFacts } from "./facts.ts";
+import { FACT, factWriter, readFacts } from "./facts.ts";
+import { isNoRoom } from "./reserve.ts";
 
 export const COMMITS_FILE = "commits";
 const COUNT_BYTES = 8;
@@ -34,6 +34,7 @@ export function missingCommits(directory: string, db: DatabaseSync): string | nu
 export function openCommitCount(directory: string, db: DatabaseSync): CommitCount {
   const changes = db.prepare("SELECT total_changes() AS n");
   const changed = () => integer(changes.get() ?? {}, "n");
+  const write = factWriter(db);
   const file = openForWriting(join(directory, COMMITS_FILE));
   const bytes = Buffer.alloc(COUNT_BYTES);
   let committed = countIn(db);
@@ -44,12 +45,13 @@ export function openCommitCount(directory: string, db: DatabaseSync): CommitCoun
       counting = committed;
       if (changed() === seen) return;
       counting++;
-      writeFacts(db, [[FACT.commits, String(counting)]]);
+      write(FACT.commits, String(counting));
       seen = changed();
     },
     tell() {
       if (counting === committed) return;
       committed = counting;
+      if (file === null) return;
       bytes.writeBigUInt64LE(BigInt(committed));
       try {
         writeSync(file, bytes, 0, COUNT_BYTES, 0);
@@ -57,14 +59,22 @@ export function openCommitCount(directory: string, db: DatabaseSync): CommitCoun
         // The disk is full or failing: a file that stays behind vouches for fewer transactions, no more.
       }
     },
-    close: () => closeSync(file),
+    close() {
+      if (file !== null) closeSync(file);
+    },
   };
 }
 
-/** Not "a": appending would ignore the place that is written to. */
-function openForWriting(path: string): number {
-  closeSync(openSync(path, "a", 0o600));
-  return openSync(path, "r+");
+/** Null where a full disk has no room for one: the agent goes without. */
+function openForWriting(path: string): number | null {
+  try {
+    // Not written through "a": appending would ignore the place that is written to.
+    closeSync(openSync(path, "a", 0o600));
+    return openSync(path, "r+");
+  } catch (error) {
+    if (isNoRoom(error)) return null;
+    throw error;
+  }
 }
 
 function countIn(db: DatabaseSync): number {

@@ -21,8 +21,14 @@ export function readFacts(db: DatabaseSync): Map<string, string> {
 }
 
 export function writeFacts(db: DatabaseSync, facts: readonly (readonly [string, string])[]): void {
+  const write = factWriter(db);
+  for (const [name, value] of facts) write(name, value);
+}
+
+/** As {@link writeFacts}, prepared for being done often. */
+export function factWriter(db: DatabaseSync): (name: string, value: string) => void {
   const upsert = db.prepare(
     "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
-  for (const [name, value] of facts) upsert.run(name, value);
+  return (name, value) => void upsert.run(name, value);
 }
