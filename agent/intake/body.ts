@@ -27,13 +27,22 @@ export async function readBody(request: IncomingMessage, coding: BodyCoding, byt
 
 async function inflate(bytes: Uint8Array, bytesMax: number): Promise<BodyRead> {
   try {
-    return { kind: "bytes", bytes: await gunzipAsync(bytes, { maxOutputLength: bytesMax }) };
+    const inflated = await gunzipAsync(bytes, { maxOutputLength: bytesMax });
+    // Node inflates a second member too and passes over what follows the last; the edge takes one, and nothing behind it.
+    return sizeTold(bytes) === inflated.length ? { kind: "bytes", bytes: inflated } : BAD_GZIP;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const code = "code" in error ? error.code : null;
     if (code === "ERR_BUFFER_TOO_LARGE") return { kind: "too-large" };
-    return { kind: "bad-gzip", message: "the body ended early or is not valid gzip" };
+    return BAD_GZIP;
   }
+}
+
+const BAD_GZIP = { kind: "bad-gzip", message: "the body ended early or is not valid gzip" } as const;
+
+/** The size after inflation that a gzip member ends with (RFC 1952, section 2.3.1). */
+function sizeTold(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.byteLength - 4, true);
 }
 
 function readRaw(request: IncomingMessage, bytesMax: number): Promise<BodyRead> {

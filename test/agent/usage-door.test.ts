@@ -171,6 +171,11 @@ test("a gzipped body is inflated, a broken one is 400, one that inflates too far
   expect((await post(agent, gzipSync(`[${events(1000).join(",")}]`), gzip)).body.accepted).toBe(1000);
   expect((await post(agent, "no gzip at all", gzip)).status).toBe(400);
   expect((await post(agent, gzipSync(EVENT).subarray(0, -4), gzip)).status).toBe(400);
+  // One member, with nothing behind it, as the edge has it.
+  const twice = Buffer.concat([gzipSync(`${EVENT.slice(0, 20)}`), gzipSync(EVENT.slice(20))]);
+  for (const odd of [twice, Buffer.concat([gzipSync(EVENT), Buffer.from("behind")])]) {
+    expect((await post(agent, odd, gzip)).status).toBe(400);
+  }
   expect((await post(agent, gzipSync(" ".repeat(4_000_001)), gzip)).status).toBe(413);
   expect((await post(agent, EVENT, { "content-encoding": "br" })).status).toBe(415);
 });
