@@ -1,7 +1,7 @@
 /** The agent put together: log, doors, uploader; started, reloaded and stopped as one. */
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
-import { type Config, readConfig } from "./config.ts";
+import { type Config, httpUrl, readConfig } from "./config.ts";
 import { openControl } from "./control/server.ts";
 import { type AgentOptions, once, startCore } from "./core.ts";
 import { createBodyBudget } from "./intake/body-budget.ts";
@@ -85,7 +85,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ...{ directory, status, verify: log.verify, lines, quarantine, snapshots, resend, limits, logger },
     });
     return {
-      url: `http://${host.includes(":") ? `[${host}]` : host}:${door.port}`,
+      url: httpUrl(host, door.port),
       status,
       reload() {
         const next = readConfig(options.config.file);

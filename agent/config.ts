@@ -20,7 +20,7 @@ const size = z.union([z.string(), z.number()]).transform((value, context) => {
 
 const path = z.string().min(1);
 
-const httpUrl = z.string().superRefine((text, context) => {
+const destinationUrl = z.string().superRefine((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : null;
   const issue = (message: string) => context.addIssue({ code: "custom", message });
   if (url === null || !/^https?:$/.test(url.protocol)) issue("must be an http or https URL");
@@ -47,7 +47,7 @@ const configSchema = z.strictObject({
     })
     .prefault({}),
   destination: z.strictObject({
-    url: httpUrl,
+    url: destinationUrl,
     dialect: z.enum(["edge", "zuora", "solvimon"]).default("edge"),
     api_key_env: z.string().min(1).optional(),
     api_key_file: path.optional(),
@@ -104,6 +104,11 @@ export type ApiKeySource =
   | { readonly from: "env"; readonly name: string }
   | { readonly from: "file"; readonly path: string }
   | { readonly from: "nowhere" };
+
+/** Where a listening host and port are reached. */
+export function httpUrl(host: string, port: number): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
 
 /**
  * Reads and checks a configuration file. Relative paths in it start at the file's own directory.

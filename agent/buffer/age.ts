@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { integer } from "./column.ts";
-import { FACT, readFacts, writeFacts } from "./facts.ts";
+import { FACT, readFact, writeFacts } from "./facts.ts";
 
 export interface Age {
   /** Milliseconds. */
@@ -23,7 +23,7 @@ export function openAge(db: DatabaseSync, tick: () => number): Age {
     `SELECT max(coalesce((SELECT kept_at FROM key_runs ORDER BY id DESC LIMIT 1), 0),
                 coalesce((SELECT kept_at FROM retained ORDER BY id DESC LIMIT 1), 0)) AS at`,
   );
-  let kept = Number(readFacts(db).get(FACT.openMs) ?? 0);
+  let kept = Number(readFact(db, FACT.openMs) ?? 0);
   // What was dated since shows how far it had come, so that it goes on even where no run lasts long.
   const before = Math.max(kept, integer(newest.get() ?? {}, "at"));
   const openedAt = tick();

@@ -9,7 +9,7 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { integer } from "./column.ts";
-import { FACT, factWriter, readFacts } from "./facts.ts";
+import { FACT, factWriter, readFact } from "./facts.ts";
 import { isNoRoom } from "./reserve.ts";
 
 export const COMMITS_FILE = "commits";
@@ -78,7 +78,7 @@ function openForWriting(path: string): number | null {
 }
 
 function countIn(db: DatabaseSync): number {
-  return Number(readFacts(db).get(FACT.commits) ?? 0);
+  return Number(readFact(db, FACT.commits) ?? 0);
 }
 
 function toldBy(directory: string): number {

@@ -6,14 +6,13 @@ import { AgentFault, messageOf } from "../fault.ts";
 import type { Bounds } from "./bounds.ts";
 import { RESERVE_FILE } from "./reserve.ts";
 import { upgrade } from "./schema.ts";
-import { walDamage } from "./wal-check.ts";
+import { WAL_HEADER_BYTES, walDamage } from "./wal-check.ts";
 
 export const BUFFER_FILE = "buffer.db";
 /** Asks the next opening to check the whole file, however large. */
 const SUSPECT_FILE = "suspect";
 
 const PAGE_BYTES = 4096;
-const WAL_HEADER_BYTES = 32;
 
 /**
  * What only the files themselves can tell, looked at before SQLite does: it would heal each of these by

@@ -20,6 +20,12 @@ export function readFacts(db: DatabaseSync): Map<string, string> {
   return new Map(rows.map((row) => [text(row, "name"), text(row, "value")]));
 }
 
+/** One fact; null where it is not known. */
+export function readFact(db: DatabaseSync, name: string): string | null {
+  const row = db.prepare("SELECT value FROM meta WHERE name = ?").get(name);
+  return row === undefined ? null : text(row, "value");
+}
+
 export function writeFacts(db: DatabaseSync, facts: readonly (readonly [string, string])[]): void {
   const write = factWriter(db);
   for (const [name, value] of facts) write(name, value);

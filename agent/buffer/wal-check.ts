@@ -9,7 +9,7 @@
  * Format: https://www.sqlite.org/fileformat2.html#walformat
  */
 
-const HEADER_BYTES = 32;
+export const WAL_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 const MAGIC = 0x377f0682;
 /** The least that a disk writes whole. */
@@ -17,19 +17,19 @@ const SECTOR_BYTES = 512;
 
 /** @returns what is wrong in words; null for a sound or merely torn one. */
 export function walDamage(wal: Buffer): string | null {
-  if (wal.length <= HEADER_BYTES + FRAME_HEADER_BYTES) return null;
+  if (wal.length <= WAL_HEADER_BYTES + FRAME_HEADER_BYTES) return null;
   const magic = wal.readUInt32BE(0);
   const header = checksum(wal, 0, 24, [0, 0], (magic & 1) === 1);
   const headerSound = (magic & ~1) >>> 0 === MAGIC && sameSum(header, sumAt(wal, 24));
   const bigEndian = headerSound && (magic & 1) === 1;
   const pageBytes = headerSound ? wal.readUInt32BE(8) : DEFAULT_PAGE_BYTES;
   const frameBytes = FRAME_HEADER_BYTES + pageBytes;
-  const salts = wal.subarray(headerSound ? 16 : HEADER_BYTES + 8, headerSound ? 24 : HEADER_BYTES + 16);
+  const salts = wal.subarray(headerSound ? 16 : WAL_HEADER_BYTES + 8, headerSound ? 24 : WAL_HEADER_BYTES + 16);
 
   let previous = sumAt(wal, 24);
   let wrong = !headerSound;
   let followsEnd = false;
-  for (let at = HEADER_BYTES; at + frameBytes <= wal.length; at += frameBytes) {
+  for (let at = WAL_HEADER_BYTES; at + frameBytes <= wal.length; at += frameBytes) {
     const ofThisLog = wal.compare(salts, 0, 8, at + 8, at + 16) === 0;
     const seen = checksum(wal, at, at + 8, previous, bigEndian);
     const sum = checksum(wal, at + FRAME_HEADER_BYTES, at + frameBytes, seen, bigEndian);

@@ -3,7 +3,7 @@ import { accessSync, constants, lstatSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { request } from "undici";
-import type { Config } from "../config.ts";
+import { type Config, httpUrl } from "../config.ts";
 import { messageOf } from "../fault.ts";
 import { isAnswered } from "../intake/socket-door.ts";
 import { readSecretFile } from "../secrets.ts";
@@ -50,7 +50,7 @@ function tryListening(host: string, port: number): Promise<string | null> {
 async function isOwnDoor({ host, port, tokenFile }: Config["listen"], producer: string): Promise<boolean> {
   try {
     const token = tokenFile === null ? null : readSecretFile(tokenFile, "listen.token_file");
-    const { body } = await request(`http://${host.includes(":") ? `[${host}]` : host}:${port}/status`, {
+    const { body } = await request(`${httpUrl(host, port)}/status`, {
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(OWN_DOOR_MS),
       reset: true,

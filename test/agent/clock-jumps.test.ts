@@ -1,5 +1,6 @@
 /** The time of day is wrong at many a device's start, and jumps once the network tells the right one. */
 import { expect, onTestFinished, test } from "vitest";
+import { NO_SCOPE } from "../../agent/buffer/operations.ts";
 import type { Clock } from "../../agent/clock.ts";
 import { systemClock } from "../../agent/clock.ts";
 import { parseConfig } from "../../agent/config.ts";
@@ -74,7 +75,7 @@ test("a clock that starts in 1970 and is set right ages no key and no delivered 
   const idempotency = { key: "k", hashes: new Uint8Array(16), ownIds: new Uint8Array(1) };
   const appendTo = (core: Awaited<ReturnType<typeof start>>) =>
     core.log.append({
-      ...{ stream: "usage/m", scope: { entityIds: null, orgIds: null, platformId: null }, faulty: [], strict: true },
+      ...{ stream: "usage/m", scope: NO_SCOPE, faulty: [], strict: true },
       ...{ receivedAt: clock.now(), events: structuredClone(events), idempotency: structuredClone(idempotency) },
     });
   const isKnown = async (core: Awaited<ReturnType<typeof start>>) => {

@@ -5,18 +5,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { until } from "../support/until.ts";
-import { cli } from "./support/cli.ts";
 import { openDestination } from "./support/destination.ts";
+import { commandLine } from "./support/running.ts";
 import { EVENT, eventNumber, events } from "./support/setup.ts";
 
 async function setup() {
-  const destination = await openDestination();
+  const { agent, destination } = await commandLine();
   destination.schemas = { streams: [{ meter_global_id: "m" }] };
-  const agent = cli(destination.url);
-  onTestFinished(async () => {
-    await agent[Symbol.asyncDispose]();
-    await destination.close();
-  });
   return { agent, destination };
 }
 

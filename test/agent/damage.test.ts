@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { boundsOf } from "../../agent/buffer/bounds.ts";
 import { openDatabase } from "../../agent/buffer/database.ts";
 import { packEvents } from "../../agent/buffer/event-run.ts";
-import type { Operation } from "../../agent/buffer/operations.ts";
+import { NO_SCOPE, type Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -14,7 +14,7 @@ const EVENTS = 40;
 const appendOf = (text: string): Operation => ({
   kind: "append",
   stream: "usage/m",
-  scope: { entityIds: null, orgIds: null, platformId: null },
+  scope: NO_SCOPE,
   receivedAt: 1000,
   events: packEvents([JSON.stringify(text)]),
   faulty: [],

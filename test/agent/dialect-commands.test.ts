@@ -1,26 +1,15 @@
 import { writeFileSync } from "node:fs";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { openAgent } from "../../agent/library/open-agent.ts";
 import { eventId } from "../../shared/identity.ts";
 import { until } from "../support/until.ts";
 import { setupTwin } from "../twin/setup.ts";
-import { cli } from "./support/cli.ts";
-import { openDestination } from "./support/destination.ts";
+import { commandLine } from "./support/running.ts";
 import { SOLVIMON_KINDS, solvimonEvent, solvimonEvents } from "./support/solvimon-events.ts";
 import { zuoraLines } from "./support/vendor.ts";
 
-async function setup() {
-  const destination = await openDestination();
-  const agent = cli(destination.url);
-  onTestFinished(async () => {
-    await agent[Symbol.asyncDispose]();
-    await destination.close();
-  });
-  return { agent, destination };
-}
-
 test("send takes every stream, with an agent running and without one", async () => {
-  const { agent, destination } = await setup();
+  const { agent, destination } = await commandLine();
   for (const kind of SOLVIMON_KINDS) {
     const sent = await agent.command(["send", "--stream", kind], `${solvimonEvents(kind, 3).join("\n")}\n`);
     expect(sent).toMatchObject({ code: 0, stdout: "3 accepted, 0 quarantined\n" });
@@ -36,7 +25,7 @@ test("send takes every stream, with an agent running and without one", async () 
 });
 
 test("send stops at a bad line and names it; lenient, it keeps the line in quarantine", async () => {
-  const { agent } = await setup();
+  const { agent } = await commandLine();
   const lines = [solvimonEvent("charge"), solvimonEvent("charge", '"description":5'), solvimonEvent("charge")];
   const stopped = await agent.command(["send", "--stream", "charge"], lines.join("\n"));
   expect(stopped.code).toBe(1);
@@ -46,7 +35,7 @@ test("send stops at a bad line and names it; lenient, it keeps the line in quara
 });
 
 test("check asks a vendor for what the agent will need: that it answers and takes the credentials", async () => {
-  const { agent } = await setup();
+  const { agent } = await commandLine();
   const twin = await setupTwin();
   const configure = (lines: string) => writeFileSync(agent.configFile, `[destination]\n${lines}\n`);
   const failures = async () => {
@@ -66,7 +55,7 @@ test("check asks a vendor for what the agent will need: that it answers and take
 });
 
 test("audit needs an edge's ledger, and says so where a vendor is the destination", async () => {
-  const { agent } = await setup();
+  const { agent } = await commandLine();
   const twin = await setupTwin();
   writeFileSync(agent.configFile, `[destination]\n${zuoraLines(twin.url)}\n`);
   const audited = await agent.command(["audit"]);
@@ -74,7 +63,7 @@ test("audit needs an edge's ledger, and says so where a vendor is the destinatio
 });
 
 test("a quarantined Solvimon event is retried once its correction is a valid one", async () => {
-  const { agent, destination } = await setup();
+  const { agent, destination } = await commandLine();
   const bad = solvimonEvent("charge", '"description":5');
   await agent.command(["send", "--stream", "charge", "--lenient"], bad);
   const retry = (event: string) => agent.command(["quarantine", "retry", "1", "--event", "-"], event);
@@ -85,7 +74,7 @@ test("a quarantined Solvimon event is retried once its correction is a valid one
 });
 
 test("a followed file feeds any stream", async () => {
-  const { agent, destination } = await setup();
+  const { agent, destination } = await commandLine();
   const lines = solvimonEvents("persist", 3);
   writeFileSync(`${agent.directory}/persist.ndjson`, `${lines.join("\n")}\n`);
   agent.configure(destination.url, '[[tail]]\npath = "persist.ndjson"\nstream = "persist"\n');
@@ -95,7 +84,7 @@ test("a followed file feeds any stream", async () => {
 });
 
 test("the library appends to any stream and gives the doors' ids", async () => {
-  const { agent, destination } = await setup();
+  const { agent, destination } = await commandLine();
   const env = { WEIR_API_KEY: "test-key" };
   const library = await openAgent({ config: agent.configFile, env });
   const [first = ""] = solvimonEvents("meter-data", 1);

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
-import type { Operation } from "../../agent/buffer/operations.ts";
+import { NO_SCOPE, type Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";
@@ -15,7 +15,7 @@ const BODY = JSON.stringify("x".repeat(100_000));
 const append = (): Operation => ({
   kind: "append",
   stream: "usage/m",
-  scope: { entityIds: null, orgIds: null, platformId: null },
+  scope: NO_SCOPE,
   receivedAt: 1000,
   events: packEvents([BODY]),
   faulty: [],

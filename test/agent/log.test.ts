@@ -2,13 +2,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { type Engine, openInlineEngine, openThreadEngine } from "../../agent/buffer/engine.ts";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import { type Log, openLog } from "../../agent/buffer/log.ts";
+import { NO_SCOPE } from "../../agent/buffer/operations.ts";
 import { AgentFault } from "../../agent/fault.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const append = (log: Log, text: string) =>
   log.append({
     stream: "usage/m",
-    scope: { entityIds: null, orgIds: null, platformId: null },
+    scope: NO_SCOPE,
     receivedAt: 1000,
     events: packEvents([JSON.stringify(text)]),
     faulty: [],

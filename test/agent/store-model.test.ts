@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
-import type { Operation } from "../../agent/buffer/operations.ts";
+import { NO_SCOPE, type Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
 import { FAST_PARENT, tempDir } from "../support/temp-dir.ts";
 
@@ -96,7 +96,7 @@ function operationOf(step: Exclude<Step, { do: "reopen" }>): Operation {
   return {
     kind: "append",
     stream: "usage/m",
-    scope: { entityIds: null, orgIds: null, platformId: null },
+    scope: NO_SCOPE,
     receivedAt: 1,
     events: packEvents(step.texts.map((text) => JSON.stringify(text))),
     faulty: step.faulty.filter((index) => index < step.texts.length).map((index) => ({ index, reason: REASON })),

@@ -3,12 +3,16 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
-import type { AppendOperation, AppendOutcome, GroupResult, Operation } from "../../agent/buffer/operations.ts";
+import {
+  type AppendOperation,
+  type AppendOutcome,
+  type GroupResult,
+  NO_SCOPE,
+  type Operation,
+} from "../../agent/buffer/operations.ts";
 import { type CrashPoint, openStore, type Store } from "../../agent/buffer/store.ts";
 import { AgentFault } from "../../agent/fault.ts";
 import { tempDir } from "../support/temp-dir.ts";
-
-const NO_SCOPE = { entityIds: null, orgIds: null, platformId: null };
 
 function setup() {
   const { path, remove } = tempDir("weir-store");

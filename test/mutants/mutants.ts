@@ -236,4 +236,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "followsEnd ||= ofThisLog && ",
     tests: ["test/agent/wal-check"],
   },
+  {
+    name: "agent: a write-ahead log that was taken away not missed",
+    file: "agent/buffer/commit-count.ts",
+    find: "if (told <= there) return null;",
+    replace: "if (told >= 0) return null;",
+    tests: ["test/agent/damage.test.ts"],
+  },
 ];

@@ -1,4 +1,5 @@
 /** Random JSON for property tests: trees, and the many ways to write the same tree down. */
+import { seeded } from "../support/seeded.ts";
 
 /** A JSON value that keeps a number's digits and an object's member order. */
 export type Tree =
@@ -17,13 +18,7 @@ export interface Random {
 
 /** The same seed gives the same numbers for ever (mulberry32). */
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seeded(seed);
   const below = (bound: number) => Math.floor(next() * bound);
   return {
     below,

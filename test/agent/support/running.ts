@@ -14,14 +14,20 @@ export interface Running {
   drained(url: string): Promise<StatusDocument>;
 }
 
-/** @param more further TOML, in tables of its own. */
-export async function running(more = ""): Promise<Running> {
+/** A command line configured for a destination of its own, both ended with the test. */
+export async function commandLine(): Promise<Pick<Running, "agent" | "destination">> {
   const destination = await openDestination();
   const agent = cli(destination.url);
   onTestFinished(async () => {
     await agent[Symbol.asyncDispose]();
     await destination.close();
   });
+  return { agent, destination };
+}
+
+/** @param more further TOML, in tables of its own. */
+export async function running(more = ""): Promise<Running> {
+  const { agent, destination } = await commandLine();
   agent.configure(destination.url, more);
   const status = async (url: string) => (await (await fetch(`${url}/status`)).json()) as StatusDocument;
   return {
