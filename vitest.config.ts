@@ -47,8 +47,7 @@ export default defineConfig({
           include: [
             "test/agent/**/*.test.ts",
             "test/twin/**/*.test.ts",
-            "test/support/**/*.test.ts",
-            "test/local/**/*.test.ts",
+            "test/tools/**/*.test.ts",
             "test/bench/**/*.test.ts",
           ],
           testTimeout: PROCESS_TEST_MS,

@@ -1,7 +1,8 @@
 /** The agent put together: log, doors, uploader; started, reloaded and stopped as one. */
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
-import { type Config, httpUrl, readConfig } from "./config.ts";
+import { type Config, httpUrl, readConfig } from "./config/config.ts";
+import { readSecretFile } from "./config/secrets.ts";
 import { openControl } from "./control/server.ts";
 import { type AgentOptions, once, startCore } from "./core.ts";
 import { createBodyBudget } from "./intake/body-budget.ts";
@@ -12,9 +13,8 @@ import { openSocketDoor } from "./intake/socket-door.ts";
 import { createSolvimonDoor } from "./intake/solvimon-door.ts";
 import { startTail } from "./intake/tail.ts";
 import { createUsageDoor } from "./intake/usage-door.ts";
-import { metricsText } from "./metrics.ts";
-import { readSecretFile } from "./secrets.ts";
-import type { StatusDocument } from "./status.ts";
+import { metricsText } from "./operator/metrics.ts";
+import type { StatusDocument } from "./operator/status.ts";
 
 export interface Agent {
   /** Where it listens. */
@@ -32,7 +32,7 @@ const GRACE_MS = 5_000;
 
 /**
  * Starts the whole agent; resolves once it answers.
- * @throws AgentFault CONFIG, LISTEN, BUFFER_HELD, BUFFER_FOREIGN or BUFFER_BROKEN.
+ * @throws AgentError CONFIG, LISTEN, BUFFER_HELD, BUFFER_FOREIGN or BUFFER_BROKEN.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { clock, logger } = options;

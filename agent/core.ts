@@ -2,20 +2,20 @@
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
-import { type Range, takeSnapshots } from "./audit.ts";
 import { type Engine, openThreadEngine } from "./buffer/engine.ts";
 import { type Log, openLog, randomName } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
-import type { Clock } from "./clock.ts";
-import type { Config } from "./config.ts";
-import { openDialect } from "./destination.ts";
-import { AgentFault } from "./fault.ts";
-import { type FillRate, watchFillRate } from "./fill-rate.ts";
+import type { Config } from "./config/config.ts";
 import { createLinesDoor } from "./intake/lines-door.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
-import { createQuarantine } from "./quarantine.ts";
-import { type StatusDocument, statusOf } from "./status.ts";
+import { type Range, takeSnapshots } from "./operator/audit.ts";
+import { type FillRate, watchFillRate } from "./operator/fill-rate.ts";
+import { createQuarantine } from "./operator/quarantine.ts";
+import { type StatusDocument, statusOf } from "./operator/status.ts";
+import { AgentError } from "./runtime/agent-error.ts";
+import type { Clock } from "./runtime/clock.ts";
+import { openDialect } from "./upload/destination.ts";
 import type { Transport, TransportOptions } from "./upload/transport.ts";
 import { startUploader, type Uploader } from "./upload/uploader.ts";
 
@@ -66,7 +66,7 @@ export async function openBuffer(
     return opened.log;
   }
   await engine.close();
-  throw new AgentFault(
+  throw new AgentError(
     "CONFIG",
     `id: the buffer in ${directory} belongs to producer "${opened.id}", and its positions with it; ` +
       `set id = "${opened.id}" or another buffer.path`,
@@ -112,7 +112,7 @@ export async function startCore(options: AgentOptions) {
     status: () => coreStatus(log, config, clock, uploader, fillRate),
     configure(next: Config) {
       if (next.destination.dialect !== config.destination.dialect) {
-        throw new AgentFault("CONFIG", "destination.dialect: takes effect only at the next start");
+        throw new AgentError("CONFIG", "destination.dialect: takes effect only at the next start");
       }
       const old = dialect;
       dialect = open(next);

@@ -4,7 +4,6 @@ import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { destination, pino } from "pino";
-import { systemClock } from "./clock.ts";
 import { audit } from "./commands/audit.ts";
 import { check } from "./commands/check.ts";
 import { drain } from "./commands/drain.ts";
@@ -13,9 +12,10 @@ import { run } from "./commands/run.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
 import { type ExitCode, printError, type Terminal } from "./commands/terminal.ts";
-import { AgentFault } from "./fault.ts";
-import { createLogLimit } from "./log-limit.ts";
-import { VERSION } from "./version.ts";
+import { AgentError } from "./runtime/agent-error.ts";
+import { systemClock } from "./runtime/clock.ts";
+import { createLogLimit } from "./runtime/log-limit.ts";
+import { VERSION } from "./runtime/version.ts";
 
 const DEFAULT_CONFIG = "weir-agent.toml";
 
@@ -30,7 +30,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (!(error instanceof AgentFault)) throw error;
+    if (!(error instanceof AgentError)) throw error;
     printError(terminal, error.message);
     return error.code === "CONFIG" ? 2 : 1;
   }

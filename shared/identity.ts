@@ -8,7 +8,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { ID_PREFIX, type Kind } from "./events/kind.ts";
-import { canonicalText, JsonNumber, type JsonObject } from "./scan.ts";
+import { canonicalText, JsonNumber, type JsonObject } from "./json/scan.ts";
 
 export type Identity =
   | { readonly by: "id"; readonly id: string }

@@ -2,7 +2,7 @@
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AgentFault, messageOf } from "../fault.ts";
+import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import type { Bounds } from "./bounds.ts";
 import { RESERVE_FILE } from "./reserve.ts";
 import { upgrade } from "./schema.ts";
@@ -97,13 +97,13 @@ export function isDamage(error: unknown): boolean {
 
 /** An error of opening or reading as the fault it stands for. */
 export function translate(error: unknown, directory: string): unknown {
-  if (error instanceof AgentFault) return error;
+  if (error instanceof AgentError) return error;
   const code = errcodeOf(error);
   if (code === SQLITE_BUSY) {
-    return new AgentFault("BUFFER_HELD", `another process holds the buffer in ${directory}`, { cause: error });
+    return new AgentError("BUFFER_HELD", `another process holds the buffer in ${directory}`, { cause: error });
   }
   const fault = code === SQLITE_NOTADB ? "BUFFER_FOREIGN" : "BUFFER_BROKEN";
-  return new AgentFault(
+  return new AgentError(
     fault,
     `cannot open the buffer in ${directory}: ${messageOf(error)}; the agent's user must be able to write there`,
     { cause: error },

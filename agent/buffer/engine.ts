@@ -1,6 +1,6 @@
 /** Where the store runs: in this thread, or in one of its own so that an fsync holds up nobody. */
 import { Worker } from "node:worker_threads";
-import { AgentFault, type AgentFaultCode } from "../fault.ts";
+import { AgentError, type AgentFaultCode } from "../runtime/agent-error.ts";
 import type { GroupResult, Operation, Outcome } from "./operations.ts";
 import { openStore, type StoreOptions, type StoreState } from "./store.ts";
 
@@ -31,7 +31,7 @@ export type ThreadReply =
 
 /**
  * The store in a thread of its own. Asks one thing at a time, so replies need no numbers.
- * @throws AgentFault as {@link openStore}, and LOG_STOPPED from `run` once the thread has ended.
+ * @throws AgentError as {@link openStore}, and LOG_STOPPED from `run` once the thread has ended.
  */
 export async function openThreadEngine(options: Omit<StoreOptions, "at">): Promise<Engine> {
   // The packed agent is one bundle a thread, plain JavaScript; from a checkout both are TypeScript.
@@ -42,15 +42,15 @@ export async function openThreadEngine(options: Omit<StoreOptions, "at">): Promi
   });
   const calls = createCalls(thread);
   const opened = await calls.reply();
-  if (opened.kind === "refused") throw new AgentFault(opened.code, opened.message);
-  if (opened.kind !== "open") throw new AgentFault("LOG_STOPPED", `the log's thread answered ${opened.kind}`);
+  if (opened.kind === "refused") throw new AgentError(opened.code, opened.message);
+  if (opened.kind !== "open") throw new AgentError("LOG_STOPPED", `the log's thread answered ${opened.kind}`);
   return {
     state: opened.state,
     async run(group) {
       const reply = await calls.ask({ kind: "run", group });
       if (reply.kind === "done") return reply.result;
       const why = reply.kind === "failed" ? reply.message : reply.kind;
-      throw new AgentFault("LOG_STOPPED", `the log could not be written: ${why}`);
+      throw new AgentError("LOG_STOPPED", `the log could not be written: ${why}`);
     },
     async close() {
       await calls.ask({ kind: "close" });
@@ -88,8 +88,8 @@ function createCalls(thread: Worker) {
     settle = null;
     waiting?.resolve(reply);
   });
-  thread.on("error", (cause) => end(new AgentFault("LOG_STOPPED", "the log's thread failed", { cause })));
-  thread.on("exit", () => end(new AgentFault("LOG_STOPPED", "the log's thread has ended")));
+  thread.on("error", (cause) => end(new AgentError("LOG_STOPPED", "the log's thread failed", { cause })));
+  thread.on("exit", () => end(new AgentError("LOG_STOPPED", "the log's thread has ended")));
   const reply = () =>
     new Promise<ThreadReply>((resolve, reject) => {
       if (ended !== null) reject(ended);

@@ -6,7 +6,7 @@
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { AgentFault } from "../fault.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 import { type Bounds, boundsOf } from "./bounds.ts";
 import { missingCommits } from "./commit-count.ts";
 import {
@@ -47,7 +47,7 @@ export interface Clockwork {
   readonly tick: () => number;
 }
 
-/** @throws AgentFault BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN. */
+/** @throws AgentError BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN. */
 export function openBuffer(directory: string, bytesMax: number, time: Clockwork): Opened {
   const bounds = boundsOf(bytesMax);
   let lock: { release(): void } | null = null;
@@ -108,7 +108,7 @@ function tryOpen(directory: string, bounds: Bounds): DatabaseSync | string {
     return fault;
   } catch (error) {
     if (db?.isOpen) db.close();
-    const strange = error instanceof AgentFault && error.code === "BUFFER_FOREIGN";
+    const strange = error instanceof AgentError && error.code === "BUFFER_FOREIGN";
     if (!isDamage(error) && !strange) throw error;
     return error instanceof Error ? error.message : String(error);
   }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AgentFault } from "../fault.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 import { createBatchTable } from "./batch-table.ts";
 import { BUFFER_FILE, translate } from "./database.ts";
 import { FACT, readFacts } from "./facts.ts";
@@ -18,12 +18,12 @@ export interface BufferView {
 
 /**
  * Reads the ledgers of a buffer at rest.
- * @throws AgentFault BUFFER_ABSENT where there is none, BUFFER_HELD where an agent holds it, or
+ * @throws AgentError BUFFER_ABSENT where there is none, BUFFER_HELD where an agent holds it, or
  * BUFFER_BROKEN.
  */
 export function peekBuffer(directory: string): BufferView {
   const path = join(directory, BUFFER_FILE);
-  if (!existsSync(path)) throw new AgentFault("BUFFER_ABSENT", `there is no buffer in ${directory} yet`);
+  if (!existsSync(path)) throw new AgentError("BUFFER_ABSENT", `there is no buffer in ${directory} yet`);
   let db: DatabaseSync | null = null;
   try {
     db = new DatabaseSync(path, { readOnly: true, timeout: 0 });

@@ -1,6 +1,6 @@
 /** The buffer's tables, and how an older buffer becomes a current one. */
 import type { DatabaseSync } from "node:sqlite";
-import { AgentFault } from "../fault.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 
 /** "weir" in ASCII: tells our files from other SQLite databases. */
 const APPLICATION_ID = 0x77656972;
@@ -132,7 +132,7 @@ export const BUFFER_VERSION = STEPS.length;
 
 /**
  * Brings an opened database to the current version, each step in its own transaction.
- * @throws AgentFault BUFFER_NEWER for a later version's buffer, BUFFER_FOREIGN for another program's database.
+ * @throws AgentError BUFFER_NEWER for a later version's buffer, BUFFER_FOREIGN for another program's database.
  */
 export function upgrade(db: DatabaseSync): void {
   const version = versionOf(db);
@@ -150,10 +150,10 @@ export function versionOf(db: DatabaseSync): number {
   const application = Number(db.prepare("PRAGMA application_id").get()?.["application_id"] ?? 0);
   const tables = Number(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"] ?? 0);
   if (application !== APPLICATION_ID && (version !== 0 || tables > 0)) {
-    throw new AgentFault("BUFFER_FOREIGN", "the file is an SQLite database, but no agent's buffer");
+    throw new AgentError("BUFFER_FOREIGN", "the file is an SQLite database, but no agent's buffer");
   }
   if (version > BUFFER_VERSION) {
-    throw new AgentFault(
+    throw new AgentError(
       "BUFFER_NEWER",
       `the buffer has version ${version}, this agent knows up to ${BUFFER_VERSION}: use a newer agent`,
     );

@@ -69,7 +69,7 @@ export interface Store {
 
 /**
  * Opens the buffer, making it if there is none, setting aside one that is damaged.
- * @throws AgentFault BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN.
+ * @throws AgentError BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN.
  */
 export function openStore(options: StoreOptions): Store {
   const { directory, bytesMax } = options;

@@ -1,6 +1,6 @@
 /** The log's own thread: opens the store, then does one group after the other. */
 import { parentPort, workerData } from "node:worker_threads";
-import { AgentFault, messageOf } from "../fault.ts";
+import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { buffersOf, type ThreadReply, type ThreadRequest } from "./engine.ts";
 import { openStore, type Store, type StoreOptions } from "./store.ts";
 
@@ -29,7 +29,7 @@ try {
   serve(store);
   answer({ kind: "open", state: store.state });
 } catch (error) {
-  if (!(error instanceof AgentFault)) throw error;
+  if (!(error instanceof AgentError)) throw error;
   answer({ kind: "refused", code: error.code, message: error.message });
   parentPort?.close();
 }

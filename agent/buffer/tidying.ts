@@ -1,6 +1,6 @@
 /** Housekeeping: old idempotency keys and delivered batches are forgotten, and a buffer that ran empty gives its space back. */
-import type { Clock } from "../clock.ts";
-import { createPulse } from "../pulse.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { createWakeup } from "../runtime/wakeup.ts";
 import type { Log } from "./log.ts";
 
 export interface TidyingOptions {
@@ -17,12 +17,12 @@ const REST_MS = 1000;
 
 export function startTidying({ log, clock, retainHours, onFault }: TidyingOptions) {
   const stopping = new AbortController();
-  const empty = createPulse(clock);
+  const empty = createWakeup(clock);
   let emptied = false;
   log.onChange(() => {
     if (emptied || log.ledger().pending > 0) return;
     emptied = true;
-    empty.fire();
+    empty.wake();
   });
   const tidy = async () => {
     for (let more = true; more && !stopping.signal.aborted; ) {

@@ -1,8 +1,8 @@
 /** Whether the destination answers, takes the credentials, knows the streams, and has the time we have. */
 import { z } from "zod";
 import { parseStream } from "../../shared/events/kind.ts";
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { readRefusal } from "../upload/answer.ts";
 import type { Dialect } from "../upload/dialect.ts";
 import type { ExchangeResult } from "../upload/transport.ts";

@@ -2,9 +2,9 @@
 import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { makeDirectory } from "../buffer/directory.ts";
-import type { Config } from "../config.ts";
-import { messageOf } from "../fault.ts";
-import { bytesIn } from "../status.ts";
+import type { Config } from "../config/config.ts";
+import { bytesIn } from "../operator/status.ts";
+import { messageOf } from "../runtime/agent-error.ts";
 import { type Finding, failed, sound, warned } from "./finding.ts";
 
 /** What statfs calls NFS and SMB: their locks and syncs do not keep what a log needs. */

@@ -3,10 +3,10 @@ import { accessSync, constants, lstatSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { request } from "undici";
-import { type Config, httpUrl } from "../config.ts";
-import { messageOf } from "../fault.ts";
+import { type Config, httpUrl } from "../config/config.ts";
+import { readSecretFile } from "../config/secrets.ts";
 import { isAnswered } from "../intake/socket-door.ts";
-import { readSecretFile } from "../secrets.ts";
+import { messageOf } from "../runtime/agent-error.ts";
 import { type Finding, failed } from "./finding.ts";
 
 /** The kernel's room for a socket's path, less the byte that ends it. */

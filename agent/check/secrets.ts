@@ -1,8 +1,8 @@
 /** Whether the files that hold secrets are there, and for the agent's user alone. */
 import { statSync } from "node:fs";
-import type { Config } from "../config.ts";
-import { messageOf } from "../fault.ts";
-import { readSecretFile } from "../secrets.ts";
+import type { Config } from "../config/config.ts";
+import { readSecretFile } from "../config/secrets.ts";
+import { messageOf } from "../runtime/agent-error.ts";
 import { type Finding, failed, warned } from "./finding.ts";
 
 interface SecretFile {

@@ -1,6 +1,6 @@
 /** Settings that are well formed, and do not go together or will not do what was meant. Pure. */
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
-import { type Config, isLoopback } from "../config.ts";
+import { type Config, isLoopback } from "../config/config.ts";
 import type { Dialect } from "../upload/dialect.ts";
 import { type Finding, failed, warned } from "./finding.ts";
 

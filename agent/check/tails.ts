@@ -1,8 +1,8 @@
 /** Whether the followed files can be followed. */
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Config } from "../config.ts";
-import { messageOf } from "../fault.ts";
+import type { Config } from "../config/config.ts";
+import { messageOf } from "../runtime/agent-error.ts";
 import { type Finding, failed } from "./finding.ts";
 
 export function checkTailFiles({ tails }: Config): Finding[] {

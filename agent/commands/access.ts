@@ -1,6 +1,6 @@
 /** Reaches a buffer: through the agent that holds it, or by holding it ourselves. */
 import { type ControlClient, connectControl } from "../control/client.ts";
-import { AgentFault } from "../fault.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 import type { Terminal } from "./terminal.ts";
 
 export type Access<T> =
@@ -11,7 +11,7 @@ export type Access<T> =
 const TRIES = 40;
 const BETWEEN_MS = 100;
 
-/** @param open holds the buffer itself; throws AgentFault BUFFER_HELD where another process does. */
+/** @param open holds the buffer itself; throws AgentError BUFFER_HELD where another process does. */
 export async function reachBuffer<T>(
   directory: string,
   open: () => Promise<T> | T,
@@ -23,7 +23,7 @@ export async function reachBuffer<T>(
     try {
       return { kind: "own", own: await open() };
     } catch (error) {
-      const held = error instanceof AgentFault && error.code === "BUFFER_HELD";
+      const held = error instanceof AgentError && error.code === "BUFFER_HELD";
       if (!held || attempt >= TRIES) throw error;
       await clock.sleep(BETWEEN_MS);
     }

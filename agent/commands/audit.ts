@@ -1,3 +1,5 @@
+import { type Config, readConfig } from "../config/config.ts";
+import { openBuffer, resendRanges } from "../core.ts";
 import {
   compareStream,
   fetchEdgeLedger,
@@ -7,11 +9,9 @@ import {
   type StreamAudit,
   sizeOf,
   takeSnapshots,
-} from "../audit.ts";
-import { type Config, readConfig } from "../config.ts";
-import { openBuffer, resendRanges } from "../core.ts";
-import { openDialect } from "../destination.ts";
-import { AgentFault } from "../fault.ts";
+} from "../operator/audit.ts";
+import { AgentError } from "../runtime/agent-error.ts";
+import { openDialect } from "../upload/destination.ts";
 import { reachBuffer } from "./access.ts";
 import { drain } from "./drain.ts";
 import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
@@ -37,7 +37,7 @@ export async function audit(options: AuditOptions, terminal: Terminal): Promise<
   const transport = dialect.schemaSource;
   if (transport === null) {
     await dialect.close();
-    throw new AgentFault("CONFIG", `audit: only an edge keeps a ledger to compare with, not ${dialect.name}`);
+    throw new AgentError("CONFIG", `audit: only an edge keeps a ledger to compare with, not ${dialect.name}`);
   }
   const access = await reachBuffer(config.buffer.directory, () => openOwn(config, terminal), terminal);
   const holder = access.kind === "running" ? await withProducer(access.client) : access.own;

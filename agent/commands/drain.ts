@@ -1,6 +1,6 @@
-import { readConfig } from "../config.ts";
+import { readConfig } from "../config/config.ts";
 import { startCore } from "../core.ts";
-import type { StatusDocument } from "../status.ts";
+import type { StatusDocument } from "../operator/status.ts";
 import { reachBuffer } from "./access.ts";
 import { createProgress } from "./progress.ts";
 import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";

@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { createWriteStream, readFileSync } from "node:fs";
 import { finished } from "node:stream/promises";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
-import { type Config, readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config/config.ts";
 import { openBuffer } from "../core.ts";
-import { AgentFault, messageOf } from "../fault.ts";
 import { createSchemas } from "../intake/schemas.ts";
-import { createQuarantine, type Quarantine, type QuarantineItem, type ReleaseResult } from "../quarantine.ts";
+import { createQuarantine, type Quarantine, type QuarantineItem, type ReleaseResult } from "../operator/quarantine.ts";
+import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { reachBuffer } from "./access.ts";
 import { type ExitCode, printError, printLine, type Terminal, writeOut } from "./terminal.ts";
 
@@ -126,7 +126,7 @@ async function readEvent(file: string, terminal: Terminal): Promise<Uint8Array> 
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new AgentFault("INVALID_EVENT", `--event ${file}: ${messageOf(error)}`, { cause: error });
+    throw new AgentError("INVALID_EVENT", `--event ${file}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Agent, startAgent } from "../agent.ts";
-import { readConfig } from "../config.ts";
-import { messageOf } from "../fault.ts";
+import { readConfig } from "../config/config.ts";
+import { messageOf } from "../runtime/agent-error.ts";
 import { type ExitCode, printLine, type Terminal } from "./terminal.ts";
 
 export interface RunOptions {

@@ -2,11 +2,11 @@ import { createReadStream, statSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { parseStream } from "../../shared/events/kind.ts";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
-import { type Config, readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config/config.ts";
 import { openBuffer } from "../core.ts";
-import { AgentFault, messageOf } from "../fault.ts";
 import { createLinesDoor, type LinesDoor } from "../intake/lines-door.ts";
 import { createSchemas } from "../intake/schemas.ts";
+import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { reachBuffer } from "./access.ts";
 import { type LineChunk, readLineChunks } from "./line-chunks.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -24,7 +24,7 @@ export interface SendOptions {
 /** Puts NDJSON into the log; returns once all of it is on disk. */
 export async function send(options: SendOptions, terminal: Terminal): Promise<ExitCode> {
   if (parseStream(options.stream) === null) {
-    throw new AgentFault("CONFIG", `--stream ${options.stream}: no stream's name, say usage/METER or persist`);
+    throw new AgentError("CONFIG", `--stream ${options.stream}: no stream's name, say usage/METER or persist`);
   }
   const config = readConfig(options.config);
   const access = await reachBuffer(config.buffer.directory, () => openLines(config, terminal), terminal);
@@ -87,7 +87,7 @@ async function sendFiles(
         progress.update(done, Math.max(total, done));
       }
     } catch (error) {
-      if (error instanceof AgentFault) throw error;
+      if (error instanceof AgentError) throw error;
       printError(terminal, `${name}: ${messageOf(error)}`);
       return 1;
     }

@@ -1,6 +1,6 @@
 /** The status as people read it. Pure. */
 import pc from "picocolors";
-import type { StatusDocument } from "../status.ts";
+import type { StatusDocument } from "../operator/status.ts";
 
 /** Events a second since the last look. */
 export interface Rate {

@@ -1,8 +1,8 @@
 import { sumLedgers } from "../buffer/log.ts";
 import { type BufferView, peekBuffer } from "../buffer/peek.ts";
-import { type Config, readConfig } from "../config.ts";
-import { AgentFault } from "../fault.ts";
-import { ageS, bytesIn, type StatusDocument, streamStatusOf } from "../status.ts";
+import { type Config, readConfig } from "../config/config.ts";
+import { ageS, bytesIn, type StatusDocument, streamStatusOf } from "../operator/status.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 import { reachBuffer } from "./access.ts";
 import { type Rate, statusScreen } from "./status-screen.ts";
 import { type ExitCode, printLine, type Terminal } from "./terminal.ts";
@@ -81,7 +81,7 @@ function viewOf(directory: string): BufferView | null {
   try {
     return peekBuffer(directory);
   } catch (error) {
-    if (error instanceof AgentFault && error.code === "BUFFER_ABSENT") return null;
+    if (error instanceof AgentError && error.code === "BUFFER_ABSENT") return null;
     throw error;
   }
 }

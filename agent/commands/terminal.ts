@@ -1,7 +1,7 @@
 /** What a command may do with the world around it. */
 import type { Readable, Writable } from "node:stream";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 
 export interface Terminal {
   readonly stdin: Readable;

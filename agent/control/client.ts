@@ -1,11 +1,11 @@
 /** Talks to a running agent through its control socket. */
 import { existsSync } from "node:fs";
 import { Agent, errors, request } from "undici";
-import type { Range, Snapshot } from "../audit.ts";
-import { AgentFault } from "../fault.ts";
 import type { LinesOutcome, LinesRequest } from "../intake/lines-door.ts";
-import type { Quarantine, ReleaseResult } from "../quarantine.ts";
-import type { StatusDocument } from "../status.ts";
+import type { Range, Snapshot } from "../operator/audit.ts";
+import type { Quarantine, ReleaseResult } from "../operator/quarantine.ts";
+import type { StatusDocument } from "../operator/status.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 import { socketPathIn } from "./socket-path.ts";
 
 export interface ControlClient {
@@ -35,7 +35,7 @@ export async function connectControl(directory: string): Promise<ControlClient |
     const method = body === undefined ? "GET" : "POST";
     const response = await request(`http://agent${path}`, { dispatcher, method, body: body ?? null });
     const text = await response.body.text();
-    if (response.statusCode !== 200) throw new AgentFault("LOG_STOPPED", `the running agent answered ${text}`);
+    if (response.statusCode !== 200) throw new AgentError("LOG_STOPPED", `the running agent answered ${text}`);
     return JSON.parse(text);
   };
   const client: ControlClient = {

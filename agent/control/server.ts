@@ -3,14 +3,14 @@ import { chmodSync, rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
-import type { Range, Snapshot } from "../audit.ts";
 import type { QuarantineState } from "../buffer/operations.ts";
 import type { Answer } from "../intake/answer.ts";
 import { readBody } from "../intake/body.ts";
 import type { LinesDoor } from "../intake/lines-door.ts";
 import type { Handler } from "../intake/routes.ts";
 import { type HttpDoor, openHttpDoor } from "../intake/server.ts";
-import type { Quarantine } from "../quarantine.ts";
+import type { Range, Snapshot } from "../operator/audit.ts";
+import type { Quarantine } from "../operator/quarantine.ts";
 import { splitLines } from "./lines.ts";
 import { socketPathIn } from "./socket-path.ts";
 

@@ -5,7 +5,7 @@ import type { BodyLimits } from "../../shared/wire.ts";
 import { packBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
 import { type AppendOperation, NO_SCOPE, type TailPosition } from "../buffer/operations.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { type CheckedLine, checkSolvimonLine, checkUsageLine } from "./line-check.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";
 import { reasonOf } from "./usage-door.ts";

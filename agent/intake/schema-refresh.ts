@@ -1,6 +1,6 @@
 /** Keeps the schemas current: at start, now and then, and before anything is refused for what they say. */
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Transport } from "../upload/transport.ts";
 import type { Schemas } from "./schemas.ts";
 

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { createRequestId } from "../../shared/request-id.ts";
-import { AgentFault, messageOf } from "../fault.ts";
+import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { sendAnswer } from "./answer.ts";
 import { refuseIn } from "./refusal.ts";
 import type { Handler } from "./routes.ts";
@@ -24,7 +24,7 @@ const HEADERS_TIMEOUT_MS = 15_000;
 
 /**
  * Listens and answers.
- * @throws AgentFault LISTEN where the address cannot be had.
+ * @throws AgentError LISTEN where the address cannot be had.
  */
 export async function openHttpDoor(address: Address, handle: Handler, logger: Logger): Promise<HttpDoor> {
   const server = createServer({
@@ -78,7 +78,7 @@ function listen(server: Server, address: Address): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {
       const where = "path" in address ? address.path : `${address.host}:${address.port}`;
-      reject(new AgentFault("LISTEN", `cannot listen on ${where}: ${messageOf(cause)}`, { cause }));
+      reject(new AgentError("LISTEN", `cannot listen on ${where}: ${messageOf(cause)}`, { cause }));
     });
     if ("path" in address) server.listen(address.path, resolve);
     else server.listen(address.port, address.host, resolve);

@@ -2,14 +2,14 @@
 import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import type { Logger } from "pino";
-import { AgentFault } from "../fault.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 import type { Handler } from "./routes.ts";
 import { type HttpDoor, openHttpDoor } from "./server.ts";
 
 /** The agent's user and group. */
 const MODE = 0o660;
 
-/** @throws AgentFault LISTEN where another process listens there, or what lies there is no socket. */
+/** @throws AgentError LISTEN where another process listens there, or what lies there is no socket. */
 export async function openSocketDoor(path: string, handle: Handler, logger: Logger): Promise<Pick<HttpDoor, "close">> {
   await removeStale(path);
   const before = process.umask(0o177);
@@ -31,8 +31,8 @@ export async function openSocketDoor(path: string, handle: Handler, logger: Logg
 async function removeStale(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
-  if (!found.isSocket()) throw new AgentFault("LISTEN", `listen.socket: ${path} is there and is no socket`);
-  if (await isAnswered(path)) throw new AgentFault("LISTEN", `listen.socket: another process listens on ${path}`);
+  if (!found.isSocket()) throw new AgentError("LISTEN", `listen.socket: ${path} is there and is no socket`);
+  if (await isAnswered(path)) throw new AgentError("LISTEN", `listen.socket: another process listens on ${path}`);
   rmSync(path, { force: true });
 }
 

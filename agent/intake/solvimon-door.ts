@@ -30,7 +30,7 @@ import { type BodyLimits, HEADER, SOLVIMON_VERSION } from "../../shared/wire.ts"
 import { packEvents } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
 import type { AppendOperation, AppendOutcome, KnownEvent } from "../buffer/operations.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Answer } from "./answer.ts";
 import type { BodyRead } from "./body.ts";
 import { refuseSolvimon } from "./refusal.ts";

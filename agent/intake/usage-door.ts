@@ -20,7 +20,7 @@ import { type BodyLimits, HEADER } from "../../shared/wire.ts";
 import { packEvents } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
 import type { AppendOperation, AppendOutcome, KnownEvent, QuarantineReason } from "../buffer/operations.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { BodyRead } from "./body.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";
 import { scopeOf } from "./scope.ts";

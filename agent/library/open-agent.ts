@@ -3,13 +3,13 @@ import { pino } from "pino";
 import { parseStream } from "../../shared/events/kind.ts";
 import { LIST_MEMBER } from "../../shared/intake/solvimon-answer.ts";
 import { DEFAULT_LIMITS, HEADER, SOLVIMON_VERSION } from "../../shared/wire.ts";
-import { systemClock } from "../clock.ts";
-import { readConfig } from "../config.ts";
+import { readConfig } from "../config/config.ts";
 import { startCore } from "../core.ts";
-import { AgentFault, messageOf } from "../fault.ts";
 import { createSolvimonDoor } from "../intake/solvimon-door.ts";
 import { createUsageDoor } from "../intake/usage-door.ts";
-import { createLogLimit } from "../log-limit.ts";
+import { AgentError, messageOf } from "../runtime/agent-error.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { createLogLimit } from "../runtime/log-limit.ts";
 import type { AppendResult, OpenAgent } from "./types.ts";
 
 const LOOK_EVERY_MS = 100;
@@ -36,7 +36,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
   return {
     async append(stream, events) {
       const parsed = parseStream(stream);
-      if (parsed === null) throw new AgentFault("INVALID_EVENT", `${stream} is no stream, say usage/METER`);
+      if (parsed === null) throw new AgentError("INVALID_EVENT", `${stream} is no stream, say usage/METER`);
       if (events.length === 0) return { accepted: 0, ids: [] };
       const lines = events.map((event) =>
         typeof event === "string" ? event.replace(/[\r\n]/g, " ") : JSON.stringify(event),
@@ -45,7 +45,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
       const text = isUsage ? lines.join("\n") : `{"${LIST_MEMBER[parsed.kind]}":[${lines.join(",")}]}`;
       const bytes = Buffer.from(text, "utf8");
       if (bytes.length > DEFAULT_LIMITS.bodyBytesMax)
-        throw new AgentFault("INVALID_EVENT", "more than 4,000,000 bytes in one append");
+        throw new AgentError("INVALID_EVENT", "more than 4,000,000 bytes in one append");
       const body = async () => ({ kind: "bytes", bytes }) as const;
       const answer = isUsage
         ? await usage({ meterGlobalId: parsed.meterGlobalId, header: header("application/x-ndjson"), body })
@@ -54,13 +54,13 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
             header: header("application/json"),
             body,
           });
-      if (answer === null) throw new AgentFault("LOG_STOPPED", "the append was not answered");
+      if (answer === null) throw new AgentError("LOG_STOPPED", "the append was not answered");
       return resultOf(answer.status, answer.body);
     },
     status: core.status,
     async drain() {
       while ((await core.status()).ledger.pending > 0) {
-        if (fault !== null) throw new AgentFault("LOG_STOPPED", messageOf(fault), { cause: fault });
+        if (fault !== null) throw new AgentError("LOG_STOPPED", messageOf(fault), { cause: fault });
         await clock.sleep(LOOK_EVERY_MS);
       }
     },
@@ -82,5 +82,5 @@ function resultOf(status: number, body: object | string): AppendResult {
     results?: { id: string }[];
   };
   if (status === 200) return { accepted, ids: results.map(({ id }) => id) };
-  throw new AgentFault(status === 429 || status === 507 ? "BUFFER_FULL" : "INVALID_EVENT", message);
+  throw new AgentError(status === 429 || status === 507 ? "BUFFER_FULL" : "INVALID_EVENT", message);
 }

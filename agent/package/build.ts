@@ -35,7 +35,7 @@ chmodSync(join(OUT, "weir-agent.js"), 0o755);
 
 const types = readFileSync(join(ROOT, "agent/library/types.ts"), "utf8");
 writeFileSync(join(OUT, "index.d.ts"), `${types}\nexport declare const openAgent: OpenAgent;\n`);
-for (const file of ["agent/weir-agent.sample.toml", "agent/package/weir-agent.service", "LICENSE"]) {
+for (const file of ["agent/config/weir-agent.sample.toml", "agent/package/weir-agent.service", "LICENSE"]) {
   copyFileSync(join(ROOT, file), join(OUT, file.split("/").at(-1) ?? file));
 }
 copyFileSync(join(ROOT, "agent/package/README.md"), join(OUT, "README.md"));

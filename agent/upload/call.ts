@@ -3,8 +3,8 @@ import { backoffMs } from "../../shared/backoff.ts";
 import type { Verdict } from "../../shared/verdict.ts";
 import { freeBytes } from "../buffer/event-run.ts";
 import type { QuarantineReason } from "../buffer/operations.ts";
-import type { Clock } from "../clock.ts";
-import type { Pulse } from "../pulse.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Wakeup } from "../runtime/wakeup.ts";
 import { type Conflict, readRefusal } from "./answer.ts";
 import type { CallCargo, Dialect, SentCall } from "./dialect.ts";
 import type { Gate } from "./gate.ts";
@@ -46,9 +46,9 @@ export interface CallContext {
   readonly window: Window;
   readonly health: Health;
   /** Fires when an unreachable destination answers again: no reason then to wait any longer. */
-  readonly reachable: Pulse;
+  readonly reachable: Wakeup;
   /** Fires when somebody wants uploads tried now. */
-  readonly hurried: Pulse;
+  readonly hurried: Wakeup;
   readonly settings: () => UploadSettings;
   readonly dialect: () => Dialect;
   readonly signal: AbortSignal;

@@ -1,6 +1,6 @@
 /** The way to the destination: proxies, certificates, connections. */
 import { EnvHttpProxyAgent } from "undici";
-import { AgentFault } from "../fault.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 import { watchedPools } from "./connection.ts";
 
 export interface DispatcherOptions {
@@ -14,7 +14,7 @@ export interface DispatcherOptions {
 
 /**
  * What the environment says of proxies holds here as for other programs; without it nothing is asked.
- * @throws AgentFault CONFIG for a proxy that is no URL, naming the variable and never its value.
+ * @throws AgentError CONFIG for a proxy that is no URL, naming the variable and never its value.
  */
 export function createDispatcher({ timeoutMs, connections, env, fresh }: DispatcherOptions): EnvHttpProxyAgent {
   // Certificates are verified whatever NODE_TLS_REJECT_UNAUTHORIZED says. One call a connection: a connection whose
@@ -44,7 +44,7 @@ function proxyOf(env: DispatcherOptions["env"], name: string): string {
   // Its value may hold a password, so that no message shows it.
   if (!isProxy(url)) {
     const form = "say http://host:port, a user and password before the host percent-encoded";
-    throw new AgentFault("CONFIG", `the environment variable ${variable} is no proxy's URL: ${form}`);
+    throw new AgentError("CONFIG", `the environment variable ${variable} is no proxy's URL: ${form}`);
   }
   return url;
 }

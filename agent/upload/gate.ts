@@ -1,6 +1,6 @@
 /** The one gate before a destination: every call passes it, so that a wait or a pause holds for all of them. */
-import type { Clock } from "../clock.ts";
-import { createPulse } from "../pulse.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { createWakeup } from "../runtime/wakeup.ts";
 
 export interface Gate {
   /** Resolves once a call may go out; false when `signal` was aborted before. */
@@ -26,7 +26,7 @@ export type GateState =
   | { readonly kind: "paused"; readonly nextMs: number };
 
 export function createGate(clock: Clock): Gate {
-  const pulse = createPulse(clock);
+  const wakeup = createWakeup(clock);
   let quietUntil = 0;
   let nextProbe: number | null = null;
   let probing = false;
@@ -46,30 +46,30 @@ export function createGate(clock: Clock): Gate {
           probing = nextProbe !== null;
           return true;
         }
-        await pulse.wait(Math.ceil(waitMs), signal);
+        await wakeup.wait(Math.ceil(waitMs), signal);
       }
     },
     async calm(signal) {
       for (let waitMs = quietUntil - clock.tick(); waitMs > 0; waitMs = quietUntil - clock.tick()) {
         if (signal.aborted) return false;
-        await pulse.wait(Math.ceil(waitMs), signal);
+        await wakeup.wait(Math.ceil(waitMs), signal);
       }
       return !signal.aborted;
     },
     quiet(ms) {
       quietUntil = Math.max(quietUntil, clock.tick() + ms);
-      pulse.fire();
+      wakeup.wake();
     },
     pause(probeMs) {
       nextProbe = clock.tick() + probeMs;
       probing = false;
-      pulse.fire();
+      wakeup.wake();
     },
     reopen() {
       if (nextProbe === null) return;
       nextProbe = null;
       probing = false;
-      pulse.fire();
+      wakeup.wake();
     },
     postpone(probeMs) {
       if (nextProbe !== null) this.pause(probeMs);
@@ -77,7 +77,7 @@ export function createGate(clock: Clock): Gate {
     probe() {
       if (nextProbe === null) return;
       nextProbe = clock.tick();
-      pulse.fire();
+      wakeup.wake();
     },
     state() {
       const nextMs = Math.max(0, openIn());

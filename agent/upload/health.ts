@@ -1,6 +1,6 @@
 /** What the uploader knows about its destination, for status, metrics and the log file. */
 import type { Verdict } from "../../shared/verdict.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { GateState } from "./gate.ts";
 import type { OutageLog } from "./outage.ts";
 import type { ExchangeResult } from "./transport.ts";

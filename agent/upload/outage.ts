@@ -1,6 +1,6 @@
 /** One line in the log when uploads begin to fail, one now and then while they do, one when they go through again. */
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 
 export interface OutageLog {
   /** A call ended with the destination's trouble. */

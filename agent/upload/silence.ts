@@ -1,5 +1,5 @@
 /** Why a call got no answer, in words that help whoever has to mend it. */
-import { messageOf } from "../fault.ts";
+import { messageOf } from "../runtime/agent-error.ts";
 
 /** OpenSSL's words for a chain that ends in no certificate this machine trusts. */
 const UNTRUSTED = new Set([

@@ -8,8 +8,8 @@
 import type { Logger } from "pino";
 import { freeBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
-import type { Clock } from "../clock.ts";
-import { createPulse } from "../pulse.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { createWakeup } from "../runtime/wakeup.ts";
 import { createBatchSizer, type Size } from "./batch-size.ts";
 import type { Dialect } from "./dialect.ts";
 import { type FixedContext, shipAsOne, shipSingly } from "./fixed-shipment.ts";
@@ -65,10 +65,10 @@ export function startUploader(options: UploaderOptions): Uploader {
   const { log, clock, settings, logger } = options;
   const stopping = new AbortController();
   const gate = createGate(clock);
-  const reachable = createPulse(clock);
-  const hurried = createPulse(clock);
-  const wake = createPulse(clock);
-  const health = createHealth(clock, createOutageLog(logger, clock), () => reachable.fire());
+  const reachable = createWakeup(clock);
+  const hurried = createWakeup(clock);
+  const wake = createWakeup(clock);
+  const health = createHealth(clock, createOutageLog(logger, clock), () => reachable.wake());
   const sizer = createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents }));
   const window = createWindow(clock, () => settings().concurrency);
   const context: FixedContext = {
@@ -89,7 +89,7 @@ export function startUploader(options: UploaderOptions): Uploader {
 
   const stir = (): void => {
     dirty = true;
-    wake.fire();
+    wake.wake();
   };
   const notice = (stream: string): void => {
     const ledger = log.stream(stream);
@@ -220,8 +220,8 @@ export function startUploader(options: UploaderOptions): Uploader {
     probe() {
       for (const lane of lanes.values()) if (lane.pausedUntil !== null) lane.pausedUntil = 0;
       gate.probe();
-      reachable.fire();
-      hurried.fire();
+      reachable.wake();
+      hurried.wake();
       for (const ledger of log.streams()) notice(ledger.stream);
       stir();
     },

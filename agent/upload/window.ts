@@ -2,8 +2,8 @@
  * How many calls may be under way: one more after each round that went well, half after a sign of overload. After an
  * outage it begins at one, so that a backlog comes back paced and not as a flood.
  */
-import type { Clock } from "../clock.ts";
-import { createPulse } from "../pulse.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { createWakeup } from "../runtime/wakeup.ts";
 
 export interface Window {
   /** Resolves once a call may begin; null when `signal` was aborted before. */
@@ -29,7 +29,7 @@ const IDLE_MS = 60_000;
 
 /** @param most the configured concurrency, which may change at any time. */
 export function createWindow(clock: Clock, most: () => number): Window {
-  const freed = createPulse(clock);
+  const freed = createWakeup(clock);
   let size = Number.POSITIVE_INFINITY;
   let active = 0;
   let halvings = 0;
@@ -39,11 +39,11 @@ export function createWindow(clock: Clock, most: () => number): Window {
     return {
       leave() {
         active--;
-        freed.fire();
+        freed.wake();
       },
       grow() {
         size = Math.min(most(), Math.min(size, most()) + 1 / allowed());
-        freed.fire();
+        freed.wake();
       },
       shrink() {
         if (before !== halvings) return;

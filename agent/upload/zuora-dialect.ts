@@ -1,7 +1,7 @@
 /** Zuora Mediation itself as the destination: a bearer token, gzipped arrays of usage, an idempotency key a call. */
 import { parseStream } from "../../shared/events/kind.ts";
 import { HEADER, usagePath } from "../../shared/wire.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { listBody } from "./call-body.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Exchange, Transport } from "./transport.ts";

@@ -1,6 +1,6 @@
 /** Zuora's bearer tokens: one is fetched for all calls that wait for it, and kept until it ends. */
 import { z } from "zod";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { ExchangeResult, Transport } from "./transport.ts";
 
 export interface ZuoraClient {

@@ -2,7 +2,7 @@
  * The fields of Solvimon's four ingest operations, in the order of the vendor's own pages, and the check made
  * from them. Nullable and optional are told apart exactly as there: "Optional" without "or null" refuses null.
  */
-import { JsonNumber, type JsonObject, type JsonValue } from "../scan.ts";
+import { JsonNumber, type JsonObject, type JsonValue } from "../json/scan.ts";
 import { isDateTime } from "./date-time.ts";
 import type { Kind } from "./kind.ts";
 

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { FAULTS_LISTED_MAX, type Fault, validationFault } from "../fault.ts";
-import { JsonNumber, type JsonObject, type JsonValue } from "../scan.ts";
+import { JsonNumber, type JsonObject, type JsonValue } from "../json/scan.ts";
 import { isDateTime } from "./date-time.ts";
 
 export const FIELD_TYPES = ["string", "number", "integer", "boolean", "date-time"] as const;

@@ -2,7 +2,7 @@
 import type { Kind } from "../events/kind.ts";
 import { type FieldFault, READ_ONLY, type SolvimonKind } from "../events/solvimon-fields.ts";
 import { FAULTS_LISTED_MAX, type Fault } from "../fault.ts";
-import { scanMembers } from "../scan.ts";
+import { scanMembers } from "../json/scan.ts";
 
 /** Solvimon's published codes, as far as Weir gives them. */
 export const SOLVIMON_CODES = [

@@ -9,7 +9,7 @@ import {
   type ScanFault,
   scanJson,
   scanMembers,
-} from "../scan.ts";
+} from "../json/scan.ts";
 import type { BodyLimits } from "../wire.ts";
 import { LIST_MEMBER, type SolvimonReason } from "./solvimon-answer.ts";
 import { bodyFault } from "./usage-body.ts";

@@ -9,7 +9,7 @@ import {
   type ScannedEvent,
   scanJson,
   scanLines,
-} from "../scan.ts";
+} from "../json/scan.ts";
 import type { BodyForm, BodyLimits } from "../wire.ts";
 
 export interface CheckedEvent {

@@ -1,6 +1,6 @@
 /** How an audit reads an edge's ledger that has more gaps than one answer lists. */
 import { expect, test } from "vitest";
-import { compareStream, fetchEdgeLedger, isEqual, type Range, type Snapshot } from "../../agent/audit.ts";
+import { compareStream, fetchEdgeLedger, isEqual, type Range, type Snapshot } from "../../agent/operator/audit.ts";
 import type { ExchangeResult, Transport } from "../../agent/upload/transport.ts";
 
 const LISTED_MAX = 3;

@@ -1,14 +1,14 @@
 /** The time of day is wrong at many a device's start, and jumps once the network tells the right one. */
 import { expect, onTestFinished, test } from "vitest";
 import { NO_SCOPE } from "../../agent/buffer/operations.ts";
-import type { Clock } from "../../agent/clock.ts";
-import { systemClock } from "../../agent/clock.ts";
-import { parseConfig } from "../../agent/config.ts";
+import { parseConfig } from "../../agent/config/config.ts";
 import { startCore } from "../../agent/core.ts";
+import type { Clock } from "../../agent/runtime/clock.ts";
+import { systemClock } from "../../agent/runtime/clock.ts";
 import { createTransport } from "../../agent/upload/transport.ts";
 import { createZuoraTokens } from "../../agent/upload/zuora-token.ts";
-import { tempDir } from "../support/temp-dir.ts";
-import { until } from "../support/until.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { until } from "../../tools/processes/until.ts";
 import { openDestination } from "./support/destination.ts";
 import { fakeClock } from "./support/fake-clock.ts";
 import { logLines } from "./support/log-lines.ts";

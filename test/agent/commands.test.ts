@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { openDestination } from "./support/destination.ts";
 import { commandLine } from "./support/running.ts";
 import { EVENT, eventNumber, events } from "./support/setup.ts";

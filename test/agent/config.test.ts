@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseConfig } from "../../agent/config.ts";
-import { AgentFault } from "../../agent/fault.ts";
-import { readApiKey } from "../../agent/secrets.ts";
-import { parseSize } from "../../agent/size.ts";
+import { parseConfig } from "../../agent/config/config.ts";
+import { readApiKey } from "../../agent/config/secrets.ts";
+import { parseSize } from "../../agent/config/size.ts";
+import { AgentError } from "../../agent/runtime/agent-error.ts";
 
 const MINIMAL = '[destination]\nurl = "http://edge"\napi_key_env = "KEY"\n';
 const parse = (text: string) => parseConfig(text, "/etc/weir/agent.toml");
@@ -13,7 +13,7 @@ function refusal(text: string): string {
     parse(text);
     return "";
   } catch (error) {
-    if (error instanceof AgentFault && error.code === "CONFIG") return error.message;
+    if (error instanceof AgentError && error.code === "CONFIG") return error.message;
     throw error;
   }
 }
@@ -39,7 +39,7 @@ test("a destination is all a configuration needs; the rest has defaults", () => 
 });
 
 test("the sample says the defaults", () => {
-  const sample = parse(readFileSync(new URL("../../agent/weir-agent.sample.toml", import.meta.url), "utf8"));
+  const sample = parse(readFileSync(new URL("../../agent/config/weir-agent.sample.toml", import.meta.url), "utf8"));
   const { destination: _, ...defaults } = parse(MINIMAL);
   expect(sample).toMatchObject(defaults);
 });

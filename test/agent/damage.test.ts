@@ -7,7 +7,7 @@ import { openDatabase } from "../../agent/buffer/database.ts";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import { NO_SCOPE, type Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 const EVENTS = 40;
 

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { openAgent } from "../../agent/library/open-agent.ts";
 import { eventId } from "../../shared/identity.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { setupTwin } from "../twin/setup.ts";
 import { commandLine } from "./support/running.ts";
 import { SOLVIMON_KINDS, solvimonEvent, solvimonEvents } from "./support/solvimon-events.ts";

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openAgent } from "../../agent/library/open-agent.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { openDestination } from "./support/destination.ts";
 import { EVENT, eventNumber, events, type Setup, setup } from "./support/setup.ts";
 

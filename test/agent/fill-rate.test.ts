@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { StatusDocument } from "../../agent/status.ts";
-import { until } from "../support/until.ts";
+import type { StatusDocument } from "../../agent/operator/status.ts";
+import { until } from "../../tools/processes/until.ts";
 import { fakeClock } from "./support/fake-clock.ts";
 import { eventNumber, setup } from "./support/setup.ts";
 

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import { NO_SCOPE, type Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";
 
 const DISK_BYTES = 16 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createLogLimit } from "../../agent/log-limit.ts";
-import { until } from "../support/until.ts";
+import { createLogLimit } from "../../agent/runtime/log-limit.ts";
+import { until } from "../../tools/processes/until.ts";
 import { cli } from "./support/cli.ts";
 import { fakeClock } from "./support/fake-clock.ts";
 import { type LogLine, logLines } from "./support/log-lines.ts";

@@ -3,8 +3,8 @@ import { type Engine, openInlineEngine, openThreadEngine } from "../../agent/buf
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import { type Log, openLog } from "../../agent/buffer/log.ts";
 import { NO_SCOPE } from "../../agent/buffer/operations.ts";
-import { AgentFault } from "../../agent/fault.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { AgentError } from "../../agent/runtime/agent-error.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 const append = (log: Log, text: string) =>
   log.append({
@@ -108,6 +108,6 @@ test("the thread says why a buffer cannot be opened", async () => {
   const holder = openInlineEngine({ directory: path, bytesMax: BYTES_MAX });
   onTestFinished(() => holder.close());
   const refused = await openThreadEngine({ directory: path, bytesMax: BYTES_MAX }).catch((error: unknown) => error);
-  expect(refused).toBeInstanceOf(AgentFault);
+  expect(refused).toBeInstanceOf(AgentError);
   expect(refused).toMatchObject({ code: "BUFFER_HELD" });
 });

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { onTestFinished, test } from "vitest";
-import { FAST_PARENT, tempDir } from "../support/temp-dir.ts";
+import { FAST_PARENT, tempDir } from "../../tools/processes/temp-dir.ts";
 import { type Place, play } from "./model/history.ts";
 import { type History, histories, type Step } from "./model/steps.ts";
 import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";

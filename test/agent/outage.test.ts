@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createOutageLog } from "../../agent/upload/outage.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { fakeClock } from "./support/fake-clock.ts";
 import { logLines } from "./support/log-lines.ts";
 import { EVENT, setup } from "./support/setup.ts";

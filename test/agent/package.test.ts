@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { spawnNode } from "../support/node-process.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { spawnNode } from "../../tools/processes/node-process.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 const TSC = fileURLToPath(new URL("../../node_modules/.bin/tsc", import.meta.url));
 const BUILD = fileURLToPath(new URL("../../agent/package/build.ts", import.meta.url));

@@ -7,9 +7,9 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "no
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { bytesIn } from "../../agent/status.ts";
-import { tempDir } from "../support/temp-dir.ts";
-import { until } from "../support/until.ts";
+import { bytesIn } from "../../agent/operator/status.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { until } from "../../tools/processes/until.ts";
 import { cli } from "./support/cli.ts";
 import { openCountingDestination } from "./support/counting-destination.ts";
 import { notOnce, paddedEvent, postEvents, startLoad } from "./support/load.ts";

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { logLines } from "./support/log-lines.ts";
 import { openProxy } from "./support/proxy.ts";
 import { EVENT, eventNumber, setup } from "./support/setup.ts";

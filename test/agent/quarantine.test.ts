@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { commandLine } from "./support/running.ts";
 import { EVENT, eventNumber, events } from "./support/setup.ts";
 

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/operations.ts";
 import { openStore } from "../../agent/buffer/store.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 const STREAM = "charge";
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { withTimestamp } from "../../shared/intake/solvimon-answer.ts";
 import { SOLVIMON_PATHS } from "../../shared/wire.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { openDestination } from "./support/destination.ts";
 import { eventNumber, setup } from "./support/setup.ts";
 import { SOLVIMON_KINDS, solvimonEvent, solvimonEvents } from "./support/solvimon-events.ts";

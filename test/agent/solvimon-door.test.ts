@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { eventId } from "../../shared/identity.ts";
 import { SOLVIMON_PATHS } from "../../shared/wire.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { eventNumber, type Setup, setup } from "./support/setup.ts";
 import { SOLVIMON_KINDS, solvimonEvent, solvimonEvents } from "./support/solvimon-events.ts";
 

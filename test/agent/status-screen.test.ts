@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { spanText, statusScreen } from "../../agent/commands/status-screen.ts";
-import type { StatusDocument } from "../../agent/status.ts";
+import type { StatusDocument } from "../../agent/operator/status.ts";
 
 const ledger = (accepted: number, pending: number, quarantined: number) => ({
   accepted,

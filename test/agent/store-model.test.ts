@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import { NO_SCOPE, type Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { FAST_PARENT, tempDir } from "../support/temp-dir.ts";
+import { FAST_PARENT, tempDir } from "../../tools/processes/temp-dir.ts";
 
 /** The log as it should be: an array of pending texts by position, and four counts. */
 interface Model {

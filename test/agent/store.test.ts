@@ -11,8 +11,8 @@ import {
   type Operation,
 } from "../../agent/buffer/operations.ts";
 import { type CrashPoint, openStore, type Store } from "../../agent/buffer/store.ts";
-import { AgentFault } from "../../agent/fault.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { AgentError } from "../../agent/runtime/agent-error.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 function setup() {
   const { path, remove } = tempDir("weir-store");
@@ -331,6 +331,6 @@ function faultCode(open: () => unknown): string | null {
     open();
     return null;
   } catch (error) {
-    return error instanceof AgentFault ? error.code : String(error);
+    return error instanceof AgentError ? error.code : String(error);
   }
 }

@@ -7,9 +7,9 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { freePort } from "../support/free-port.ts";
-import { tempDir } from "../support/temp-dir.ts";
-import { until } from "../support/until.ts";
+import { freePort } from "../../tools/processes/free-port.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { until } from "../../tools/processes/until.ts";
 import { eventNumber } from "./support/setup.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));

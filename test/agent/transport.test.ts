@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { createTransport } from "../../agent/upload/transport.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 
 const CALL = { method: "POST", path: "/", headers: {}, body: Buffer.from("[]") } as const;
 

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { packEvents } from "../../agent/buffer/event-run.ts";
 import { type AppendOperation, NO_SCOPE } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 interface Opened {
   readonly store: Store;

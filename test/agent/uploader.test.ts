@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { type ReceivedCall, takeAll } from "./support/destination.ts";
 import { EVENT, eventNumber, events, type Setup, setup } from "./support/setup.ts";
 

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { eventId } from "../../shared/identity.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { EVENT, eventNumber, events, type Setup, setup } from "./support/setup.ts";
 
 const PATH = "/meters/streaming/ingestion/m";

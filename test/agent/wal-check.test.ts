@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { walDamage } from "../../agent/buffer/wal-check.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { createRandom } from "../shared/random-json.ts";
-import { tempDir } from "../support/temp-dir.ts";
 
 const SECTOR_BYTES = 512;
 const FRAME_BYTES = 24 + 4096;

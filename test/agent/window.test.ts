@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createWindow, type Place } from "../../agent/upload/window.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { fakeClock } from "./support/fake-clock.ts";
 import { logLines } from "./support/log-lines.ts";
 import { eventNumber, events, setup } from "./support/setup.ts";

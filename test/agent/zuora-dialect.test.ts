@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { openDestination } from "./support/destination.ts";
 import { eventNumber, events, setup } from "./support/setup.ts";
 import { solvimonEvent } from "./support/solvimon-events.ts";

@@ -1,10 +1,10 @@
 /** How fast the agent takes events in, while its destination is away: nothing is said yes to before it is on disk. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../support/free-port.ts";
-import { spawnNode } from "../support/node-process.ts";
-import { tempDir } from "../support/temp-dir.ts";
-import { runAgent } from "../support/weir-processes.ts";
+import { freePort } from "../../tools/processes/free-port.ts";
+import { spawnNode } from "../../tools/processes/node-process.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { runAgent } from "../../tools/processes/weir-processes.ts";
 import { bodiesOf, events, LINES_HEADERS, post } from "./load.ts";
 import { compare, type Measured } from "./measure.ts";
 

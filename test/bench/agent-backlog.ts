@@ -7,9 +7,9 @@ import { packEvents } from "../../agent/buffer/event-run.ts";
 import { FACT } from "../../agent/buffer/facts.ts";
 import { NO_SCOPE } from "../../agent/buffer/operations.ts";
 import { openStore } from "../../agent/buffer/store.ts";
-import { spawnNode } from "../support/node-process.ts";
-import { tempDir } from "../support/temp-dir.ts";
-import { until } from "../support/until.ts";
+import { spawnNode } from "../../tools/processes/node-process.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { until } from "../../tools/processes/until.ts";
 import { events } from "./load.ts";
 import { compare, type Measured } from "./measure.ts";
 

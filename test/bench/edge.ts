@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { addSampleCatalog, SAMPLE_PATH } from "../local/sample.ts";
-import { LOCAL_KEYS } from "../support/local-keys.ts";
-import { tempDir } from "../support/temp-dir.ts";
-import { runEdge } from "../support/weir-processes.ts";
+import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { runEdge } from "../../tools/processes/weir-processes.ts";
+import { addSampleCatalog, SAMPLE_PATH } from "../../tools/sample/sample.ts";
 import { bodiesOf, events, LINES_HEADERS, latency, post } from "./load.ts";
 import { compare, type Measured } from "./measure.ts";
 

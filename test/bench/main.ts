@@ -1,6 +1,6 @@
 /** `npm run bench`: the hot paths, each beside its floor; a table, or JSON. */
 import { Command, InvalidArgumentError } from "commander";
-import { grouped, tableLines } from "../local/text-table.ts";
+import { grouped, tableLines } from "../../tools/terminal/text-table.ts";
 import { benchAppend } from "./agent-append.ts";
 import { benchBacklog } from "./agent-backlog.ts";
 import { benchEdge } from "./edge.ts";

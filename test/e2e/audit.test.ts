@@ -2,11 +2,11 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import type { StreamAudit } from "../../agent/audit.ts";
+import type { StreamAudit } from "../../agent/operator/audit.ts";
+import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
+import { until } from "../../tools/processes/until.ts";
 import { type CommandResult, runCommand } from "../agent/support/cli.ts";
-import { LOCAL_KEYS } from "../support/local-keys.ts";
 import { METER, type River } from "../support/river.ts";
-import { until } from "../support/until.ts";
 import { post, startRiver } from "./support.ts";
 
 const BODY = 50;

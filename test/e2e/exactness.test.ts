@@ -1,6 +1,6 @@
 import { get } from "node:http";
 import { expect, it } from "vitest";
-import { until } from "../support/until.ts";
+import { until } from "../../tools/processes/until.ts";
 import { post, startRiver } from "./support.ts";
 
 const ODD = [

@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { onTestFinished } from "vitest";
-import { LOCAL_KEYS } from "../support/local-keys.ts";
+import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
 import { METER, openRiver, type River } from "../support/river.ts";
 
 export { METER };
 export const STREAM = `usage/${METER}`;
 export const INGEST_PATH = `/meters/streaming/ingestion/${METER}`;
 
-const SAMPLE = fileURLToPath(new URL("../data/web-egress.ndjson", import.meta.url));
+const SAMPLE = fileURLToPath(new URL("../../tools/sample/web-egress.ndjson", import.meta.url));
 
 /** The 10,000 real events, one source text each. */
 export function sampleEvents(): string[] {

@@ -109,17 +109,15 @@ const RULES: readonly Rule[] = [
   {
     of: "agent/buffer: shared, itself, Node, the agent's clock and faults; never upload or intake",
     files: under("agent/buffer"),
-    may: ({ target }) =>
-      under("shared", "agent/buffer")(target) ||
-      named("agent/clock.ts", "agent/fault.ts", "agent/pulse.ts")(target) ||
-      isNode(target),
+    may: ({ target }) => under("shared", "agent/buffer")(target) || under("agent/runtime")(target) || isNode(target),
   },
   {
     of: "agent/upload: shared, itself, the buffer's types and its runs of events; never intake",
     files: under("agent/upload"),
     may: ({ target, typeOnly }) =>
       under("shared", "agent/upload")(target) ||
-      named("agent/clock.ts", "agent/fault.ts", "agent/pulse.ts", "agent/buffer/event-run.ts")(target) ||
+      under("agent/runtime")(target) ||
+      named("agent/buffer/event-run.ts")(target) ||
       (typeOnly && under("agent/buffer")(target)) ||
       isNode(target) ||
       named("undici", "zod", "pino")(target),

@@ -5,8 +5,8 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { copyProduct, ROOT, replaceOnce } from "../support/product-copy.ts";
-import { tempDir } from "../support/temp-dir.ts";
 import { MUTANTS } from "./mutants.ts";
 
 /** The files git knows or would take. */

@@ -15,7 +15,7 @@ import {
   ownIdOf,
   toHex,
 } from "../../shared/identity.ts";
-import { canonicalText, JsonNumber, type JsonObject, type JsonValue, scanDocument } from "../../shared/scan.ts";
+import { canonicalText, JsonNumber, type JsonObject, type JsonValue, scanDocument } from "../../shared/json/scan.ts";
 import { createRandom, randomObject, spell, type Tree } from "./random-json.ts";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -12,7 +12,7 @@ import {
   type ScanOutcome,
   scanJson,
   scanLines,
-} from "../../shared/scan.ts";
+} from "../../shared/json/scan.ts";
 import {
   createRandom,
   type Random,

@@ -11,7 +11,7 @@ import {
   scanDocument,
   scanJson,
   scanLines,
-} from "../../shared/scan.ts";
+} from "../../shared/json/scan.ts";
 import { createRandom } from "./random-json.ts";
 
 const LIMITS: ScanLimits = { eventsMax: 100, eventBytesMax: 10_000 };

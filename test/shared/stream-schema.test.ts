@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileCheck, type FieldType, type StreamSchema, streamSchema } from "../../shared/events/stream-schema.ts";
-import { type JsonObject, scanJson } from "../../shared/scan.ts";
+import { type JsonObject, scanJson } from "../../shared/json/scan.ts";
 
 function event(text: string): JsonObject {
   const scanned = scanJson(text, { eventsMax: 1, eventBytesMax: 100_000 });

@@ -1,11 +1,18 @@
 /** A whole river of real processes: twin, edge, agents; closed as one. */
 import { join } from "node:path";
+import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
+import type { Restartable } from "../../tools/processes/restartable.ts";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { until } from "../../tools/processes/until.ts";
+import {
+  type AgentProcess,
+  type AgentProcessOptions,
+  runAgent,
+  runEdge,
+  runTwin,
+  twinVars,
+} from "../../tools/processes/weir-processes.ts";
 import type { LedgerRow } from "../../worker/ledger/ledger.ts";
-import { LOCAL_KEYS } from "./local-keys.ts";
-import type { Restartable } from "./restartable.ts";
-import { tempDir } from "./temp-dir.ts";
-import { until } from "./until.ts";
-import { type AgentProcess, type AgentProcessOptions, runAgent, runEdge, runTwin, twinVars } from "./weir-processes.ts";
 
 /** The usage meter that every river's catalog has. */
 export const METER = "web-egress";

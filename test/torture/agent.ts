@@ -6,8 +6,8 @@ import { writeSync } from "node:fs";
 import { pino } from "pino";
 import { startAgent } from "../../agent/agent.ts";
 import { openInlineEngine } from "../../agent/buffer/engine.ts";
-import { systemClock } from "../../agent/clock.ts";
-import { readConfig } from "../../agent/config.ts";
+import { readConfig } from "../../agent/config/config.ts";
+import { systemClock } from "../../agent/runtime/clock.ts";
 import { createTransport, type Transport, type TransportOptions } from "../../agent/upload/transport.ts";
 import { lastWord, type Point } from "./deaths.ts";
 

@@ -1,9 +1,9 @@
 /** Where the tortured agent delivers to, and how it misbehaves. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { runTwin } from "../../tools/processes/weir-processes.ts";
 import { openRiver, postFaults, twinSources } from "../support/river.ts";
-import { tempDir } from "../support/temp-dir.ts";
-import { runTwin } from "../support/weir-processes.ts";
 import { TAILED_METER } from "./followed-file.ts";
 import { type Kind, SOLVIMON, USAGE } from "./producers.ts";
 import { startWeather } from "./weather.ts";

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { runTwin } from "../support/weir-processes.ts";
+import { runTwin } from "../../tools/processes/weir-processes.ts";
 
 async function setup(args: string[] = []) {
   const twin = await runTwin({ args });

@@ -1,7 +1,7 @@
 /** A twin for one test, with calls that speak like its clients. */
 import { gzipSync } from "node:zlib";
 import { onTestFinished } from "vitest";
-import { createTwin, type TwinOptions } from "./twin.ts";
+import { createTwin, type TwinOptions } from "../../tools/twin/twin.ts";
 
 export interface SentCall {
   readonly headers?: Record<string, string>;

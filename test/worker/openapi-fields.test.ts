@@ -2,7 +2,7 @@
 import { Validator } from "@cfworker/json-schema";
 import { describe, expect, it } from "vitest";
 import { checkSolvimonEvent, FIELDS, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
-import { scanDocument } from "../../shared/scan.ts";
+import { scanDocument } from "../../shared/json/scan.ts";
 import { createDocument } from "../../worker/openapi/document.ts";
 import { EXAMPLE } from "../../worker/openapi/solvimon-examples.ts";
 import { SCHEMA_NAME } from "../../worker/openapi/solvimon-schemas.ts";

@@ -2,7 +2,7 @@
 import { type Kind, parseStream } from "../../shared/events/kind.ts";
 import { READ_ONLY } from "../../shared/events/solvimon-fields.ts";
 import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
-import { type JsonObject, scanDocument } from "../../shared/scan.ts";
+import { type JsonObject, scanDocument } from "../../shared/json/scan.ts";
 
 export const EVENT_STATES = ["pending", "delivered", "quarantined", "discarded"] as const;
 export type EventState = (typeof EVENT_STATES)[number];

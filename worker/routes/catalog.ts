@@ -2,7 +2,7 @@
 import type { Hono } from "hono";
 import { bodyCodingOf } from "../../shared/intake/headers.ts";
 import { bodyFault } from "../../shared/intake/usage-body.ts";
-import { decodeBody, JsonNumber, type JsonValue, scanDocument } from "../../shared/scan.ts";
+import { decodeBody, JsonNumber, type JsonValue, scanDocument } from "../../shared/json/scan.ts";
 import { HEADER } from "../../shared/wire.ts";
 import { checkCatalog } from "../catalog/document.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";

@@ -6,7 +6,7 @@ import type { Fault } from "../../shared/fault.ts";
 import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
 import { quarantineFault } from "../../shared/intake/solvimon-answer.ts";
 import { bodyFault } from "../../shared/intake/usage-body.ts";
-import { decodeBody, type JsonObject, type Member, scanMembers } from "../../shared/scan.ts";
+import { decodeBody, type JsonObject, type Member, scanMembers } from "../../shared/json/scan.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { ledgerKey } from "../intake/identify.ts";

@@ -16,7 +16,7 @@ import {
   validationRefusal,
 } from "../../shared/intake/usage-answer.ts";
 import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body.ts";
-import { scanDocument } from "../../shared/scan.ts";
+import { scanDocument } from "../../shared/json/scan.ts";
 import { type BodyForm, HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
 import type { LoadedCatalog, StreamEntry } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";

@@ -2,7 +2,7 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { ReleaseResult } from "../../../agent/quarantine.ts";
+import type { ReleaseResult } from "../../../agent/operator/quarantine.ts";
 import { type FakeClock, fakeClock } from "../support/fake-clock.ts";
 import type { Filler } from "../support/small-disk.ts";
 import type { ModelRequest } from "./agent-model.ts";

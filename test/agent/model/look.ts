@@ -1,6 +1,6 @@
 /** All that can be seen of a running core, in the model's form. */
-import type { QuarantineItem } from "../../../agent/quarantine.ts";
-import { scanJson } from "../../../shared/scan.ts";
+import type { QuarantineItem } from "../../../agent/operator/quarantine.ts";
+import { scanJson } from "../../../shared/json/scan.ts";
 import type { View } from "./agent-model.ts";
 import type { Core } from "./subject.ts";
 

@@ -3,9 +3,9 @@
  * the destination would, and compares all that can be seen.
  */
 import { deepStrictEqual, ok } from "node:assert/strict";
-import { compareStream, type Range } from "../../../agent/audit.ts";
 import type { AppendOperation, QuarantineReason } from "../../../agent/buffer/operations.ts";
-import type { Clock } from "../../../agent/clock.ts";
+import { compareStream, type Range } from "../../../agent/operator/audit.ts";
+import type { Clock } from "../../../agent/runtime/clock.ts";
 import { VALIDATION_FAULT } from "../../../shared/fault.ts";
 import { eventId } from "../../../shared/identity.ts";
 import { ledgerOf } from "../support/destination.ts";

@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { openInlineEngine } from "../../../agent/buffer/engine.ts";
 import type { Operation, Outcome } from "../../../agent/buffer/operations.ts";
 import type { CrashPoint } from "../../../agent/buffer/store.ts";
-import { parseConfig } from "../../../agent/config.ts";
+import { parseConfig } from "../../../agent/config/config.ts";
 import { startCore } from "../../../agent/core.ts";
 import { createUsageDoor } from "../../../agent/intake/usage-door.ts";
 import type { Exchange, ExchangeResult, Transport } from "../../../agent/upload/transport.ts";

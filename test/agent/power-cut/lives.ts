@@ -1,8 +1,8 @@
 /** What happens to the recorded agent: who posts what to it, when its destination is there, how it ends. */
 import { appendFileSync } from "node:fs";
-import type { StatusDocument } from "../../../agent/status.ts";
+import type { StatusDocument } from "../../../agent/operator/status.ts";
 import { HEADER } from "../../../shared/wire.ts";
-import { until } from "../../support/until.ts";
+import { until } from "../../../tools/processes/until.ts";
 import type { Destination } from "../support/destination.ts";
 import { eventNumber } from "../support/setup.ts";
 import type { Told, ToldRequest } from "./recording.ts";

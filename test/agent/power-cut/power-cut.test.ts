@@ -7,9 +7,9 @@
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { type TempDir, tempDir } from "../../../tools/processes/temp-dir.ts";
 import { createRandom } from "../../shared/random-json.ts";
 import { copyProduct, ROOT, replaceOnce } from "../../support/product-copy.ts";
-import { type TempDir, tempDir } from "../../support/temp-dir.ts";
 import { cutPower } from "./disk.ts";
 import { type Cut, changesOf, chooseCuts } from "./places.ts";
 import { record, whyNotRecorded } from "./recorder.ts";

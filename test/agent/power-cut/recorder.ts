@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { spawnNode } from "../../support/node-process.ts";
+import { spawnNode } from "../../../tools/processes/node-process.ts";
 import { openDestination, type Reply } from "../support/destination.ts";
 import { TRACED_CALLS } from "./file-calls.ts";
 import { createClients, LIVES, type Scene, WAITING } from "./lives.ts";

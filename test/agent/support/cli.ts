@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type NodeProcess, spawnNode } from "../../support/node-process.ts";
-import { tempDir } from "../../support/temp-dir.ts";
+import { type NodeProcess, spawnNode } from "../../../tools/processes/node-process.ts";
+import { tempDir } from "../../../tools/processes/temp-dir.ts";
 
 const MAIN = fileURLToPath(new URL("../../../agent/main.ts", import.meta.url));
 /** Its ticks pass a hundred times as fast. */

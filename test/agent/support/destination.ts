@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { addDigests, digestHex, digestOf, EMPTY_DIGEST, eventId } from "../../../shared/identity.ts";
-import { scanJson, scanMembers } from "../../../shared/scan.ts";
+import { scanJson, scanMembers } from "../../../shared/json/scan.ts";
 
 export interface ReceivedCall {
   readonly path: string;

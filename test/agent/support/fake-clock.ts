@@ -1,4 +1,4 @@
-import type { Clock } from "../../../agent/clock.ts";
+import type { Clock } from "../../../agent/runtime/clock.ts";
 
 export interface FakeClock extends Clock {
   /** Lets time pass; wakes whoever has slept long enough. */

@@ -3,8 +3,8 @@
  * that is some time after the start, and no test should have to wait for it.
  */
 import { destination, pino } from "pino";
-import { systemClock } from "../../../agent/clock.ts";
 import { main } from "../../../agent/main.ts";
+import { systemClock } from "../../../agent/runtime/clock.ts";
 
 const { stdin, stdout, stderr, env } = process;
 const clock = { ...systemClock, tick: () => performance.now() * 100 };

@@ -1,7 +1,7 @@
 /** An agent's process and the destination it sends to, for one test. */
 import { onTestFinished } from "vitest";
-import type { StatusDocument } from "../../../agent/status.ts";
-import { until } from "../../support/until.ts";
+import type { StatusDocument } from "../../../agent/operator/status.ts";
+import { until } from "../../../tools/processes/until.ts";
 import { type Cli, cli } from "./cli.ts";
 import { type Destination, openDestination } from "./destination.ts";
 

@@ -2,11 +2,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Logger, pino } from "pino";
 import { type Agent, startAgent } from "../../../agent/agent.ts";
-import { type Clock, systemClock } from "../../../agent/clock.ts";
-import { readConfig } from "../../../agent/config.ts";
-import type { StatusDocument } from "../../../agent/status.ts";
-import { tempDir } from "../../support/temp-dir.ts";
-import { until } from "../../support/until.ts";
+import { readConfig } from "../../../agent/config/config.ts";
+import type { StatusDocument } from "../../../agent/operator/status.ts";
+import { type Clock, systemClock } from "../../../agent/runtime/clock.ts";
+import { tempDir } from "../../../tools/processes/temp-dir.ts";
+import { until } from "../../../tools/processes/until.ts";
 import { type Destination, openDestination } from "./destination.ts";
 
 export interface SetupOptions {

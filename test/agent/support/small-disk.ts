@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { type TempDir, tempDir } from "../../support/temp-dir.ts";
+import { type TempDir, tempDir } from "../../../tools/processes/temp-dir.ts";
 
 export const canMount = process.getuid?.() === 0 && process.platform === "linux";
 

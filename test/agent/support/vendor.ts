@@ -1,9 +1,9 @@
 /** An agent that delivers straight to a vendor: the twin, or the scripted destination in its place. */
 import { writeFileSync } from "node:fs";
 import { onTestFinished } from "vitest";
-import { tempDir } from "../../support/temp-dir.ts";
+import { tempDir } from "../../../tools/processes/temp-dir.ts";
+import type { TwinOptions } from "../../../tools/twin/twin.ts";
 import { setupTwin } from "../../twin/setup.ts";
-import type { TwinOptions } from "../../twin/twin.ts";
 import { type Setup, type SetupOptions, setup } from "./setup.ts";
 
 export type Twin = Awaited<ReturnType<typeof setupTwin>>;

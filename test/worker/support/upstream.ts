@@ -1,6 +1,6 @@
 /** Starts the upstream twin, in Node, for the tests that run inside workerd. */
 import type { TestProject } from "vitest/node";
-import { createTwin } from "../../twin/twin.ts";
+import { createTwin } from "../../../tools/twin/twin.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

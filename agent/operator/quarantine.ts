@@ -1,0 +1,135 @@
+/** What people do with quarantined events, the same with and without a running agent. */
+import { parseStream } from "../../shared/events/kind.ts";
+import { quarantineFault } from "../../shared/intake/solvimon-answer.ts";
+import { readSolvimonEvent } from "../../shared/intake/solvimon-body.ts";
+import { readUsageBody } from "../../shared/intake/usage-body.ts";
+import type { BodyLimits } from "../../shared/wire.ts";
+import type { Log } from "../buffer/log.ts";
+import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../buffer/operations.ts";
+import type { Schemas } from "../intake/schemas.ts";
+
+/** An entry as the commands print it. */
+export interface QuarantineItem {
+  readonly id: number;
+  readonly stream: string;
+  readonly position: number;
+  /** The event by its source text; a line that is no JSON is a string. */
+  readonly event: unknown;
+  readonly reason: QuarantineReason;
+  readonly quarantined_at: string;
+  readonly state: QuarantineState;
+  readonly discard_reason?: string;
+}
+
+export type ReleaseResult =
+  | { readonly kind: "released"; readonly stream: string; readonly position: number }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "not-held"; readonly state: QuarantineState }
+  | { readonly kind: "invalid"; readonly message: string }
+  | { readonly kind: "full" };
+
+export interface Quarantine {
+  /** Entries with an id above `after`, in order; fewer than `limit` where they are large, none at the end. */
+  list(state: QuarantineState | null, after: number, limit: number): Promise<string[]>;
+  /** Null for an unknown id. */
+  show(id: number): Promise<string | null>;
+  retry(id: number, corrected: Uint8Array | null): Promise<ReleaseResult>;
+  discard(id: number, reason: string): Promise<ReleaseResult>;
+}
+
+export interface QuarantineOptions {
+  readonly log: Log;
+  readonly schemas: Schemas;
+  readonly limits: BodyLimits;
+}
+
+/** Entries are JSON texts: an event's numbers must come out as they came in. */
+export function createQuarantine({ log, schemas, limits }: QuarantineOptions): Quarantine {
+  const find = async (id: number): Promise<QuarantinedEvent | null> => {
+    const [found] = await log.quarantined({ state: null, after: id - 1, limit: 1 });
+    return found?.id === id ? found : null;
+  };
+  const release = async (id: number, act: () => ReturnType<Log["retry"]>): Promise<ReleaseResult> => {
+    const outcome = await act();
+    if (outcome.kind === "not-held") return { kind: "not-held", state: (await find(id))?.state ?? "held" };
+    return outcome.kind === "full" ? { kind: "full" } : outcome;
+  };
+  return {
+    list: async (state, after, limit) => (await log.quarantined({ state, after, limit })).map(itemText),
+    async show(id) {
+      const found = await find(id);
+      return found === null ? null : itemText(found);
+    },
+    async retry(id, corrected) {
+      const found = await find(id);
+      if (found === null) return { kind: "unknown" };
+      const event = checkRetry(found, corrected, schemas, limits);
+      if ("message" in event) return { kind: "invalid", message: event.message };
+      return release(id, () => log.retry(id, corrected === null ? null : event.bytes));
+    },
+    async discard(id, reason) {
+      if ((await find(id)) === null) return { kind: "unknown" };
+      return release(id, () => log.discard(id, reason));
+    },
+  };
+}
+
+/**
+ * What is sent has to be an object in JSON, or it would spoil the call for its neighbours. A corrected one has to be
+ * right as well; the original may have become so at the edge.
+ */
+function checkRetry(
+  found: QuarantinedEvent,
+  corrected: Uint8Array | null,
+  schemas: Schemas,
+  limits: BodyLimits,
+): { readonly bytes: Uint8Array } | { readonly message: string } {
+  const parsed = parseStream(found.stream);
+  const hint = corrected === null ? "; give a corrected event with --event" : "";
+  const bytes = corrected ?? found.event;
+  const read =
+    parsed === null || parsed.kind === "usage"
+      ? readUsage(bytes, parsed?.meterGlobalId ?? null, schemas, limits)
+      : readSolvimonEvent(bytes, parsed.kind, limits, ({ source, faults }) => ({
+          source,
+          faults: faults.map((fault) => quarantineFault(fault, 0)),
+        }));
+  if (read.kind === "malformed") {
+    const { message } = "fault" in read ? read.fault : read.reason;
+    return { message: `${message}${hint}` };
+  }
+  if (read.kind === "too-large") return { message: read.message };
+  const [event] = read.events;
+  if (event === undefined || read.events.length !== 1) return { message: `one event is wanted${hint}` };
+  const [fault] = corrected === null ? [] : event.faults;
+  if (fault !== undefined) return { message: fault.message };
+  return { bytes: Buffer.from(event.source, "utf8") };
+}
+
+function readUsage(bytes: Uint8Array, meterGlobalId: string | null, schemas: Schemas, limits: BodyLimits) {
+  const meter = meterGlobalId === null ? null : schemas.meter(meterGlobalId);
+  return readUsageBody(bytes, "json", meter?.check ?? (() => []), limits);
+}
+
+function itemText(entry: QuarantinedEvent): string {
+  const { id, stream, position, reason, at, state, discardReason } = entry;
+  const head = JSON.stringify({ id, stream, position }).slice(0, -1);
+  const rest = JSON.stringify({
+    reason,
+    quarantined_at: new Date(at).toISOString(),
+    state,
+    ...(discardReason === null ? {} : { discard_reason: discardReason }),
+  }).slice(1);
+  return `${head},"event":${eventText(entry.event)},${rest}`;
+}
+
+function eventText(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString("utf8");
+  try {
+    JSON.parse(text);
+    // On one line: NDJSON is what export makes. Line breaks in JSON are white space.
+    return text.replace(/[\r\n]/g, " ");
+  } catch {
+    return JSON.stringify(text);
+  }
+}

@@ -1,0 +1,90 @@
+/** What the agent tells of itself: the document of GET /status and of `status`. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Log } from "../buffer/log.ts";
+import type { LedgerCounts, StreamLedger } from "../buffer/operations.ts";
+import type { DestinationStatus } from "../upload/health.ts";
+
+export interface StatusDocument {
+  /** The name on the wire; null before there is a buffer. */
+  readonly producer: string | null;
+  readonly running: boolean;
+  readonly ledger: LedgerCounts;
+  readonly buffer: {
+    readonly bytes: number;
+    readonly max_bytes: number;
+    readonly oldest_s: number | null;
+    readonly hours_left: number | null;
+  };
+  readonly destination: {
+    readonly state: DestinationStatus["state"] | null;
+    readonly last_error: string | null;
+    readonly next_attempt_s: number | null;
+  };
+  readonly streams: readonly StreamStatus[];
+}
+
+export interface StreamStatus {
+  readonly stream: string;
+  readonly first_sequence: number | null;
+  readonly last_sequence: number | null;
+  readonly ledger: LedgerCounts;
+}
+
+/** The status of an agent that uploads. */
+export async function statusOf(
+  log: Log,
+  options: {
+    readonly directory: string;
+    readonly bytesMax: number;
+    readonly nowMs: number;
+    readonly destination: DestinationStatus;
+    /** Hours until so many bytes are filled. */
+    readonly hoursLeft: (freeBytes: number) => number | null;
+  },
+): Promise<StatusDocument> {
+  const [bytes, oldest] = await Promise.all([bytesIn(options.directory), log.oldest()]);
+  return {
+    producer: log.producer,
+    running: true,
+    ledger: log.ledger(),
+    buffer: {
+      bytes,
+      max_bytes: options.bytesMax,
+      oldest_s: oldest === null ? null : ageS(oldest, options.nowMs),
+      hours_left: options.hoursLeft(options.bytesMax - bytes),
+    },
+    destination: options.destination,
+    streams: [...log.streams()].map(streamStatusOf),
+  };
+}
+
+export function ageS(sinceMs: number, nowMs: number): number {
+  return Math.max(0, Math.round((nowMs - sinceMs) / 1000));
+}
+
+export function streamStatusOf({ stream, nextPosition, ...ledger }: StreamLedger): StreamStatus {
+  const { accepted, delivered, pending, quarantined, discarded } = ledger;
+  return {
+    stream,
+    first_sequence: nextPosition > 1 ? 1 : null,
+    last_sequence: nextPosition > 1 ? nextPosition - 1 : null,
+    ledger: { accepted, delivered, pending, quarantined, discarded },
+  };
+}
+
+/** The size of all files in the buffer's directory. */
+export async function bytesIn(directory: string): Promise<number> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  // A file may go between the listing and the look at it.
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(join(directory, file.name)).then(
+        (s) => s.size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,192 @@
+/**
+ * The edge as `npm run edge` and the tests run it: the real Worker in workerd, with D1 and Queues on disk, set
+ * up from wrangler.toml so that what runs here is what gets deployed.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { parse } from "smol-toml";
+import { z } from "zod";
+import { hashApiKey } from "../../worker/accounts/key-hash.ts";
+import { LOCAL_KEYS } from "./local-keys.ts";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+const wranglerSchema = z.object({
+  compatibility_date: z.string(),
+  d1_databases: z.array(z.object({ binding: z.string(), database_name: z.string() })).length(1),
+  queues: z.object({
+    producers: z.array(z.object({ binding: z.string(), queue: z.string() })),
+    consumers: z.array(
+      z.object({
+        queue: z.string(),
+        max_batch_size: z.number(),
+        max_batch_timeout: z.number(),
+        max_retries: z.number(),
+        dead_letter_queue: z.string().optional(),
+      }),
+    ),
+  }),
+  vars: z.record(z.string(), z.string()),
+});
+
+export interface EdgeOptions {
+  readonly port: number;
+  /** Folder of D1 and the queues; made where absent. */
+  readonly persistTo: string;
+  /** Settings over those of wrangler.toml. */
+  readonly vars: Readonly<Record<string, string>>;
+  /** Milliseconds between sweeps: a deployed Worker's cron has a minute. */
+  readonly sweepMs?: number;
+}
+
+export interface EdgeServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const KEY_ROWS = [
+  { id: "key_local_ingest", key: LOCAL_KEYS.ingest, permissions: ["METER_DATA.INGEST"] },
+  { id: "key_local_admin", key: LOCAL_KEYS.admin, permissions: ["WEIR.ADMIN", "WEIR.OPERATOR"] },
+] as const;
+
+const SWEEP_MS = 2_000;
+
+/** Builds, migrates and starts the edge. */
+export async function startEdge(options: EdgeOptions): Promise<EdgeServer> {
+  const miniflare = new Miniflare(await miniflareOptions(options));
+  try {
+    const url = (await miniflare.ready).origin;
+    const db = await miniflare.getD1Database("LEDGER");
+    await migrate(db);
+    await addLocalKeys(db);
+    // One process holds this folder: whatever lease is left in it belonged to a sender that is dead.
+    await db.prepare("UPDATE shipments SET lease_until = 0 WHERE state = 'open' AND lease_until > 0").run();
+    const sweeping = await startSweep(miniflare, options.sweepMs ?? SWEEP_MS);
+    return {
+      url,
+      async close() {
+        await sweeping.stop();
+        await miniflare.dispose();
+      },
+    };
+  } catch (error) {
+    await miniflare.dispose();
+    throw error;
+  }
+}
+
+async function miniflareOptions({
+  port,
+  persistTo,
+  vars,
+}: EdgeOptions): Promise<ConstructorParameters<typeof Miniflare>[0]> {
+  const wrangler = wranglerSchema.parse(parse(await readFile(join(ROOT, "wrangler.toml"), "utf8")));
+  const [database] = wrangler.d1_databases;
+  return convertV4MiniflareOptions({
+    name: "weir",
+    host: "127.0.0.1",
+    port,
+    log: new Log(LogLevel.ERROR),
+    modules: true,
+    script: await bundleWorker(),
+    compatibilityDate: wrangler.compatibility_date,
+    bindings: { ...wrangler.vars, ...vars },
+    d1Databases: { [database?.binding ?? "LEDGER"]: database?.database_name ?? "weir" },
+    resourcePersistencePath: persistTo,
+    queueProducers: Object.fromEntries(
+      wrangler.queues.producers.map(({ binding, queue }) => [binding, { queueName: queue }]),
+    ),
+    queueConsumers: Object.fromEntries(
+      wrangler.queues.consumers.map(({ queue, max_batch_size, max_batch_timeout, max_retries, dead_letter_queue }) => [
+        queue,
+        {
+          maxBatchSize: max_batch_size,
+          maxBatchTimeout: max_batch_timeout,
+          maxRetries: max_retries,
+          ...(dead_letter_queue === undefined ? {} : { deadLetterQueue: dead_letter_queue }),
+        },
+      ]),
+    ),
+  });
+}
+
+/** The Worker as one module. */
+export async function bundleWorker(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(ROOT, "worker/index.ts")],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    logLevel: "silent",
+  });
+  const [module] = outputFiles;
+  if (module === undefined) throw new Error("esbuild gave no module");
+  return module.text;
+}
+
+/** Applies the migrations that this database lacks, in the table that wrangler keeps of them. */
+async function migrate(db: D1): Promise<void> {
+  await db
+    .prepare(
+      "CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
+    )
+    .run();
+  const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
+  const applied = new Set(results.map((row) => row.name));
+  const folder = join(ROOT, "migrations");
+  for (const name of (await readdir(folder)).filter((file) => file.endsWith(".sql")).sort()) {
+    if (applied.has(name)) continue;
+    const statements = (await readFile(join(folder, name), "utf8")).split("--> statement-breakpoint");
+    await db.batch([
+      ...statements.map((statement) => db.prepare(statement)),
+      db.prepare("INSERT INTO d1_migrations (name) VALUES (?1)").bind(name),
+    ]);
+  }
+}
+
+type D1 = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+
+async function addLocalKeys(db: D1): Promise<void> {
+  await db.batch(
+    KEY_ROWS.map(({ id, key, permissions }) =>
+      db
+        .prepare(
+          "INSERT OR IGNORE INTO api_keys (id, hash, tenant, name, permissions, created_at) VALUES (?1, ?2, 'local', ?3, ?4, ?5)",
+        )
+        .bind(id, hashApiKey(key), `local ${key}`, JSON.stringify(permissions), Date.now()),
+    ),
+  );
+}
+
+/** Does what the cron does: at start, then again and again, one sweep at a time. */
+async function startSweep(miniflare: Miniflare, everyMs: number): Promise<{ stop(): Promise<void> }> {
+  const worker = await miniflare.getWorker();
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let current: Promise<void> = Promise.resolve();
+  const sweep = async () => {
+    try {
+      await worker.scheduled({ cron: "* * * * *" });
+    } catch (cause) {
+      if (!stopped) process.stderr.write(`a sweep failed and will be repeated: ${String(cause)}\n`);
+    }
+    if (!stopped) timer = setTimeout(next, everyMs);
+  };
+  const next = () => {
+    current = sweep();
+  };
+  next();
+  return {
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      // A sweep under way ends with workerd; what it had not settled is found by the next one.
+      await Promise.race([current, new Promise((resolve) => setTimeout(resolve, 500))]);
+    },
+  };
+}
