@@ -14,7 +14,7 @@ export type CallResult =
       readonly accounted?: boolean;
     }
   /** No answer: the request may or may not have been taken. */
-  | { readonly kind: "silence"; readonly reason: "network" | "timeout" };
+  | { readonly kind: "no-response"; readonly reason: "network" | "timeout" };
 
 export type Verdict =
   | { readonly kind: "delivered" }
@@ -38,7 +38,7 @@ export interface CallHistory {
  * @param nowMs the time the answer came in, for a Retry-After that is a date.
  */
 export function decide(result: CallResult, history: CallHistory, nowMs: number): Verdict {
-  if (result.kind === "silence") return { kind: "retry" };
+  if (result.kind === "no-response") return { kind: "retry" };
   const { status } = result;
   if (status >= 200 && status < 300) return result.accounted === false ? { kind: "retry" } : { kind: "delivered" };
   if (status === 413) return { kind: "split" };

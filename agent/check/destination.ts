@@ -17,7 +17,7 @@ export async function checkDestination(config: Config, dialect: Dialect, clock: 
   const { url } = config.destination;
   const result = await dialect.greet(new AbortController().signal);
   if (result.kind !== "answer") {
-    const why = result.kind === "silence" ? result.message : "aborted";
+    const why = result.kind === "no-response" ? result.message : "aborted";
     return [
       failed("destination", `${url}: ${why}`),
       failed("credentials", "not known: the destination gave no answer"),

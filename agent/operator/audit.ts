@@ -100,7 +100,7 @@ async function fetchRows(transport: Transport, path: string, signal: AbortSignal
   if (result.kind !== "answer") {
     throw new AgentError(
       "DESTINATION",
-      `the edge gave no answer: ${result.kind === "silence" ? result.message : "aborted"}`,
+      `the edge gave no answer: ${result.kind === "no-response" ? result.message : "aborted"}`,
     );
   }
   const parsed = ledgerSchema.safeParse(parseJson(result.body));

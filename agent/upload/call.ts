@@ -83,7 +83,7 @@ async function repeatUntilKnown(
     if (result.kind === "aborted" || sender === null) return { kind: "stopped" };
     const { dialect, place } = sender;
     outcomeUnknown ||= left && result.kind === "answer" && result.repeated;
-    if (result.kind === "silence" && dialect !== context.dialect()) {
+    if (result.kind === "no-response" && dialect !== context.dialect()) {
       // Cut because the configuration was read again: that says nothing of the destination, old or new.
       outcomeUnknown ||= left;
       context.gate.postpone(0);
@@ -94,8 +94,8 @@ async function repeatUntilKnown(
     health.judged(verdict, result);
     tellGate(context, verdict);
     tellWindow(place, result, verdict);
-    // Silence, and a success that proves nothing, leave open whether the call was taken.
-    outcomeUnknown ||= left && (result.kind === "silence" || isSuccess(result));
+    // No response, and a success that proves nothing, leave open whether the call was taken.
+    outcomeUnknown ||= left && (result.kind === "no-response" || isSuccess(result));
     if (verdict.kind !== "delivered" && !outcomeUnknown) await record.refused();
     switch (verdict.kind) {
       case "delivered":
@@ -114,14 +114,14 @@ async function repeatUntilKnown(
         const waitMs = backoffMs(failures, context.random(), { baseMs, maxMs });
         health.backingOff(clock.tick() + waitMs);
         const { reachable, hurried } = context;
-        await (result.kind === "silence" && result.reason === "network" ? reachable : hurried).wait(waitMs, signal);
+        await (result.kind === "no-response" && result.reason === "network" ? reachable : hurried).wait(waitMs, signal);
       }
     }
   }
 }
 
 /** The server's own time, where it told it: a date it names is a date by its clock, however wrong ours is. */
-function timeOf(result: ExchangeResult & { kind: "answer" | "silence" }, clock: Clock): number {
+function timeOf(result: ExchangeResult & { kind: "answer" | "no-response" }, clock: Clock): number {
   return (result.kind === "answer" ? result.dateMs : null) ?? clock.now();
 }
 
@@ -159,9 +159,9 @@ async function sendOnce(
 
 function tellWindow(place: Place, result: ExchangeResult, verdict: Verdict): void {
   if (verdict.kind === "delivered") place.grow();
-  else if (result.kind === "silence" && result.reason === "network") place.collapse();
+  else if (result.kind === "no-response" && result.reason === "network") place.collapse();
   else if (
-    result.kind === "silence" ||
+    result.kind === "no-response" ||
     (result.kind === "answer" && (result.status === 429 || result.status === 503))
   ) {
     place.shrink();

@@ -47,7 +47,7 @@ export interface Dialect {
   exchange(cargo: CallCargo): Exchange;
   send(exchange: Exchange, signal: AbortSignal): Promise<SentCall>;
   judge(
-    result: ExchangeResult & { kind: "answer" | "silence" },
+    result: ExchangeResult & { kind: "answer" | "no-response" },
     sent: number,
     history: CallHistory,
     nowMs: number,

@@ -29,7 +29,7 @@ export function createEdgeDialect(transport: Transport): Dialect {
     judge(result, sent, _history, nowMs) {
       // The edge folds repeats by position, so an earlier attempt without an answer never makes a 409 a success.
       const history = { outcomeUnknown: false };
-      if (result.kind === "silence") return { verdict: decide(result, history, nowMs), conflicts: [] };
+      if (result.kind === "no-response") return { verdict: decide(result, history, nowMs), conflicts: [] };
       const { status, retryAfter, body } = result;
       const isSuccess = status >= 200 && status < 300;
       const acknowledgement = isSuccess ? readAcknowledgement(status, body, sent) : null;

@@ -46,13 +46,13 @@ export function createHealth(clock: Clock, outage: OutageLog, onAnswerAgain: () 
       bytes += sent;
     },
     judged(verdict, result) {
-      count(result.kind === "silence" ? result.reason : verdict.kind);
+      count(result.kind === "no-response" ? result.reason : verdict.kind);
       if (result.kind === "answer" && result.repeated) count("connection_closed");
       if (result.kind === "answer" && unreachable) {
         unreachable = false;
         onAnswerAgain();
       }
-      if (result.kind === "silence") unreachable = true;
+      if (result.kind === "no-response") unreachable = true;
       lastError = errorOf(verdict, result);
       if (lastError !== null) {
         outage.failed(verdict.kind === "pause" ? "paused" : unreachable ? "unreachable" : "backing_off", lastError);
@@ -87,7 +87,7 @@ export function createHealth(clock: Clock, outage: OutageLog, onAnswerAgain: () 
 
 /** In words, or null where the destination did what it should, refusing an event included. */
 function errorOf(verdict: Verdict, result: ExchangeResult): string | null {
-  if (result.kind === "silence") return `${result.reason}: ${result.message}`;
+  if (result.kind === "no-response") return `${result.reason}: ${result.message}`;
   if (result.kind === "aborted") return null;
   const { status } = result;
   switch (verdict.kind) {

@@ -5,7 +5,7 @@ import { type Dispatcher, request } from "undici";
 import { HEADER } from "../../shared/wire.ts";
 import { KeptConnectionClosed } from "./connection.ts";
 import { createDispatcher } from "./dispatcher.ts";
-import { describeSilence } from "./silence.ts";
+import { describeNoResponse } from "./no-response.ts";
 
 export interface Exchange {
   readonly method: "GET" | "POST";
@@ -36,7 +36,7 @@ export type PassResult =
       /** In whatever coding its headers say. */
       readonly body: Uint8Array;
     }
-  | { readonly kind: "silence"; readonly message: string };
+  | { readonly kind: "no-response"; readonly message: string };
 
 export type ExchangeResult =
   | {
@@ -51,7 +51,7 @@ export type ExchangeResult =
       /** Null where it is larger than any answer of ours, or could not be inflated. */
       readonly body: string | null;
     }
-  | { readonly kind: "silence"; readonly reason: "network" | "timeout"; readonly message: string }
+  | { readonly kind: "no-response"; readonly reason: "network" | "timeout"; readonly message: string }
   | { readonly kind: "aborted" };
 
 export interface Transport {
@@ -106,8 +106,8 @@ export function createTransport(options: TransportOptions): Transport {
       return { response: await request(base + target, { ...call, dispatcher: fresh() }), repeated: true };
     }
   };
-  const silenceOf = (error: unknown, deadline: AbortSignal) =>
-    deadline.aborted ? `no answer within ${options.timeoutMs} ms` : describeSilence(error);
+  const noResponseOf = (error: unknown, deadline: AbortSignal) =>
+    deadline.aborted ? `no answer within ${options.timeoutMs} ms` : describeNoResponse(error);
 
   return {
     async send(exchange, signal) {
@@ -133,7 +133,7 @@ export function createTransport(options: TransportOptions): Transport {
       } catch (error) {
         if (signal.aborted) return { kind: "aborted" };
         const reason = deadline.aborted ? "timeout" : "network";
-        return { kind: "silence", reason, message: silenceOf(error, deadline) };
+        return { kind: "no-response", reason, message: noResponseOf(error, deadline) };
       }
     },
     async pass({ target, headers, body }) {
@@ -142,10 +142,10 @@ export function createTransport(options: TransportOptions): Transport {
         const call = { method: "POST", headers: { ...headers, ...key }, body, signal: deadline } as const;
         const { response } = await ask(target, call);
         const answered = await readBounded(response);
-        if (answered === null) return { kind: "silence", message: "the answer is too large" };
+        if (answered === null) return { kind: "no-response", message: "the answer is too large" };
         return { kind: "answer", status: response.statusCode, headers: headersOf(response), body: answered };
       } catch (error) {
-        return { kind: "silence", message: silenceOf(error, deadline) };
+        return { kind: "no-response", message: noResponseOf(error, deadline) };
       }
     },
     close: async () => void (await Promise.all([kept.destroy(), single?.destroy()])),

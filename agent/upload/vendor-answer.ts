@@ -4,11 +4,11 @@ import type { Judgement } from "./dialect.ts";
 import type { ExchangeResult } from "./transport.ts";
 
 export function judgeVendor(
-  result: ExchangeResult & { kind: "answer" | "silence" },
+  result: ExchangeResult & { kind: "answer" | "no-response" },
   history: CallHistory,
   nowMs: number,
 ): Judgement {
-  if (result.kind === "silence") return { verdict: decide(result, history, nowMs), conflicts: [] };
+  if (result.kind === "no-response") return { verdict: decide(result, history, nowMs), conflicts: [] };
   const { status, retryAfter, body } = result;
   return {
     verdict: decide({ kind: "answer", status, retryAfter, accounted: isSuccess(body) }, history, nowMs),

@@ -30,7 +30,7 @@ function edgeOf(sides: readonly EdgeSide[], pages = true): { transport: Transpor
     const body = JSON.stringify({ items: [row] });
     return { kind: "answer", status: 200, retryAfter: null, etag: null, dateMs: null, repeated: false, body };
   };
-  const pass = async () => ({ kind: "silence", message: "not asked here" }) as const;
+  const pass = async () => ({ kind: "no-response", message: "not asked here" }) as const;
   return { transport: { send, pass, close: async () => {} }, asked };
 }
 

@@ -73,7 +73,7 @@ test("another's call is handed on again too", async () => {
   expect(await transport.pass(passage)).toMatchObject({ kind: "answer", status: 200 });
 });
 
-test("the repeat is the only one: a second cut is silence", async () => {
+test("the repeat is the only one: a second cut is no response", async () => {
   let requests = 0;
   const server = httpServer((_, request, response) => {
     if (requests++ === 0) response.end("{}");
@@ -81,11 +81,11 @@ test("the repeat is the only one: a second cut is silence", async () => {
   });
   const { send } = await setup(server);
   await send();
-  expect(await send()).toMatchObject({ kind: "silence", reason: "network" });
+  expect(await send()).toMatchObject({ kind: "no-response", reason: "network" });
   expect(requests).toBe(3);
 });
 
-test("a fresh connection that is cut, or one cut within an answer, is silence at once", async () => {
+test("a fresh connection that is cut, or one cut within an answer, is no response at once", async () => {
   let requests = 0;
   const server = httpServer((earlier, request, response) => {
     requests++;
@@ -94,9 +94,9 @@ test("a fresh connection that is cut, or one cut within an answer, is silence at
     else request.socket.end("HTTP/1.1 2");
   });
   const { send } = await setup(server);
-  expect(await send()).toMatchObject({ kind: "silence", reason: "network" });
+  expect(await send()).toMatchObject({ kind: "no-response", reason: "network" });
   expect(await send()).toMatchObject({ kind: "answer" });
-  expect(await send()).toMatchObject({ kind: "silence", reason: "network" });
+  expect(await send()).toMatchObject({ kind: "no-response", reason: "network" });
   expect(requests).toBe(3);
 });
 
@@ -106,7 +106,7 @@ test("a peer that reads and never answers is given up in time, its connection wi
     if (requests++ > 0) response.end("{}");
   });
   const { send, connections } = await setup(server, 300);
-  expect(await send()).toMatchObject({ kind: "silence", reason: "timeout", message: "no answer within 300 ms" });
+  expect(await send()).toMatchObject({ kind: "no-response", reason: "timeout", message: "no answer within 300 ms" });
   await until(() => connections[0]?.destroyed, { what: "the connection to be closed" });
   expect(await until(async () => (await send()).kind === "answer", { what: "an answer" })).toBe(true);
   expect(connections.length).toBeGreaterThan(1);
@@ -118,7 +118,7 @@ test("a peer that stops reading is given up in time", async () => {
   // More than the kernel's buffers of both ends take.
   const body = randomBytes(32 * 1024 * 1024);
   const result = await transport.send({ ...CALL, body, coding: "identity" }, stop.signal);
-  expect(result).toMatchObject({ kind: "silence", reason: "timeout" });
+  expect(result).toMatchObject({ kind: "no-response", reason: "timeout" });
   expect(connections.length).toBe(1);
 });
 

@@ -33,7 +33,7 @@ function windowOf(concurrency: number) {
 
 const well = (place: Place) => place.grow();
 const overload = (place: Place) => place.shrink();
-const silence = (place: Place) => place.collapse();
+const noResponse = (place: Place) => place.collapse();
 
 test("no more calls are under way than configured, and the next begins when one ends", async () => {
   const { under, ask, end } = windowOf(4);
@@ -48,7 +48,7 @@ test("no more calls are under way than configured, and the next begins when one 
 test("a round of successes adds one, up to the configured number", async () => {
   const { window, ask, end } = windowOf(4);
   await ask(1);
-  await end(silence);
+  await end(noResponse);
   const sizes: number[] = [];
   for (let round = 0; round < 5; round++) {
     sizes.push(window.size);
@@ -74,7 +74,7 @@ test("overload halves once a round, however many of its calls tell of it, and ne
 test("no answer at all begins anew with one, whatever the calls beside it say of overload", async () => {
   const { window, ask, end } = windowOf(8);
   await ask(8);
-  await end(silence);
+  await end(noResponse);
   expect(window.size).toBe(1);
   await end(overload, 6);
   expect(window.size).toBe(1);

@@ -130,10 +130,10 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/e2e/mixed-survival.test.ts"],
   },
   {
-    name: "agent: silence taken for a yes",
+    name: "agent: no response taken for a yes",
     file: "shared/verdict.ts",
-    find: 'if (result.kind === "silence") return { kind: "retry" };',
-    replace: 'if (result.kind === "silence") return { kind: "delivered" };',
+    find: 'if (result.kind === "no-response") return { kind: "retry" };',
+    replace: 'if (result.kind === "no-response") return { kind: "delivered" };',
     tests: ["test/e2e/torture.test.ts"],
   },
   {

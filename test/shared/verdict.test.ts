@@ -82,7 +82,10 @@ describe("an answer", () => {
   });
 });
 
-test.each(["network", "timeout"] as const)("silence (%s) is repeated without end, whatever came before", (reason) => {
-  expect(decide({ kind: "silence", reason }, KNOWN, NOW)).toEqual(RETRY);
-  expect(decide({ kind: "silence", reason }, UNKNOWN, NOW)).toEqual(RETRY);
-});
+test.each(["network", "timeout"] as const)(
+  "no response (%s) is repeated without end, whatever came before",
+  (reason) => {
+    expect(decide({ kind: "no-response", reason }, KNOWN, NOW)).toEqual(RETRY);
+    expect(decide({ kind: "no-response", reason }, UNKNOWN, NOW)).toEqual(RETRY);
+  },
+);

@@ -151,7 +151,7 @@ it("401 fetches a new token and repeats the call; credentials that stay wrong lo
   expect((await edge.ledger())[0]).toMatchObject({ delivered: 2, pending: 0 });
 });
 
-it("5xx and silence are met by the very same call again, after a backoff, without end", async () => {
+it("5xx and no response are met by the very same call again, after a backoff, without end", async () => {
   const { edge, meter, deliver, faults, calls, pass, row } = await setup();
   await faults(
     { times: 6, status: 503 },

@@ -31,10 +31,10 @@ export async function exchange(fetch: Fetch, url: string, init: RequestInit, tim
       words,
     };
   } catch (cause) {
-    // fetch tells a cut connection, a refused one and a time-out by exceptions; all are silence to the decider.
+    // fetch tells a cut connection, a refused one and a time-out by exceptions; all are no response to the decider.
     const reason = signal.aborted ? "timeout" : "network";
     const words = cause instanceof Error ? cause.message : String(cause);
-    return { result: { kind: "silence", reason }, words };
+    return { result: { kind: "no-response", reason }, words };
   }
 }
 

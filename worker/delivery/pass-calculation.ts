@@ -13,7 +13,7 @@ export interface PassedCall {
 export type PassOutcome =
   | { readonly kind: "answer"; readonly status: number; readonly contentType: string; readonly text: string }
   /** No answer in time, or none at all. */
-  | { readonly kind: "silence"; readonly cause: unknown };
+  | { readonly kind: "no-response"; readonly cause: unknown };
 
 /** @returns null where no Solvimon is set. */
 export async function passCalculation(
@@ -35,6 +35,6 @@ export async function passCalculation(
     return { kind: "answer", status: answer.status, contentType, text: await answer.text() };
   } catch (cause) {
     // fetch tells a cut connection, a refused one and a time-out by exceptions.
-    return { kind: "silence", cause };
+    return { kind: "no-response", cause };
   }
 }

@@ -61,7 +61,7 @@ function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement
   const { shipment, dialect, settings, outcome } = of;
   const { backoff } = settings;
   const retryMs = backoffMs(shipment.attempt, of.random(), backoff);
-  const outcomeUnknown = outcome.sent && outcome.result.kind === "silence";
+  const outcomeUnknown = outcome.sent && outcome.result.kind === "no-response";
   const postponed = (waitMs: number, scope?: string) => {
     const nextAt = of.now() + waitMs;
     const reason = (outcome.words ?? "").slice(0, WORDS_KEPT);
@@ -98,13 +98,13 @@ export function streamScope(dialect: Dialect, of: { readonly tenant: string; rea
 
 function recordOf(outcome: CallOutcome, verdict: Verdict, at: number, durationMs: number): AttemptRecord {
   const { result, words } = outcome;
-  const silence = result.kind === "silence" ? `${result.reason}: ` : "";
+  const noResponse = result.kind === "no-response" ? `${result.reason}: ` : "";
   return {
     at,
     durationMs,
     status: result.kind === "answer" ? result.status : null,
     verdict: verdict.kind,
-    message: verdict.kind === "delivered" || words === null ? null : (silence + words).slice(0, WORDS_KEPT),
+    message: verdict.kind === "delivered" || words === null ? null : (noResponse + words).slice(0, WORDS_KEPT),
   };
 }
 

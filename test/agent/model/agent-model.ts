@@ -8,7 +8,7 @@
  *   a refusal of it alone, a conflict  waits → held, with the refuser's own words
  *   a person's retry, discard          held → waits, held → discarded
  *   a repair after an audit            delivered → waits
- * Nothing else does: no silence, no trouble, no crash, no full disk, no age, no restart.
+ * Nothing else does: no lost response, no trouble, no crash, no full disk, no age, no restart.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { QuarantineReason, QuarantineState } from "../../../agent/buffer/operations.ts";

@@ -18,7 +18,7 @@ export type Weather =
   /** An answer of trouble; nothing is taken. */
   | { readonly kind: "status"; readonly status: number; readonly retryAfterS: number | null }
   /** No answer: before the call was taken, or after. */
-  | { readonly kind: "silence"; readonly reason: "network" | "timeout"; readonly taken: boolean }
+  | { readonly kind: "no-response"; readonly reason: "network" | "timeout"; readonly taken: boolean }
   /** A success that does not account for the events sent. */
   | { readonly kind: "false-success"; readonly body: string; readonly taken: boolean };
 
@@ -33,7 +33,7 @@ export interface EdgeModel {
   readonly taken: Map<string, string>;
   /** Positions that came again with other content; an agent that is right never causes one. */
   readonly disagreements: string[];
-  /** Null is silence. */
+  /** Null is no response. */
   answer(call: EdgeCall, weather: Weather): EdgeAnswer | null;
   /** From here on refuses nothing any more but what is too large. */
   relent(): void;
@@ -84,7 +84,7 @@ export function createEdgeModel(): EdgeModel {
           return judge(call);
         case "status":
           return { ...refusal(weather.status, "trouble"), retryAfterS: weather.retryAfterS };
-        case "silence":
+        case "no-response":
           if (weather.taken) judge(call);
           return null;
         case "false-success":

@@ -3,7 +3,7 @@
 export interface Manners {
   /** A call has gone out; what is wrong with that, or null. */
   out(nowMs: number): string | null;
-  /** A call has been answered, null by silence. */
+  /** A call has been answered, null by no response. */
   answered(
     nowMs: number,
     answer: { readonly status: number; readonly retryAfterS: number | null; readonly accounted: boolean } | null,

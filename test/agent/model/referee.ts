@@ -143,8 +143,8 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     if (fate !== null) told.push(fate);
     tellManners(answered, fate !== null);
     if (answered === null) {
-      const reason = weather.kind === "silence" ? weather.reason : "network";
-      open.answer({ kind: "silence", reason, message: "silence" });
+      const reason = weather.kind === "no-response" ? weather.reason : "network";
+      open.answer({ kind: "no-response", reason, message: "no-response" });
       return;
     }
     const { status, retryAfterS, body } = answered;

@@ -79,7 +79,7 @@ const weather: fc.Arbitrary<Weather> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      kind: fc.constant("silence" as const),
+      kind: fc.constant("no-response" as const),
       reason: fc.constantFrom("network" as const, "timeout" as const),
       taken: fc.boolean(),
     }),

@@ -19,7 +19,7 @@ export interface ReceivedCall {
   readonly earlier: number;
 }
 
-/** What to do with a call: an answer, `undefined` for the edge's own, "cut" for none at all, "hang" for silence. */
+/** What to do with a call: an answer, `undefined` for the edge's own, "cut" for none at all, "hang" for no response. */
 export type Reply =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }
   | "cut"

@@ -13,7 +13,7 @@ const UNTRUSTED = new Set([
 
 const OUTDATED = new Set(["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
 
-export function describeSilence(error: unknown): string {
+export function describeNoResponse(error: unknown): string {
   const code = codeOf(error);
   const words = wordsOf(error);
   if (UNTRUSTED.has(code)) {
