@@ -112,13 +112,13 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => under("shared", "agent/buffer")(target) || under("agent/runtime")(target) || isNode(target),
   },
   {
-    of: "agent/upload: shared, itself, the buffer's types and its runs of events; never intake",
+    of: "agent/upload: shared, itself, the buffer's types and its runs of events, the secrets; never intake",
     files: under("agent/upload"),
     may: ({ target, typeOnly }) =>
       under("shared", "agent/upload")(target) ||
       under("agent/runtime")(target) ||
-      named("agent/buffer/event-run.ts")(target) ||
-      (typeOnly && under("agent/buffer")(target)) ||
+      named("agent/buffer/event-run.ts", "agent/config/secrets.ts")(target) ||
+      (typeOnly && under("agent/buffer", "agent/config")(target)) ||
       isNode(target) ||
       named("undici", "zod", "pino")(target),
   },
