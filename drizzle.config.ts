@@ -1,3 +1,3 @@
 import { defineConfig } from "drizzle-kit";
 
-export default defineConfig({ dialect: "sqlite", schema: "./worker/ledger/schema.ts", out: "./migrations" });
+export default defineConfig({ dialect: "sqlite", schema: "./worker/database/schema.ts", out: "./migrations" });

@@ -38,11 +38,11 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => under("shared")(target) || named("zod", "fflate", "@noble/hashes")(target),
   },
   {
-    of: "worker/intake: shared, itself, fflate, and of the ledger the form of an entry and types",
+    of: "worker/intake: shared, itself, fflate, and of the ledger the form of an entry, its keys and types",
     files: under("worker/intake"),
     may: ({ target, typeOnly }) =>
       under("shared", "worker/intake")(target) ||
-      named("@noble/hashes", "fflate", "worker/ledger/entries.ts")(target) ||
+      named("@noble/hashes", "fflate", "worker/ledger/entries.ts", "worker/ledger/event-key.ts")(target) ||
       (typeOnly && under("worker")(target)),
   },
   {
@@ -59,21 +59,23 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => under("shared", "worker/pricing")(target) || named("big.js", "decimal.js")(target),
   },
   {
-    of: "worker/usage: pricing, itself, the catalog's types; never routes, delivery or drizzle",
+    of: "worker/usage: pricing, itself, the database's statements and types, the catalog's types; never drizzle",
     files: under("worker/usage"),
     may: ({ target, typeOnly }) =>
-      under("shared", "worker/pricing", "worker/usage")(target) || (typeOnly && under("worker/catalog")(target)),
+      under("shared", "worker/pricing", "worker/usage")(target) ||
+      named("worker/database/statement.ts")(target) ||
+      (typeOnly && under("worker/catalog", "worker/database")(target)),
+  },
+  {
+    of: "worker/database: itself and drizzle; what is stored knows nothing of who stores it",
+    files: under("worker/database"),
+    may: ({ target }) => under("worker/database")(target) || named("drizzle-orm")(target),
   },
   {
     of: "worker/routes: intake and interfaces; never drizzle, D1's schema or the ledger's D1 form",
     files: under("worker/routes"),
     may: ({ target }) =>
-      !named(
-        "drizzle-orm",
-        "worker/ledger/schema.ts",
-        "worker/ledger/d1-ledger.ts",
-        "worker/delivery/outbox.ts",
-      )(target) &&
+      !named("drizzle-orm", "worker/database", "worker/ledger/d1-ledger.ts", "worker/delivery/outbox.ts")(target) &&
       !target.startsWith("cloudflare:") &&
       !target.endsWith("-sql.ts"),
   },
@@ -86,14 +88,14 @@ const RULES: readonly Rule[] = [
         "zod",
         "worker/accounts/key-requests.ts",
         "worker/accounts/principal.ts",
-        "worker/catalog/document.ts",
+        "worker/catalog/schema/document.ts",
         "worker/ledger/stored-event.ts",
       )(target),
   },
   {
-    of: "worker/middleware: neither drizzle nor ledger nor delivery",
+    of: "worker/middleware: neither drizzle nor database nor ledger nor delivery",
     files: under("worker/middleware"),
-    may: ({ target }) => !named("drizzle-orm", "worker/ledger", "worker/delivery")(target),
+    may: ({ target }) => !named("drizzle-orm", "worker/database", "worker/ledger", "worker/delivery")(target),
   },
   {
     of: "worker: never Node, never the agent",
@@ -255,7 +257,9 @@ describe("these tests", () => {
     ["worker/usage/a.ts", "worker/routes/usage.ts", true],
     ["worker/usage/a.ts", "worker/delivery/outbox.ts", false],
     ["worker/routes/a.ts", "drizzle-orm/d1", true],
-    ["worker/routes/a.ts", "worker/ledger/schema.ts", true],
+    ["worker/routes/a.ts", "worker/database/schema.ts", true],
+    ["worker/usage/a.ts", "worker/database/schema.ts", false],
+    ["worker/database/a.ts", "worker/ledger/ledger.ts", true],
     ["worker/app.ts", "agent/status.ts", true],
     ["worker/app.ts", "node:fs", false],
     ["agent/status.ts", "worker/env.ts", true],

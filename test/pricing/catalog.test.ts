@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readSampleCatalog } from "../../tools/sample/sample.ts";
-import { checkCatalog } from "../../worker/catalog/document.ts";
+import { checkCatalog } from "../../worker/catalog/checks/document.ts";
 
 type Json = Record<string, unknown>;
 

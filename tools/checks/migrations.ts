@@ -10,7 +10,7 @@ const copy = mkdtempSync(join(tmpdir(), "weir-migrations-"));
 try {
   cpSync(join(root, "migrations"), copy, { recursive: true });
   const before = readdirSync(copy).length;
-  const args = ["generate", "--dialect", "sqlite", "--schema", join(root, "worker/ledger/schema.ts"), "--out", copy];
+  const args = ["generate", "--dialect", "sqlite", "--schema", join(root, "worker/database/schema.ts"), "--out", copy];
   const run = spawnSync(join(root, "node_modules/.bin/drizzle-kit"), args, { cwd: root, encoding: "utf8" });
   if (run.status !== 0) {
     process.stderr.write(run.stdout + run.stderr);

@@ -1,7 +1,7 @@
 /** Finds the principal behind a credential. Keys are kept by their SHA-256 only. */
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { apiKeys } from "../ledger/schema.ts";
+import { apiKeys } from "../database/schema.ts";
 import { Remembered } from "../remembered.ts";
 import { isGenuine, issueToken, readToken, TOKEN_SECONDS } from "./access-token.ts";
 import { hashApiKey } from "./key-hash.ts";

@@ -2,7 +2,7 @@
 import { and, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { randomText } from "../../shared/random-text.ts";
-import { apiKeys } from "../ledger/schema.ts";
+import { apiKeys } from "../database/schema.ts";
 import { hashApiKey } from "./key-hash.ts";
 
 export interface NewKey {

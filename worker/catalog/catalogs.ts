@@ -2,10 +2,10 @@
 import { eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { compileCheck, type EventCheck, type StreamSchema } from "../../shared/events/stream-schema.ts";
-import { catalogs } from "../ledger/schema.ts";
+import { catalogs } from "../database/schema.ts";
 import { Remembered } from "../remembered.ts";
-import { type Catalog, catalogSchema } from "./document.ts";
 import { type CatalogReferences, referencesOf } from "./references.ts";
+import { type Catalog, catalogSchema } from "./schema/document.ts";
 
 /** How long an instance believes a catalog without asking again. Writes are checked in their transaction. */
 export const CATALOG_TTL_MS = 5_000;

@@ -2,7 +2,7 @@
 import type { SolvimonKind } from "../../shared/events/solvimon-fields.ts";
 import type { SolvimonCode, SolvimonReason } from "../../shared/intake/solvimon-answer.ts";
 import type { JsonObject, JsonValue } from "../../shared/json/scan.ts";
-import type { Catalog } from "./document.ts";
+import type { Catalog } from "./schema/document.ts";
 
 export interface CatalogReferences {
   /** Ids and references of an event that the catalog does not have, in the order of the vendor's fields. */

@@ -1,12 +1,11 @@
 /** Gives each checked event its identity, its id and its key in the ledger. */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Kind } from "../../shared/events/kind.ts";
 import type { Fault } from "../../shared/fault.ts";
-import { contentHash, eventId, type Identity, ownIdOf, toHex } from "../../shared/identity.ts";
+import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
 import type { CheckedEvent } from "../../shared/intake/usage-body.ts";
 import { HASH_BYTES } from "../ledger/entries.ts";
+import { ledgerKey } from "../ledger/event-key.ts";
 import type { IncomingEvent, ReprocessGroup } from "../ledger/plan.ts";
 import type { Measure } from "../usage/measure.ts";
 
@@ -69,12 +68,4 @@ function identityOf(event: DigestedEvent, index: number, rule: IdentityRule): Id
     return { by: "position", producer: rule.position.producer, position: rule.position.first + index };
   }
   return { by: "content", hash: event.hash };
-}
-
-/**
- * The ledger's key of an event: first 16 bytes, in hex, of SHA-256 over tenant and id. The id stands for kind,
- * stream and identity; the same event of two tenants is two events.
- */
-export function ledgerKey(tenant: string, eventId: string): string {
-  return toHex(sha256(utf8ToBytes(`${tenant}\n${eventId}`)).subarray(0, HASH_BYTES));
 }

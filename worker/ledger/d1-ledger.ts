@@ -3,9 +3,9 @@ import { and, eq, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { parseStream } from "../../shared/events/kind.ts";
 import { digestHex } from "../../shared/identity.ts";
+import { counters, ranges } from "../database/schema.ts";
 import { type Chance, fileRequest } from "./file-request.ts";
 import type { FileOutcome, Filing, Ledger, LedgerFilter, LedgerRow } from "./ledger.ts";
-import { counters, ranges } from "./schema.ts";
 
 /** Gaps listed in one ledger row. */
 export const GAPS_LISTED_MAX = 1000;

@@ -2,8 +2,8 @@
 
 import { parseStream } from "../../shared/events/kind.ts";
 import { eventId } from "../../shared/identity.ts";
-import { ledgerKey } from "../intake/identify.ts";
 import { ENTRY_STATUS, entrySpans } from "./entries.ts";
+import { ledgerKey } from "./event-key.ts";
 import * as SQL from "./events-sql.ts";
 import { type EventState, type IdentityRow, type StoredEvent, storedEventId } from "./stored-event.ts";
 

@@ -3,7 +3,7 @@ import { KINDS } from "../../shared/events/kind.ts";
 import { streamSchema } from "../../shared/events/stream-schema.ts";
 import { newKeySchema, rotationSchema } from "../accounts/key-requests.ts";
 import { PERMISSIONS } from "../accounts/principal.ts";
-import { catalogSchema } from "../catalog/document.ts";
+import { catalogSchema } from "../catalog/schema/document.ts";
 import { EVENT_STATES, QUARANTINE_STATES } from "../ledger/stored-event.ts";
 import {
   COUNT,

@@ -4,7 +4,7 @@ import { bodyCodingOf } from "../../shared/intake/headers.ts";
 import { bodyFault } from "../../shared/intake/usage-body.ts";
 import { decodeBody, JsonNumber, type JsonValue, scanDocument } from "../../shared/json/scan.ts";
 import { HEADER } from "../../shared/wire.ts";
-import { checkCatalog } from "../catalog/document.ts";
+import { checkCatalog } from "../catalog/checks/document.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { readBody } from "../intake/read-body.ts";
 import { requirePermission } from "../middleware/authenticate.ts";

@@ -1,6 +1,6 @@
 /** Customers and subscriptions: names that may stand once, references that resolve, dates in order. */
-import { instantOf } from "../pricing/instant.ts";
-import type { Catalog } from "./document.ts";
+import { instantOf } from "../../pricing/instant.ts";
+import type { Catalog } from "../schema/document.ts";
 import { checkNames } from "./names.ts";
 import type { Complain, Sound } from "./sound-part.ts";
 

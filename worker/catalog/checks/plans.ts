@@ -1,6 +1,7 @@
 /** Pricing plans: names that may stand once, references that resolve, one currency, sound configs. */
-import { type Config, checkConfig, type Meter } from "./check-config.ts";
-import type { Catalog } from "./document.ts";
+
+import type { Catalog } from "../schema/document.ts";
+import { type Config, checkConfig, type Meter } from "./config.ts";
 import { checkNames, Names } from "./names.ts";
 import type { Complain, Path, Sound } from "./sound-part.ts";
 

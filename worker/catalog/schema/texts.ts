@@ -1,7 +1,7 @@
 /** The texts a catalog is made of. */
 import { z } from "zod";
-import { isDateTime } from "../../shared/events/date-time.ts";
-import { isDecimal, readDecimal, ZERO } from "../pricing/decimal.ts";
+import { isDateTime } from "../../../shared/events/date-time.ts";
+import { isDecimal, readDecimal, ZERO } from "../../pricing/decimal.ts";
 
 /** An id or a reference. Control characters would let one name read like another in a log. */
 export const nameText = z

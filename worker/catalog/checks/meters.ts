@@ -1,5 +1,5 @@
 /** Meters and product items: names that may stand once, and what an ENUM may be. */
-import type { Catalog } from "./document.ts";
+import type { Catalog } from "../schema/document.ts";
 import { checkNames, Names } from "./names.ts";
 import { type Complain, isFaulty, type Path, type Sound } from "./sound-part.ts";
 

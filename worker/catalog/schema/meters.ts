@@ -1,6 +1,6 @@
 /** Meters, and what is sold by them, as the catalog writes them. */
 import { z } from "zod";
-import { CALCULATIONS, PROPERTY_TYPES } from "../pricing/catalog.ts";
+import { CALCULATIONS, PROPERTY_TYPES } from "../../pricing/catalog.ts";
 import { nameText } from "./texts.ts";
 
 const meterValue = z.strictObject({

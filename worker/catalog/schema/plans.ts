@@ -1,6 +1,6 @@
 /** Pricing plans down to their bands, as the catalog writes them. */
 import { z } from "zod";
-import { OPERATORS, PRICING_TYPES } from "../pricing/catalog.ts";
+import { OPERATORS, PRICING_TYPES } from "../../pricing/catalog.ts";
 import { currencyText, decimalText, nameText, sizeText, volumeText } from "./texts.ts";
 
 /** Far beyond any bill; keeps every boundary a date that JavaScript can hold. */

@@ -1,6 +1,6 @@
 /** One config of a pricing item: its bands, its clamps, and conditions that the meter can meet. */
-import { readDecimal } from "../pricing/decimal.ts";
-import type { Catalog } from "./document.ts";
+import { readDecimal } from "../../pricing/decimal.ts";
+import type { Catalog } from "../schema/document.ts";
 import { type Complain, isFaulty, type Path, type Sound } from "./sound-part.ts";
 
 type WholeConfig = Catalog["pricing_plans"][number]["pricings"][number]["pricing_items"][number]["configs"][number];

@@ -1,5 +1,5 @@
 /** Usage streams: their event schemas, and the meters that they feed. */
-import type { Catalog } from "./document.ts";
+import type { Catalog } from "../schema/document.ts";
 import { Names } from "./names.ts";
 import type { Complain, Path, Sound } from "./sound-part.ts";
 

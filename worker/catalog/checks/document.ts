@@ -1,0 +1,39 @@
+/** All that is wrong with a catalog document, of shape and of sense. */
+import type { z } from "zod";
+import { type Fault, validationFault } from "../../../shared/fault.ts";
+import { type Catalog, catalogSchema } from "../schema/document.ts";
+import { checkAccounts } from "./accounts.ts";
+import { checkMeters } from "./meters.ts";
+import { checkPlans } from "./plans.ts";
+import { type Complain, type Path, soundPart } from "./sound-part.ts";
+import { checkStreams } from "./streams.ts";
+
+export type CatalogOutcome =
+  | { readonly kind: "catalog"; readonly catalog: Catalog }
+  | { readonly kind: "faults"; readonly faults: Fault[] };
+
+/** Checks a whole document; lists every error, of shape and of sense, with its dotted path. */
+export function checkCatalog(document: unknown): CatalogOutcome {
+  const parsed = catalogSchema.safeParse(document);
+  const issues = parsed.error?.issues ?? [];
+  const faults = issues.flatMap(shapeFaults);
+  const complain: Complain = (path, message) => faults.push(faultAt(path, message));
+  // What has no fault of shape is checked for sense, so that one round of mending is enough.
+  const sound = parsed.success ? parsed.data : soundPart<Catalog>(document, issues);
+  checkMeters(sound, complain);
+  checkAccounts(sound, complain);
+  checkPlans(sound, complain);
+  checkStreams(sound, complain);
+  if (parsed.success && faults.length === 0) return { kind: "catalog", catalog: parsed.data };
+  return { kind: "faults", faults };
+}
+
+function shapeFaults(issue: z.core.$ZodIssue): Fault[] {
+  if (issue.code !== "unrecognized_keys") return [faultAt(issue.path, issue.message)];
+  return issue.keys.map((name) => faultAt([...issue.path, name], "is not a field of the catalog"));
+}
+
+function faultAt(path: Path, message: string): Fault {
+  const field = path.join(".");
+  return validationFault(field === "" ? message : `${field}: ${message}`, field === "" ? {} : { field });
+}
