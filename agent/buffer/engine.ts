@@ -1,8 +1,8 @@
 /** Where the store runs: in this thread, or in one of its own so that an fsync holds up nobody. */
 import { Worker } from "node:worker_threads";
 import { AgentError, type AgentFaultCode } from "../runtime/agent-error.ts";
-import type { GroupResult, Operation, Outcome } from "./operations.ts";
 import { openStore, type StoreOptions, type StoreState } from "./store.ts";
+import type { GroupResult, Operation, Outcome } from "./transactions/operations.ts";
 
 export interface Engine {
   readonly state: StoreState;

@@ -5,8 +5,10 @@
  * commit runs shares the next one, so many small requests cost few fsyncs. Ledgers are kept here as the
  * last commit left them and never run ahead of the disk.
  */
+
+import type { SetAside } from "./disk/set-aside.ts";
 import type { Engine } from "./engine.ts";
-import { FACT } from "./facts.ts";
+import { FACT } from "./tables/metadata.ts";
 import type {
   AppendOperation,
   AppendOutcome,
@@ -29,8 +31,7 @@ import type {
   StreamLedger,
   TailPosition,
   TidyOutcome,
-} from "./operations.ts";
-import type { SetAside } from "./set-aside.ts";
+} from "./transactions/operations.ts";
 
 export interface Log {
   /** The name on the wire: positions belong to it, and a rebuilt buffer gets another. */

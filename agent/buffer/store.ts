@@ -8,16 +8,24 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PRODUCER_PATTERN } from "../../shared/wire.ts";
-import { openAge } from "./age.ts";
-import { append } from "./append.ts";
-import { createBatchTable } from "./batch-table.ts";
-import { openCommitCount } from "./commit-count.ts";
-import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./database.ts";
-import { replaceFile } from "./directory.ts";
-import { FACT, readFacts, writeFacts } from "./facts.ts";
-import { createGiveBack } from "./give-back.ts";
-import { createKeyMemory } from "./key-memory.ts";
-import { type Opened, openBuffer } from "./opening.ts";
+import { openCommitCount } from "./disk/commit-count.ts";
+import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./disk/database.ts";
+import { replaceFile } from "./disk/directory.ts";
+import { createGiveBack } from "./disk/give-back.ts";
+import { type Opened, openBuffer } from "./disk/opening.ts";
+import { createRoom } from "./disk/room.ts";
+import type { SetAside } from "./disk/set-aside.ts";
+import { verify } from "./disk/verify.ts";
+import { openAge } from "./tables/age.ts";
+import { createBatchTable } from "./tables/batches.ts";
+import { createKeyMemory } from "./tables/keys.ts";
+import { FACT, readFacts, writeFacts } from "./tables/metadata.ts";
+import { createQuarantineTable } from "./tables/quarantine.ts";
+import { createRetention } from "./tables/retained.ts";
+import { createShipmentTable } from "./tables/shipments.ts";
+import { createStreamTable } from "./tables/streams.ts";
+import { createTailTable } from "./tables/tails.ts";
+import { append } from "./transactions/append.ts";
 import {
   type AppendOutcome,
   type GroupResult,
@@ -26,18 +34,10 @@ import {
   type Outcome,
   type StreamLedger,
   type WriteOperation,
-} from "./operations.ts";
-import { createQuarantineTable } from "./quarantine-table.ts";
-import { read } from "./read.ts";
-import { discard, positions, resend, retry } from "./release.ts";
-import { createRetention } from "./retention.ts";
-import { createRoom } from "./room.ts";
-import type { SetAside } from "./set-aside.ts";
-import { settle } from "./settle.ts";
-import { createShipmentTable } from "./shipment-table.ts";
-import { createStreamTable } from "./stream-table.ts";
-import { createTailTable } from "./tail-table.ts";
-import { verify } from "./verify.ts";
+} from "./transactions/operations.ts";
+import { read } from "./transactions/read.ts";
+import { discard, positions, resend, retry } from "./transactions/release.ts";
+import { settle } from "./transactions/settle.ts";
 
 /** Moments at which a test may stop the writer as a crash would. */
 export const CRASH_POINTS = ["opened", "before-commit", "after-commit", "before-give-back", "before-close"] as const;

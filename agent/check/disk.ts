@@ -1,7 +1,7 @@
 /** Whether the buffer's directory can be written, has room for what the buffer may hold, and is private. */
 import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { makeDirectory } from "../buffer/directory.ts";
+import { makeDirectory } from "../buffer/disk/directory.ts";
 import type { Config } from "../config/config.ts";
 import { bytesIn } from "../operator/status.ts";
 import { messageOf } from "../runtime/agent-error.ts";

@@ -1,4 +1,4 @@
-import { listSetAside } from "../buffer/set-aside.ts";
+import { listSetAside } from "../buffer/disk/set-aside.ts";
 import { checkDestination } from "../check/destination.ts";
 import { checkDisk } from "../check/disk.ts";
 import { checkDoors } from "../check/doors.ts";

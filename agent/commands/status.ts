@@ -1,5 +1,5 @@
+import { type BufferView, peekBuffer } from "../buffer/disk/peek.ts";
 import { sumLedgers } from "../buffer/log.ts";
-import { type BufferView, peekBuffer } from "../buffer/peek.ts";
 import { type Config, readConfig } from "../config/config.ts";
 import { ageS, bytesIn, type StatusDocument, streamStatusOf } from "../operator/status.ts";
 import { AgentError } from "../runtime/agent-error.ts";

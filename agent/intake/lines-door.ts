@@ -2,9 +2,9 @@
 import { parseStream } from "../../shared/events/kind.ts";
 import type { Fault } from "../../shared/fault.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
-import { packBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
-import { type AppendOperation, NO_SCOPE, type TailPosition } from "../buffer/operations.ts";
+import { packBytes } from "../buffer/tables/event-run.ts";
+import { type AppendOperation, NO_SCOPE, type TailPosition } from "../buffer/transactions/operations.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type CheckedLine, checkSolvimonLine, checkUsageLine } from "./line-check.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";

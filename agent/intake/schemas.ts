@@ -1,8 +1,8 @@
 /** The meters' event schemas: fetched from the edge, kept in the buffer, so that answers are the edge's offline too. */
 import { z } from "zod";
 import { compileCheck, type EventCheck, type StreamSchema, streamSchema } from "../../shared/events/stream-schema.ts";
-import { FACT } from "../buffer/facts.ts";
 import type { Log } from "../buffer/log.ts";
+import { FACT } from "../buffer/tables/metadata.ts";
 
 /** What a meter's events are checked against. */
 export interface KnownMeter {

@@ -27,9 +27,9 @@ import {
 } from "../../shared/intake/solvimon-body.ts";
 import { type EventResult, usageAnswer } from "../../shared/intake/usage-answer.ts";
 import { type BodyLimits, HEADER, SOLVIMON_VERSION } from "../../shared/wire.ts";
-import { packEvents } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
-import type { AppendOperation, AppendOutcome, KnownEvent } from "../buffer/operations.ts";
+import { packEvents } from "../buffer/tables/event-run.ts";
+import type { AppendOperation, AppendOutcome, KnownEvent } from "../buffer/transactions/operations.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Answer } from "./answer.ts";
 import type { BodyRead } from "./body.ts";

@@ -8,7 +8,7 @@ import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Logger } from "pino";
 import type { Log } from "../buffer/log.ts";
-import type { TailPosition } from "../buffer/operations.ts";
+import type { TailPosition } from "../buffer/transactions/operations.ts";
 import { splitLines } from "../control/lines.ts";
 import { messageOf } from "../runtime/agent-error.ts";
 import type { Clock } from "../runtime/clock.ts";

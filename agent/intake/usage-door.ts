@@ -17,9 +17,14 @@ import {
 import { type EventResult, usageAnswer, usageRefusal, validationRefusal } from "../../shared/intake/usage-answer.ts";
 import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body.ts";
 import { type BodyLimits, HEADER } from "../../shared/wire.ts";
-import { packEvents } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
-import type { AppendOperation, AppendOutcome, KnownEvent, QuarantineReason } from "../buffer/operations.ts";
+import { packEvents } from "../buffer/tables/event-run.ts";
+import type {
+  AppendOperation,
+  AppendOutcome,
+  KnownEvent,
+  QuarantineReason,
+} from "../buffer/transactions/operations.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { BodyRead } from "./body.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { parseStream } from "../../shared/events/kind.ts";
 import { addDigests, type Digest, digestHex, eventId } from "../../shared/identity.ts";
 import type { Log } from "../buffer/log.ts";
-import type { PositionsOutcome } from "../buffer/operations.ts";
+import type { PositionsOutcome } from "../buffer/transactions/operations.ts";
 import { AgentError } from "../runtime/agent-error.ts";
 import type { Transport } from "../upload/transport.ts";
 

@@ -5,7 +5,7 @@ import { readSolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { readUsageBody } from "../../shared/intake/usage-body.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
-import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../buffer/operations.ts";
+import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../buffer/transactions/operations.ts";
 import type { Schemas } from "../intake/schemas.ts";
 
 /** An entry as the commands print it. */

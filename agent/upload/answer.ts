@@ -1,6 +1,6 @@
 /** Reads what the destination said about a shipment. Pure. */
 import { z } from "zod";
-import type { QuarantineReason } from "../buffer/operations.ts";
+import type { QuarantineReason } from "../buffer/transactions/operations.ts";
 
 const faultSchema = z.looseObject({
   code: z.union([z.number(), z.string()]).optional(),

@@ -1,6 +1,6 @@
 /** What calls of every dialect are made of. */
 import { SOLVIMON_VERSION } from "../../shared/wire.ts";
-import type { PendingRun } from "../buffer/operations.ts";
+import type { PendingRun } from "../buffer/transactions/operations.ts";
 
 /** A run's events between two texts. */
 export function listBody(before: string, run: PendingRun, after: string): Uint8Array {

@@ -1,8 +1,8 @@
 /** One call, sent until its fate is known. */
 import { backoffMs } from "../../shared/backoff.ts";
 import type { Verdict } from "../../shared/verdict.ts";
-import { freeBytes } from "../buffer/event-run.ts";
-import type { QuarantineReason } from "../buffer/operations.ts";
+import { freeBytes } from "../buffer/tables/event-run.ts";
+import type { QuarantineReason } from "../buffer/transactions/operations.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Wakeup } from "../runtime/wakeup.ts";
 import { type Conflict, readRefusal } from "./answer.ts";

@@ -1,6 +1,6 @@
 /** What the uploader needs to know of a destination: what it takes, how a call to it looks, what its answers mean. */
 import type { CallHistory, Verdict } from "../../shared/verdict.ts";
-import type { PendingRun } from "../buffer/operations.ts";
+import type { PendingRun } from "../buffer/transactions/operations.ts";
 import type { Conflict } from "./answer.ts";
 import type { Exchange, ExchangeResult, Transport } from "./transport.ts";
 

@@ -4,7 +4,7 @@ import type { SolvimonKind } from "../../shared/events/solvimon-fields.ts";
 import { LIST_MEMBER } from "../../shared/intake/solvimon-answer.ts";
 import { decide } from "../../shared/verdict.ts";
 import { HEADER, SOLVIMON_PATHS, usagePath } from "../../shared/wire.ts";
-import type { PendingRun, Scope } from "../buffer/operations.ts";
+import type { PendingRun, Scope } from "../buffer/transactions/operations.ts";
 import { readAcknowledgement } from "./answer.ts";
 import { isoTime, listBody, versioned } from "./call-body.ts";
 import type { Dialect } from "./dialect.ts";

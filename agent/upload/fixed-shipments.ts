@@ -3,9 +3,10 @@
  * first attempt, so the repeat after a crash is the very same call; they leave the disk with the positions that
  * are settled.
  */
-import { joinRuns } from "../buffer/event-run.ts";
+
 import type { Log } from "../buffer/log.ts";
-import type { FixedShipment, PendingRun } from "../buffer/operations.ts";
+import { joinRuns } from "../buffer/tables/event-run.ts";
+import type { FixedShipment, PendingRun } from "../buffer/transactions/operations.ts";
 import type { Size } from "./batch-size.ts";
 import { freeStretches, type PositionRange } from "./in-flight.ts";
 import { slicePending } from "./pieces.ts";

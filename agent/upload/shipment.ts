@@ -1,7 +1,8 @@
 /** A run of events on its way: sent whole, halved where it is refused, settled piece by piece. */
-import { freeBytes } from "../buffer/event-run.ts";
+
 import type { Log } from "../buffer/log.ts";
-import type { PendingRun, QuarantineReason, SettleOperation } from "../buffer/operations.ts";
+import { freeBytes } from "../buffer/tables/event-run.ts";
+import type { PendingRun, QuarantineReason, SettleOperation } from "../buffer/transactions/operations.ts";
 import type { BatchSizer, Size } from "./batch-size.ts";
 import { type CallContext, sendUntilKnown, UNRECORDED } from "./call.ts";
 import { halvesOf, larger, sizeOf } from "./pieces.ts";

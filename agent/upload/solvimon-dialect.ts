@@ -5,8 +5,8 @@
 import { parseStream } from "../../shared/events/kind.ts";
 import { withTimestamp } from "../../shared/intake/solvimon-answer.ts";
 import { HEADER, SOLVIMON_PATHS } from "../../shared/wire.ts";
-import { eventBytes } from "../buffer/event-run.ts";
-import type { PendingRun } from "../buffer/operations.ts";
+import { eventBytes } from "../buffer/tables/event-run.ts";
+import type { PendingRun } from "../buffer/transactions/operations.ts";
 import { isoTime, versioned } from "./call-body.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Transport } from "./transport.ts";

@@ -6,8 +6,8 @@
  * vendor: a repeat is the very same call under the same key, fixed on disk before its first attempt.
  */
 import type { Logger } from "pino";
-import { freeBytes } from "../buffer/event-run.ts";
 import type { Log } from "../buffer/log.ts";
+import { freeBytes } from "../buffer/tables/event-run.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { createWakeup } from "../runtime/wakeup.ts";
 import { createBatchSizer, type Size } from "./batch-size.ts";

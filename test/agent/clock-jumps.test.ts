@@ -1,6 +1,6 @@
 /** The time of day is wrong at many a device's start, and jumps once the network tells the right one. */
 import { expect, onTestFinished, test } from "vitest";
-import { NO_SCOPE } from "../../agent/buffer/operations.ts";
+import { NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
 import { parseConfig } from "../../agent/config/config.ts";
 import { startCore } from "../../agent/core.ts";
 import type { Clock } from "../../agent/runtime/clock.ts";

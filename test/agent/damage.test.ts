@@ -2,11 +2,11 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, trunca
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { boundsOf } from "../../agent/buffer/bounds.ts";
-import { openDatabase } from "../../agent/buffer/database.ts";
-import { packEvents } from "../../agent/buffer/event-run.ts";
-import { NO_SCOPE, type Operation } from "../../agent/buffer/operations.ts";
+import { boundsOf } from "../../agent/buffer/disk/bounds.ts";
+import { openDatabase } from "../../agent/buffer/disk/database.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
+import { packEvents } from "../../agent/buffer/tables/event-run.ts";
+import { NO_SCOPE, type Operation } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 const EVENTS = 40;

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { countFitting, eventBytes, joinRuns, packBytes, packEvents, sliceRun } from "../../agent/buffer/event-run.ts";
+import {
+  countFitting,
+  eventBytes,
+  joinRuns,
+  packBytes,
+  packEvents,
+  sliceRun,
+} from "../../agent/buffer/tables/event-run.ts";
 
 const sources = fc.array(fc.string({ unit: "grapheme", minLength: 1 }), { minLength: 1, maxLength: 40 });
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("utf8");

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { type Engine, openInlineEngine, openThreadEngine } from "../../agent/buffer/engine.ts";
-import { packEvents } from "../../agent/buffer/event-run.ts";
 import { type Log, openLog } from "../../agent/buffer/log.ts";
-import { NO_SCOPE } from "../../agent/buffer/operations.ts";
+import { packEvents } from "../../agent/buffer/tables/event-run.ts";
+import { NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
-import { packEvents } from "../../agent/buffer/event-run.ts";
-import { NO_SCOPE } from "../../agent/buffer/operations.ts";
 import { openStore } from "../../agent/buffer/store.ts";
+import { packEvents } from "../../agent/buffer/tables/event-run.ts";
+import { NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 const STREAM = "charge";

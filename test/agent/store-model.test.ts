@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { packEvents } from "../../agent/buffer/event-run.ts";
-import { NO_SCOPE, type Operation } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
+import { packEvents } from "../../agent/buffer/tables/event-run.ts";
+import { NO_SCOPE, type Operation } from "../../agent/buffer/transactions/operations.ts";
 import { FAST_PARENT, tempDir } from "../../tools/processes/temp-dir.ts";
 
 /** The log as it should be: an array of pending texts by position, and four counts. */

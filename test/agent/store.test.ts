@@ -2,15 +2,15 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { packEvents } from "../../agent/buffer/event-run.ts";
+import { type CrashPoint, openStore, type Store } from "../../agent/buffer/store.ts";
+import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import {
   type AppendOperation,
   type AppendOutcome,
   type GroupResult,
   NO_SCOPE,
   type Operation,
-} from "../../agent/buffer/operations.ts";
-import { type CrashPoint, openStore, type Store } from "../../agent/buffer/store.ts";
+} from "../../agent/buffer/transactions/operations.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 

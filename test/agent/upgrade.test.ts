@@ -3,9 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
-import { packEvents } from "../../agent/buffer/event-run.ts";
-import { type AppendOperation, NO_SCOPE } from "../../agent/buffer/operations.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
+import { packEvents } from "../../agent/buffer/tables/event-run.ts";
+import { type AppendOperation, NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 interface Opened {

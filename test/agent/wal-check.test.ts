@@ -2,7 +2,7 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { walDamage } from "../../agent/buffer/wal-check.ts";
+import { walDamage } from "../../agent/buffer/disk/wal-check.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { createRandom } from "../shared/random-json.ts";
 

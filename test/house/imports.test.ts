@@ -119,7 +119,7 @@ const RULES: readonly Rule[] = [
     may: ({ target, typeOnly }) =>
       under("shared", "agent/upload")(target) ||
       under("agent/runtime")(target) ||
-      named("agent/buffer/event-run.ts", "agent/config/secrets.ts")(target) ||
+      named("agent/buffer/tables/event-run.ts", "agent/config/secrets.ts")(target) ||
       (typeOnly && under("agent/buffer", "agent/config")(target)) ||
       isNode(target) ||
       named("undici", "zod", "pino")(target),

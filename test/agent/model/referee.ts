@@ -3,7 +3,7 @@
  * the destination would, and compares all that can be seen.
  */
 import { deepStrictEqual, ok } from "node:assert/strict";
-import type { AppendOperation, QuarantineReason } from "../../../agent/buffer/operations.ts";
+import type { AppendOperation, QuarantineReason } from "../../../agent/buffer/transactions/operations.ts";
 import { compareStream, type Range } from "../../../agent/operator/audit.ts";
 import type { Clock } from "../../../agent/runtime/clock.ts";
 import { VALIDATION_FAULT } from "../../../shared/fault.ts";

@@ -6,8 +6,8 @@
 import { cpSync, rmSync } from "node:fs";
 import { pino } from "pino";
 import { openInlineEngine } from "../../../agent/buffer/engine.ts";
-import type { Operation, Outcome } from "../../../agent/buffer/operations.ts";
 import type { CrashPoint } from "../../../agent/buffer/store.ts";
+import type { Operation, Outcome } from "../../../agent/buffer/transactions/operations.ts";
 import { parseConfig } from "../../../agent/config/config.ts";
 import { startCore } from "../../../agent/core.ts";
 import { createUsageDoor } from "../../../agent/intake/usage-door.ts";

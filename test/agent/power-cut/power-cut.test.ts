@@ -129,7 +129,7 @@ describe.skipIf(reason !== null)(`a power cut${reason === null ? "" : ` (skipped
     onTestFinished(broken.remove);
     onTestFinished(records.remove);
     copyProduct(broken.path, ["agent", "shared", "package.json"]);
-    replaceOnce(join(broken.path, "agent/buffer/database.ts"), "synchronous = FULL", "synchronous = OFF");
+    replaceOnce(join(broken.path, "agent/buffer/disk/database.ts"), "synchronous = FULL", "synchronous = OFF");
     const unsynced = await recordIn(records, broken.path);
     const verdicts = tryCuts(unsynced, chooseCuts(unsynced, SEED));
     const losing = verdicts.filter(({ faults }) => faults.some(({ kind }) => kind === "lost"));

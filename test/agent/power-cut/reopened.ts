@@ -1,11 +1,11 @@
 /** Opens what a power cut left, as the agent would, and looks for all that was acknowledged before it. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { boundsOf } from "../../../agent/buffer/bounds.ts";
-import { eventBytes, packEvents } from "../../../agent/buffer/event-run.ts";
-import { FACT } from "../../../agent/buffer/facts.ts";
-import { NO_SCOPE, type Operation, type OutcomeOf } from "../../../agent/buffer/operations.ts";
+import { boundsOf } from "../../../agent/buffer/disk/bounds.ts";
 import { openStore, type Store } from "../../../agent/buffer/store.ts";
+import { eventBytes, packEvents } from "../../../agent/buffer/tables/event-run.ts";
+import { FACT } from "../../../agent/buffer/tables/metadata.ts";
+import { NO_SCOPE, type Operation, type OutcomeOf } from "../../../agent/buffer/transactions/operations.ts";
 import { messageOf } from "../../../agent/runtime/agent-error.ts";
 import { contentHash } from "../../../shared/identity.ts";
 import { type JsonObject, scanJson } from "../../../shared/json/scan.ts";

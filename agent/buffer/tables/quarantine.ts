@@ -1,7 +1,7 @@
 /** Events nobody takes as they are: kept whole, with the reason in the refuser's own words. */
 import type { DatabaseSync } from "node:sqlite";
+import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../transactions/operations.ts";
 import { blob, integer, type Row, text } from "./column.ts";
-import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "./operations.ts";
 
 export interface QuarantineEntry {
   readonly stream: number;

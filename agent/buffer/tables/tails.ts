@@ -1,7 +1,7 @@
 /** How far followed files were read; moves on in the very transaction that takes their events in. */
 import type { DatabaseSync } from "node:sqlite";
+import type { TailPosition } from "../transactions/operations.ts";
 import { integer, text } from "./column.ts";
-import type { TailPosition } from "./operations.ts";
 
 export interface TailTable {
   keep(position: TailPosition): void;

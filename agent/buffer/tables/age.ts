@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { integer } from "./column.ts";
-import { FACT, readFact, writeFacts } from "./facts.ts";
+import { FACT, readFact, writeFacts } from "./metadata.ts";
 
 export interface Age {
   /** Milliseconds. */

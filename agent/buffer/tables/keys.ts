@@ -1,8 +1,8 @@
 /** What idempotency keys brought before: the only repeats an agent can know of by itself. */
 import type { DatabaseSync } from "node:sqlite";
+import type { KnownEvent } from "../transactions/operations.ts";
 import type { Age } from "./age.ts";
 import { blob, integer } from "./column.ts";
-import type { KnownEvent } from "./operations.ts";
 
 const HASH_BYTES = 16;
 /** Rows forgotten in one go, so that housekeeping never holds up an append for long. */

@@ -6,7 +6,7 @@
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { AgentError } from "../runtime/agent-error.ts";
+import { AgentError } from "../../runtime/agent-error.ts";
 import { type Bounds, boundsOf } from "./bounds.ts";
 import { missingCommits } from "./commit-count.ts";
 import {

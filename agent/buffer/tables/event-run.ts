@@ -1,5 +1,5 @@
 /** Event texts as one run of bytes, cut and joined without ever looking inside them. */
-import type { EventRun } from "./operations.ts";
+import type { EventRun } from "../transactions/operations.ts";
 
 const COMMA = 0x2c;
 

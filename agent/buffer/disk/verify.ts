@@ -1,6 +1,6 @@
 /** Whether a buffer is what it should be: whole files, and a ledger that its rows bear out. */
 import type { DatabaseSync } from "node:sqlite";
-import { integer, text } from "./column.ts";
+import { integer, text } from "../tables/column.ts";
 
 const FAULTS_LISTED_MAX = 20;
 

@@ -1,6 +1,6 @@
 /** The buffer's tables, and how an older buffer becomes a current one. */
 import type { DatabaseSync } from "node:sqlite";
-import { AgentError } from "../runtime/agent-error.ts";
+import { AgentError } from "../../runtime/agent-error.ts";
 
 /** "weir" in ASCII: tells our files from other SQLite databases. */
 const APPLICATION_ID = 0x77656972;

@@ -1,7 +1,7 @@
 /** The streams and their ledgers, as the database has them; nothing is cached, so a rollback leaves no trace. */
 import type { DatabaseSync } from "node:sqlite";
+import type { StreamLedger } from "../transactions/operations.ts";
 import { integer, type Row, text } from "./column.ts";
-import type { StreamLedger } from "./operations.ts";
 
 export interface StreamRow {
   readonly id: number;

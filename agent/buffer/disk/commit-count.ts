@@ -8,8 +8,8 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { integer } from "./column.ts";
-import { FACT, factWriter, readFact } from "./facts.ts";
+import { integer } from "../tables/column.ts";
+import { FACT, factWriter, readFact } from "../tables/metadata.ts";
 import { isNoRoom } from "./reserve.ts";
 
 export const COMMITS_FILE = "commits";

@@ -4,9 +4,9 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { type EventRun, NO_SCOPE, type Scope } from "../transactions/operations.ts";
 import { blob, integer, type Row, text } from "./column.ts";
 import { countFitting, sliceRun } from "./event-run.ts";
-import { type EventRun, NO_SCOPE, type Scope } from "./operations.ts";
 
 /** Bytes of event text in one row, unless a single event is larger: reading a row stays cheap. */
 export const ROW_BYTES_MAX = 256 * 1024;

@@ -1,12 +1,12 @@
 /** Takes a request's events in: positions, rows, quarantine and ledger, all in the caller's transaction. */
-import type { BatchTable } from "./batch-table.ts";
-import { scopeText } from "./batch-table.ts";
-import { eventBytes, sliceRun } from "./event-run.ts";
-import type { KeyMemory, KnownBody } from "./key-memory.ts";
+import type { BatchTable } from "../tables/batches.ts";
+import { scopeText } from "../tables/batches.ts";
+import { eventBytes, sliceRun } from "../tables/event-run.ts";
+import type { KeyMemory, KnownBody } from "../tables/keys.ts";
+import type { QuarantineTable } from "../tables/quarantine.ts";
+import type { StreamTable } from "../tables/streams.ts";
+import type { TailTable } from "../tables/tails.ts";
 import type { AppendOperation, AppendOutcome, QuarantineReason } from "./operations.ts";
-import type { QuarantineTable } from "./quarantine-table.ts";
-import type { StreamTable } from "./stream-table.ts";
-import type { TailTable } from "./tail-table.ts";
 
 export interface AppendTables {
   readonly streams: StreamTable;

@@ -2,10 +2,10 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import { integer } from "../tables/column.ts";
+import type { AppendOperation } from "../transactions/operations.ts";
 import type { Bounds } from "./bounds.ts";
-import { integer } from "./column.ts";
 import { BUFFER_FILE, isDiskFull } from "./database.ts";
-import type { AppendOperation } from "./operations.ts";
 
 export interface Room {
   /** Looks at the files anew. */

@@ -1,9 +1,9 @@
 /** Delivered batches, packed and kept for a while so that an audit can send again what the edge turns out to lack. */
 import type { DatabaseSync } from "node:sqlite";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import type { EventRun } from "../transactions/operations.ts";
 import type { Age } from "./age.ts";
 import { blob, integer, text } from "./column.ts";
-import type { EventRun } from "./operations.ts";
 
 export interface RetainedBatch {
   readonly first: number;

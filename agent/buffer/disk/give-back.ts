@@ -1,6 +1,6 @@
 /** Gives pages that hold nothing any more back to the disk. */
 import type { DatabaseSync } from "node:sqlite";
-import { integer } from "./column.ts";
+import { integer } from "../tables/column.ts";
 import { isDiskFull } from "./database.ts";
 
 /** Kept for the next events: growing the file again costs more than this megabyte. */

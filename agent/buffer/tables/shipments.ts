@@ -1,7 +1,7 @@
 /** Calls to a vendor as they were fixed before their first attempt; settled positions leave them. */
 import type { DatabaseSync } from "node:sqlite";
+import type { FixedOutcome, FixedShipment, FixOperation } from "../transactions/operations.ts";
 import { integer, type Row, text } from "./column.ts";
-import type { FixedOutcome, FixedShipment, FixOperation } from "./operations.ts";
 
 export interface ShipmentTable {
   /** What a position was fixed in before, it is no longer. */

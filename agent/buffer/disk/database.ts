@@ -2,10 +2,10 @@
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AgentError, messageOf } from "../runtime/agent-error.ts";
+import { AgentError, messageOf } from "../../runtime/agent-error.ts";
+import { upgrade } from "../tables/schema.ts";
 import type { Bounds } from "./bounds.ts";
 import { RESERVE_FILE } from "./reserve.ts";
-import { upgrade } from "./schema.ts";
 import { WAL_HEADER_BYTES, walDamage } from "./wal-check.ts";
 
 export const BUFFER_FILE = "buffer.db";

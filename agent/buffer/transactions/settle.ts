@@ -1,11 +1,11 @@
 /** Takes events off the log once their fate is known: rows, quarantine and ledger in the caller's transaction. */
-import type { BatchTable, PendingHead } from "./batch-table.ts";
-import { eventBytes, freeBytes } from "./event-run.ts";
+import type { BatchTable, PendingHead } from "../tables/batches.ts";
+import { eventBytes, freeBytes } from "../tables/event-run.ts";
+import type { QuarantineTable } from "../tables/quarantine.ts";
+import type { Retention } from "../tables/retained.ts";
+import type { ShipmentTable } from "../tables/shipments.ts";
+import type { StreamTable } from "../tables/streams.ts";
 import type { SettleOperation } from "./operations.ts";
-import type { QuarantineTable } from "./quarantine-table.ts";
-import type { Retention } from "./retention.ts";
-import type { ShipmentTable } from "./shipment-table.ts";
-import type { StreamTable } from "./stream-table.ts";
 
 export interface SettleTables {
   readonly streams: StreamTable;

@@ -1,8 +1,8 @@
 /** Packs pending events for a call: whole rows while they fit, part of one only when it alone is too large. */
-import { type BatchTable, type PendingHead, parseScope } from "./batch-table.ts";
-import { countFitting, freeBytes, joinRuns, sliceRun } from "./event-run.ts";
+import { type BatchTable, type PendingHead, parseScope } from "../tables/batches.ts";
+import { countFitting, freeBytes, joinRuns, sliceRun } from "../tables/event-run.ts";
+import type { StreamTable } from "../tables/streams.ts";
 import type { EventRun, ReadOperation, ReadOutcome } from "./operations.ts";
-import type { StreamTable } from "./stream-table.ts";
 
 /** Rows looked at for one call; many tiny requests then make a smaller call, never an unbounded read. */
 const ROWS_MAX = 4096;

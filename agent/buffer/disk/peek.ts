@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AgentError } from "../runtime/agent-error.ts";
-import { createBatchTable } from "./batch-table.ts";
+import { AgentError } from "../../runtime/agent-error.ts";
+import { createBatchTable } from "../tables/batches.ts";
+import { FACT, readFacts } from "../tables/metadata.ts";
+import { versionOf } from "../tables/schema.ts";
+import { createStreamTable } from "../tables/streams.ts";
+import type { StreamLedger } from "../transactions/operations.ts";
 import { BUFFER_FILE, translate } from "./database.ts";
-import { FACT, readFacts } from "./facts.ts";
-import type { StreamLedger } from "./operations.ts";
-import { versionOf } from "./schema.ts";
-import { createStreamTable } from "./stream-table.ts";
 
 export interface BufferView {
   readonly producer: string | null;

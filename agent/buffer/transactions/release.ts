@@ -1,5 +1,5 @@
 /** Ways back out: a quarantined event retried or given up, delivered ones made to wait again. */
-import { sliceRun } from "./event-run.ts";
+import { sliceRun } from "../tables/event-run.ts";
 import type { EventRun, PositionsOutcome, ReleaseOutcome, ResendOperation, RetryOperation } from "./operations.ts";
 import type { SettleTables } from "./settle.ts";
 
