@@ -8,7 +8,14 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { ID_PREFIX, type Kind } from "./events/kind.ts";
-import { canonicalText, JsonNumber, type JsonObject } from "./json/scan.ts";
+import { canonicalText } from "./json/canonical.ts";
+import { JsonNumber, type JsonObject } from "./json/value.ts";
+
+/** What is kept of an event's content hash: the first bytes of SHA-256, in ledger and log alike. */
+export const CONTENT_HASH_BYTES = 16;
+
+/** What is kept of the hash that an event's key is made of. */
+export const KEY_HASH_BYTES = 16;
 
 export type Identity =
   | { readonly by: "id"; readonly id: string }

@@ -1,6 +1,6 @@
 /** What travels with a request through middleware and routes. */
 import type { Context } from "hono";
-import type { Fault } from "../shared/fault.ts";
+import type { ValidationError } from "../shared/events/validation-error.ts";
 import { type SolvimonCode, solvimonError } from "../shared/intake/solvimon-answer.ts";
 import { usageRefusal } from "../shared/intake/usage-answer.ts";
 import type { Principal } from "./accounts/principal.ts";
@@ -33,7 +33,12 @@ const SOLVIMON_CODE: Record<RefusalStatus, SolvimonCode> = {
 };
 
 /** Answers with an error in the shape of the route's dialect. */
-export function refuse(c: WeirContext, status: RefusalStatus, message: string, reasons: readonly Fault[] = []) {
+export function refuse(
+  c: WeirContext,
+  status: RefusalStatus,
+  message: string,
+  reasons: readonly ValidationError[] = [],
+) {
   if (SOLVIMON_ROUTE.test(c.req.path)) return c.json(solvimonError(SOLVIMON_CODE[status], message), status);
   return c.json(usageRefusal(message, reasons), status);
 }

@@ -1,6 +1,6 @@
 /** Takes lines of NDJSON in: as far as they are good, or every one of them, the bad ones to quarantine. */
 import { parseStream } from "../../shared/events/kind.ts";
-import type { Fault } from "../../shared/fault.ts";
+import type { ValidationError } from "../../shared/events/validation-error.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import { packBytes } from "../buffer/tables/event-run.ts";
@@ -24,7 +24,7 @@ export interface LinesRequest {
 export type LinesOutcome =
   | { readonly kind: "taken"; readonly accepted: number; readonly quarantined: number }
   /** Lines before `line` (from 0) were taken, it and those after it were not. */
-  | { readonly kind: "bad-line"; readonly line: number; readonly accepted: number; readonly fault: Fault }
+  | { readonly kind: "bad-line"; readonly line: number; readonly accepted: number; readonly fault: ValidationError }
   | { readonly kind: "unknown-stream" }
   | { readonly kind: "full" };
 

@@ -4,21 +4,21 @@
  * Solvimon's shape.
  */
 import { READ_ONLY, referenceOf, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
-import { CONFLICT_FAULT, type Fault, validationFault } from "../../shared/fault.ts";
+import { CONFLICT_CODE, type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { contentHash, eventId, type Identity } from "../../shared/identity.ts";
 import {
   type BodyCoding,
   bodyCodingOf,
   bodyFormOf,
-  idempotencyKeyFault,
+  idempotencyKeyError,
   preferencesOf,
 } from "../../shared/intake/headers.ts";
 import {
-  quarantineFault,
+  quarantineError,
   resourceText,
   type SolvimonReason,
   solvimonError,
-  solvimonFaults,
+  solvimonErrors,
 } from "../../shared/intake/solvimon-answer.ts";
 import {
   type SolvimonEvent as ReadEvent,
@@ -81,10 +81,10 @@ export function createSolvimonDoor(options: SolvimonDoorOptions): SolvimonDoor {
     const body = read.kind === "bytes" ? readEvents(read.bytes, request.stream, bounds, take) : null;
     if (body?.kind === "too-large") return refuseSolvimon(413, body.message);
     const [first, ...others] = headerFaultsOf(request);
-    if (first !== undefined) return { status: 400, body: solvimonFaults([first, ...others]) };
+    if (first !== undefined) return { status: 400, body: solvimonErrors([first, ...others]) };
     if (read.kind === "bad-gzip") return refuseSolvimon(400, read.message);
     if (body?.kind === "malformed")
-      return { status: 400, body: solvimonFaults([inForm(body.reason, request.form === "single")]) };
+      return { status: 400, body: solvimonErrors([inForm(body.reason, request.form === "single")]) };
     return body === null ? null : takeEvents(request, body.events, key, options);
   };
 }
@@ -101,11 +101,11 @@ function keptOf({ source, value, faults }: ReadEvent, kind: SolvimonKind, isKeye
 
 function headerFaultsOf({ header }: SolvimonRequest): SolvimonReason[] {
   const faults = [
-    idempotencyKeyFault(header(HEADER.idempotencyKey)),
+    idempotencyKeyError(header(HEADER.idempotencyKey)),
     ...[HEADER.producer, HEADER.sequence].map((name) =>
       header(name) === null
         ? null
-        : validationFault(`${name} is the agent's own to set: it numbers events itself`, { field: name }),
+        : validationError(`${name} is the agent's own to set: it numbers events itself`, { field: name }),
     ),
   ];
   return faults.flatMap((fault) => {
@@ -125,7 +125,7 @@ async function takeEvents(
   const preferences = preferencesOf(request.header(HEADER.prefer));
   const strict = isSingle || !preferences.lenient;
   const [fault, ...faults] = events.flatMap((event) => event.faults).map((reason) => inForm(reason, isSingle));
-  if (strict && fault !== undefined) return { status: 400, body: solvimonFaults([fault, ...faults]) };
+  if (strict && fault !== undefined) return { status: 400, body: solvimonErrors([fault, ...faults]) };
   const receivedAt = clock.now();
   const outcome = await log.append({
     stream: request.stream,
@@ -169,7 +169,7 @@ function isoTime(ms: number): string {
 
 function faultyOf(events: readonly TakenEvent[]): AppendOperation["faulty"] {
   return events.flatMap(({ faults: [fault] }, index) =>
-    fault === undefined ? [] : [{ index, reason: reasonOf(quarantineFault(fault, index)) }],
+    fault === undefined ? [] : [{ index, reason: reasonOf(quarantineError(fault, index)) }],
   );
 }
 
@@ -200,7 +200,7 @@ function refuseConflicts(known: readonly KnownEvent[], isSingle: boolean): Answe
   if (first === undefined) throw new RangeError("the log refused events that do not conflict");
   return {
     status: 409,
-    body: solvimonFaults([inForm(first, isSingle), ...others]),
+    body: solvimonErrors([inForm(first, isSingle), ...others]),
   };
 }
 
@@ -224,12 +224,12 @@ function resultsOf(
     // Hashing is the dearest part of an answer, and most callers never see the ids.
     const id = shown ? eventId(kind, kind, identity) : "";
     if (before?.same === true) return { index, status: "duplicate", id };
-    if (before !== undefined) return { index, status: "conflict", id, reasons: [conflictFault(index)] };
+    if (before !== undefined) return { index, status: "conflict", id, reasons: [conflictError(index)] };
     if (faults.length === 0) return { index, status: "accepted", id };
-    return { index, status: "quarantined", id, reasons: faults.map((fault) => quarantineFault(fault, index)) };
+    return { index, status: "quarantined", id, reasons: faults.map((fault) => quarantineError(fault, index)) };
   });
 }
 
-function conflictFault(index: number): Fault {
-  return { ...quarantineFault(conflictReason(index), index), code: CONFLICT_FAULT };
+function conflictError(index: number): ValidationError {
+  return { ...quarantineError(conflictReason(index), index), code: CONFLICT_CODE };
 }

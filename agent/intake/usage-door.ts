@@ -3,16 +3,16 @@
  * Refusals come in the edge's order: 404, 415, 413, 400 (401, 403 and 429 were before).
  */
 import { usageStream } from "../../shared/events/kind.ts";
-import { CONFLICT_FAULT, type Fault, validationFault } from "../../shared/fault.ts";
+import { CONFLICT_CODE, type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
 import {
   type BodyCoding,
   bodyCodingOf,
   bodyFormOf,
-  idempotencyKeyFault,
+  idempotencyKeyError,
   type Preferences,
   preferencesOf,
-  trackIdFault,
+  trackIdError,
 } from "../../shared/intake/headers.ts";
 import { type EventResult, usageAnswer, usageRefusal, validationRefusal } from "../../shared/intake/usage-answer.ts";
 import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body.ts";
@@ -135,7 +135,7 @@ function noMeter(id: string): string {
   return `there is no meter ${JSON.stringify(id)}`;
 }
 
-function refuse(status: number, message: string, reasons: readonly Fault[] = []): DoorAnswer {
+function refuse(status: number, message: string, reasons: readonly ValidationError[] = []): DoorAnswer {
   return { status, body: usageRefusal(message, reasons) };
 }
 
@@ -148,14 +148,14 @@ function refuseFull(bound: "buffer" | "disk"): DoorAnswer {
   return { ...refuse(507, "the disk is full"), headers: retry };
 }
 
-function headerFaultsOf(request: UsageRequest): Fault[] {
+function headerFaultsOf(request: UsageRequest): ValidationError[] {
   const faults = [
-    trackIdFault(request.header(HEADER.trackId)),
-    idempotencyKeyFault(request.header(HEADER.idempotencyKey)),
+    trackIdError(request.header(HEADER.trackId)),
+    idempotencyKeyError(request.header(HEADER.idempotencyKey)),
     ...[HEADER.producer, HEADER.sequence].map((name) =>
       request.header(name) === null
         ? null
-        : validationFault(`${name} is the agent's own to set: it numbers events itself`, { field: name }),
+        : validationError(`${name} is the agent's own to set: it numbers events itself`, { field: name }),
     ),
   ];
   return faults.filter((fault) => fault !== null);
@@ -169,7 +169,7 @@ function faultyOf(events: readonly CheckedEvent[]): AppendOperation["faulty"] {
 }
 
 /** Why the agent itself holds an event back, in the words its sender got. */
-export function reasonOf(fault: Fault): QuarantineReason {
+export function reasonOf(fault: ValidationError): QuarantineReason {
   return { status: 400, ...fault };
 }
 
@@ -189,8 +189,8 @@ function ownIdIn(value: CheckedEvent["value"], meter: KnownMeter): string | null
   return meter.eventIdField === null ? null : ownIdOf(value.get(meter.eventIdField));
 }
 
-function conflictOf({ index }: KnownEvent): Fault {
-  return { code: CONFLICT_FAULT, message: "the Idempotency-Key brought other content for this event before", index };
+function conflictOf({ index }: KnownEvent): ValidationError {
+  return { code: CONFLICT_CODE, message: "the Idempotency-Key brought other content for this event before", index };
 }
 
 function resultsOf(

@@ -1,6 +1,6 @@
 /** What people do with quarantined events, the same with and without a running agent. */
 import { parseStream } from "../../shared/events/kind.ts";
-import { quarantineFault } from "../../shared/intake/solvimon-answer.ts";
+import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
 import { readSolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { readUsageBody } from "../../shared/intake/usage-body.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
@@ -92,7 +92,7 @@ function checkRetry(
       ? readUsage(bytes, parsed?.meterGlobalId ?? null, schemas, limits)
       : readSolvimonEvent(bytes, parsed.kind, limits, ({ source, faults }) => ({
           source,
-          faults: faults.map((fault) => quarantineFault(fault, 0)),
+          faults: faults.map((fault) => quarantineError(fault, 0)),
         }));
   if (read.kind === "malformed") {
     const { message } = "fault" in read ? read.fault : read.reason;

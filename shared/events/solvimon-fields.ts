@@ -2,7 +2,7 @@
  * The fields of Solvimon's four ingest operations, in the order of the vendor's own pages, and the check made
  * from them. Nullable and optional are told apart exactly as there: "Optional" without "or null" refuses null.
  */
-import { JsonNumber, type JsonObject, type JsonValue } from "../json/scan.ts";
+import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.ts";
 import { isDateTime } from "./date-time.ts";
 import type { Kind } from "./kind.ts";
 
@@ -11,7 +11,7 @@ export type SolvimonKind = Exclude<Kind, "usage">;
 export type FieldCode = "MISSING_FIELD" | "INVALID_FIELD";
 
 /** One thing wrong with an event; `field` is dotted, list members by index. */
-export interface FieldFault {
+export interface FieldError {
   readonly code: FieldCode;
   readonly message: string;
   readonly field: string;
@@ -191,8 +191,8 @@ export const READ_ONLY: Record<SolvimonKind, ReadonlySet<string>> = {
 };
 
 /** Every fault of an event, in the order of the vendor's fields. */
-export function checkSolvimonEvent(kind: SolvimonKind, event: JsonObject): FieldFault[] {
-  const faults: FieldFault[] = [];
+export function checkSolvimonEvent(kind: SolvimonKind, event: JsonObject): FieldError[] {
+  const faults: FieldError[] = [];
   for (const spec of FIELDS[kind]) {
     checkMember(spec, event, "", faults);
     faults.push(...acrossFields(kind, spec.name, event, faults));
@@ -200,7 +200,7 @@ export function checkSolvimonEvent(kind: SolvimonKind, event: JsonObject): Field
   return faults;
 }
 
-function checkMember(spec: FieldSpec, object: JsonObject, prefix: string, faults: FieldFault[]): void {
+function checkMember(spec: FieldSpec, object: JsonObject, prefix: string, faults: FieldError[]): void {
   const field = prefix + spec.name;
   const value = object.get(spec.name);
   if (value === undefined) {
@@ -210,7 +210,7 @@ function checkMember(spec: FieldSpec, object: JsonObject, prefix: string, faults
   } else checkShape(spec, value, field, faults);
 }
 
-function checkShape(shape: Shape, value: JsonValue, field: string, faults: FieldFault[]): void {
+function checkShape(shape: Shape, value: JsonValue, field: string, faults: FieldError[]): void {
   switch (shape.type) {
     case "object":
       if (!(value instanceof Map)) faults.push(invalid(field, "must be an object"));
@@ -258,7 +258,7 @@ function textFault(shape: Extract<Shape, { type: "string" }>, value: string): st
   return pattern === undefined || pattern.test(value) ? null : `must match ${pattern.source}`;
 }
 
-function invalid(field: string, message: string): FieldFault {
+function invalid(field: string, message: string): FieldError {
   return { code: "INVALID_FIELD", message: `${field} ${message}`, field };
 }
 
@@ -267,8 +267,8 @@ function acrossFields(
   kind: SolvimonKind,
   name: string,
   event: JsonObject,
-  before: readonly FieldFault[],
-): FieldFault[] {
+  before: readonly FieldError[],
+): FieldError[] {
   const value = event.get(name);
   const isSound = (part: string) => !before.some((fault) => fault.field === part || fault.field.startsWith(`${part}.`));
   if (name === "period" && value instanceof Map && isSound(name)) return periodFaults(value);
@@ -279,18 +279,18 @@ function acrossFields(
   return [];
 }
 
-function periodFaults(period: JsonObject): FieldFault[] {
+function periodFaults(period: JsonObject): FieldError[] {
   const at = (name: string) => Date.parse(String(period.get(name)).replace(/:60(?=[.Zz+-])/, ":59"));
   if (!(at("end_at") < at("start_at"))) return [];
   return [invalid("period.end_at", "may not be before start_at")];
 }
 
-function chargeValueFaults(value: JsonObject): FieldFault[] {
+function chargeValueFaults(value: JsonObject): FieldError[] {
   const given = ["number", "amount", "count"].filter((name) => value.has(name));
   return given.length === 1 ? [] : [invalid("value", "takes exactly one of number, amount, count")];
 }
 
-function adjustmentFaults(event: JsonObject, isSound: boolean): FieldFault[] {
+function adjustmentFaults(event: JsonObject, isSound: boolean): FieldError[] {
   const amount = event.get("amount");
   const fixed = event.get("fixed_amount");
   if (amount === undefined && fixed === undefined) {

@@ -4,9 +4,9 @@
  * every event.
  */
 import { z } from "zod";
-import { FAULTS_LISTED_MAX, type Fault, validationFault } from "../fault.ts";
-import { JsonNumber, type JsonObject, type JsonValue } from "../json/scan.ts";
+import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.ts";
 import { isDateTime } from "./date-time.ts";
+import { ERRORS_LISTED_MAX, type ValidationError, validationError } from "./validation-error.ts";
 
 export const FIELD_TYPES = ["string", "number", "integer", "boolean", "date-time"] as const;
 export type FieldType = (typeof FIELD_TYPES)[number];
@@ -52,7 +52,7 @@ export const streamSchema = z.strictObject({
 export type StreamSchema = z.infer<typeof streamSchema>;
 
 /** Faults of one event, without their index; an empty list for a valid event. */
-export type EventCheck = (event: JsonObject) => Fault[];
+export type EventCheck = (event: JsonObject) => ValidationError[];
 
 /**
  * Compiles a stream's schema into a check. Null counts as absent for an optional field. A strict stream
@@ -63,7 +63,7 @@ export function compileCheck(stream: StreamSchema): EventCheck {
   const names = new Set(fields.map((field) => field.name));
   const idField = stream.event_id_field;
   return (event) => {
-    const faults: Fault[] = [];
+    const faults: ValidationError[] = [];
     for (const field of fields) {
       const fault = checkField(field, event.get(field.name));
       if (fault !== null) faults.push(fault);
@@ -75,9 +75,9 @@ export function compileCheck(stream: StreamSchema): EventCheck {
     if (stream.strict === true) {
       for (const name of event.keys()) {
         if (names.has(name) || name === idField) continue;
-        if (faults.length >= FAULTS_LISTED_MAX) break;
+        if (faults.length >= ERRORS_LISTED_MAX) break;
         faults.push(
-          validationFault(`${shown(name)} is not a field of this meter's event schema`, { field: shown(name) }),
+          validationError(`${shown(name)} is not a field of this meter's event schema`, { field: shown(name) }),
         );
       }
     }
@@ -85,20 +85,20 @@ export function compileCheck(stream: StreamSchema): EventCheck {
   };
 }
 
-function checkField(field: Field, value: JsonValue | undefined): Fault | null {
+function checkField(field: Field, value: JsonValue | undefined): ValidationError | null {
   const { name, type } = field;
   if (value === undefined || value === null) {
     if (!field.required) return null;
     const problem = value === undefined ? "is required and absent" : "is required and may not be null";
-    return validationFault(`${name} ${problem}`, { field: name });
+    return validationError(`${name} ${problem}`, { field: name });
   }
   if (hasType(type, value)) return null;
-  return validationFault(`${name} must be ${TYPE_WORDS[type]}, got ${describe(value)}`, { field: name });
+  return validationError(`${name} must be ${TYPE_WORDS[type]}, got ${describe(value)}`, { field: name });
 }
 
-function checkOwnId(name: string, value: JsonValue | undefined): Fault | null {
+function checkOwnId(name: string, value: JsonValue | undefined): ValidationError | null {
   if (value === undefined || value === null || typeof value === "string" || value instanceof JsonNumber) return null;
-  return validationFault(`${name} is the event id and must be a string or a number`, { field: name });
+  return validationError(`${name} is the event id and must be a string or a number`, { field: name });
 }
 
 const TYPE_WORDS: Record<FieldType, string> = {

@@ -1,5 +1,5 @@
 /** Reads the request headers of the ingest doors; edge and agent give the same answer to the same header. */
-import { type Fault, validationFault } from "../fault.ts";
+import { type ValidationError, validationError } from "../events/validation-error.ts";
 import { type BodyForm, POSITION_MAX, PRODUCER_PATTERN } from "../wire.ts";
 
 /**
@@ -46,17 +46,17 @@ export function isTrackId(value: string): boolean {
   return /^[\x20-\x7e]{0,64}$/.test(value) && !/[:;"']/.test(value);
 }
 
-export function trackIdFault(value: string | null | undefined): Fault | null {
+export function trackIdError(value: string | null | undefined): ValidationError | null {
   if (value === null || value === undefined || isTrackId(value)) return null;
-  return validationFault("Zuora-Track-Id takes at most 64 US-ASCII characters and none of : ; \" '", {
+  return validationError("Zuora-Track-Id takes at most 64 US-ASCII characters and none of : ; \" '", {
     field: "Zuora-Track-Id",
   });
 }
 
 /** Idempotency keys are 1 to 255 characters. */
-export function idempotencyKeyFault(value: string | null | undefined): Fault | null {
+export function idempotencyKeyError(value: string | null | undefined): ValidationError | null {
   if (value === null || value === undefined || (value.length >= 1 && value.length <= 255)) return null;
-  return validationFault("Idempotency-Key takes 1 to 255 characters", { field: "Idempotency-Key" });
+  return validationError("Idempotency-Key takes 1 to 255 characters", { field: "Idempotency-Key" });
 }
 
 export interface ProducerPosition {
@@ -67,7 +67,7 @@ export interface ProducerPosition {
 
 export type ProducerOutcome =
   | { readonly kind: "position"; readonly position: ProducerPosition | null }
-  | { readonly kind: "fault"; readonly fault: Fault };
+  | { readonly kind: "invalid"; readonly error: ValidationError };
 
 /** Reads Weir-Producer and Weir-Sequence: both or neither. */
 export function producerPositionOf(
@@ -77,18 +77,18 @@ export function producerPositionOf(
   const hasProducer = producer !== null && producer !== undefined;
   const hasSequence = sequence !== null && sequence !== undefined;
   if (!hasProducer && !hasSequence) return { kind: "position", position: null };
-  if (!hasProducer) return faulty("Weir-Producer", "Weir-Sequence needs Weir-Producer beside it");
-  if (!hasSequence) return faulty("Weir-Sequence", "Weir-Producer needs Weir-Sequence beside it");
+  if (!hasProducer) return invalid("Weir-Producer", "Weir-Sequence needs Weir-Producer beside it");
+  if (!hasSequence) return invalid("Weir-Sequence", "Weir-Producer needs Weir-Sequence beside it");
   if (!PRODUCER_PATTERN.test(producer)) {
-    return faulty("Weir-Producer", "Weir-Producer takes 1 to 128 of A-Z a-z 0-9 . _ -");
+    return invalid("Weir-Producer", "Weir-Producer takes 1 to 128 of A-Z a-z 0-9 . _ -");
   }
   const first = Number(sequence);
   if (!/^\d{1,16}$/.test(sequence) || first > POSITION_MAX) {
-    return faulty("Weir-Sequence", "Weir-Sequence is a whole number from 0 to 2^53-1");
+    return invalid("Weir-Sequence", "Weir-Sequence is a whole number from 0 to 2^53-1");
   }
   return { kind: "position", position: { producer, first } };
 }
 
-function faulty(field: string, message: string): ProducerOutcome {
-  return { kind: "fault", fault: validationFault(message, { field }) };
+function invalid(field: string, message: string): ProducerOutcome {
+  return { kind: "invalid", error: validationError(message, { field }) };
 }

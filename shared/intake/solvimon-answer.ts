@@ -1,8 +1,8 @@
 /** Solvimon's answers: its error shape, and the resource that a 201 carries. Edge and agent give the same. */
 import type { Kind } from "../events/kind.ts";
-import { type FieldFault, READ_ONLY, type SolvimonKind } from "../events/solvimon-fields.ts";
-import { FAULTS_LISTED_MAX, type Fault } from "../fault.ts";
-import { scanMembers } from "../json/scan.ts";
+import { type FieldError, READ_ONLY, type SolvimonKind } from "../events/solvimon-fields.ts";
+import { ERRORS_LISTED_MAX, type ValidationError } from "../events/validation-error.ts";
+import { scanMembers } from "../json/document.ts";
 
 /** Solvimon's published codes, as far as Weir gives them. */
 export const SOLVIMON_CODES = [
@@ -64,14 +64,14 @@ export function solvimonError(code: SolvimonCode, message: string, details: Erro
 }
 
 /** The error of a request with several faults: the first one speaks, the first 100 are listed. */
-export function solvimonFaults(faults: readonly [SolvimonReason, ...SolvimonReason[]]): SolvimonError {
+export function solvimonErrors(faults: readonly [SolvimonReason, ...SolvimonReason[]]): SolvimonError {
   const [{ code, message, field }] = faults;
   return {
     type: "INVALID_REQUEST",
     code,
     message,
     ...(field === undefined ? {} : { field }),
-    reasons: faults.slice(0, FAULTS_LISTED_MAX),
+    reasons: faults.slice(0, ERRORS_LISTED_MAX),
   };
 }
 
@@ -91,7 +91,7 @@ export const LIST_MEMBER: Record<SolvimonKind, string> = {
 };
 
 /** How the fault of an event is kept with it in quarantine: Weir's fault shape, Solvimon's code in its message. */
-export function quarantineFault(fault: FieldFault | SolvimonReason, index: number): Fault {
+export function quarantineError(fault: FieldError | SolvimonReason, index: number): ValidationError {
   const { field } = fault;
   return {
     code: 70000000,
@@ -107,7 +107,7 @@ export function quarantineFault(fault: FieldFault | SolvimonReason, index: numbe
  */
 export function withTimestamp(source: string, receivedAt: string): string {
   const scanned = scanMembers(source);
-  if (scanned.kind === "fault") throw new Error("a checked event is not an object");
+  if (scanned.kind === "invalid") throw new Error("a checked event is not an object");
   const given = scanned.members.get("timestamp");
   const filled = JSON.stringify(receivedAt);
   if (given !== undefined) {
@@ -133,7 +133,7 @@ export function resourceText(
   extras: ResourceExtras = {},
 ): string {
   const scanned = scanMembers(withTimestamp(source, receivedAt));
-  if (scanned.kind === "fault") throw new Error("a checked event is not an object");
+  if (scanned.kind === "invalid") throw new Error("a checked event is not an object");
   const replaced = extras.members ?? {};
   const own = [...scanned.members]
     .filter(([name]) => !READ_ONLY[kind].has(name) && !(name in replaced))

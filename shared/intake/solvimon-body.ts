@@ -1,18 +1,15 @@
 /** From the body of a Solvimon door to checked events, single or in a list. */
 import { isDateTime } from "../events/date-time.ts";
 import { checkSolvimonEvent, type SolvimonKind } from "../events/solvimon-fields.ts";
-import {
-  countEvents,
-  decodeBody,
-  type JsonObject,
-  type Member,
-  type ScanFault,
-  scanJson,
-  scanMembers,
-} from "../json/scan.ts";
+import { scanJson } from "../json/bodies.ts";
+import { countEvents } from "../json/count-events.ts";
+import { type Member, scanMembers } from "../json/document.ts";
+import type { ScanError } from "../json/scan-error.ts";
+import { decodeBody } from "../json/utf8.ts";
+import type { JsonObject } from "../json/value.ts";
 import type { BodyLimits } from "../wire.ts";
 import { LIST_MEMBER, type SolvimonReason } from "./solvimon-answer.ts";
-import { bodyFault } from "./usage-body.ts";
+import { bodyError } from "./usage-body.ts";
 
 export interface SolvimonEvent {
   /** Source text, byte for byte. */
@@ -42,7 +39,7 @@ export function readSolvimonEvent<T>(
     // An array is no event here, and what is no JSON is told where it fails.
     const scanned = scanJson(text, { ...limits, eventsMax: 1 });
     const reason =
-      scanned.kind === "fault" && scanned.fault.kind !== "too-many-events" ? reasonOf(scanned.fault) : null;
+      scanned.kind === "invalid" && scanned.error.kind !== "too-many-events" ? reasonOf(scanned.error) : null;
     return malformed(reason?.message ?? "send one JSON object");
   }
   return readList(text, kind, { ...limits, eventsMax: 1 }, take, 0);
@@ -59,7 +56,7 @@ export function readSolvimonList<T>(
   if (typeof text !== "string") return text;
   const envelope = scanMembers(text, 2);
   const member = LIST_MEMBER[kind];
-  if (envelope.kind === "fault") return { kind: "malformed", reason: reasonOf(envelope.fault) };
+  if (envelope.kind === "invalid") return { kind: "malformed", reason: reasonOf(envelope.error) };
   const list = envelope.members.get(member);
   if (list === undefined || !Array.isArray(list.value)) {
     return {
@@ -75,7 +72,7 @@ export function readSolvimonList<T>(
   const read = readList(list.source, kind, limits, take, list.start);
   if (read.kind !== "events") return read;
   const times = receivedTimes(envelope.members.get("received_at"), read.events.length);
-  return times.kind === "fault" ? { kind: "malformed", reason: times.reason } : { ...read, receivedAt: times.times };
+  return times.kind === "invalid" ? { kind: "malformed", reason: times.reason } : { ...read, receivedAt: times.times };
 }
 
 function textOf(
@@ -85,7 +82,7 @@ function textOf(
   if (bytes.length > limits.bodyBytesMax)
     return { kind: "too-large", message: `the body has more than ${limits.bodyBytesMax} bytes` };
   const decoded = decodeBody(bytes);
-  return decoded.kind === "text" ? decoded.text : { kind: "malformed", reason: reasonOf(decoded.fault) };
+  return decoded.kind === "text" ? decoded.text : { kind: "malformed", reason: reasonOf(decoded.error) };
 }
 
 /** @param base where the text stands in the body, for the offsets of faults. */
@@ -100,10 +97,10 @@ function readList<T>(
     take({ source, value, faults: checkSolvimonEvent(kind, value).map((fault) => ({ ...fault, index })) }),
   );
   if (scanned.kind === "events") return { kind: "events", events: scanned.events, receivedAt: null };
-  const { fault } = scanned;
-  if (fault.kind === "too-many-events" || countEvents(text, "json") > limits.eventsMax) return tooMany(limits);
-  if (fault.kind === "event-too-large") return { kind: "too-large", message: fault.message };
-  return { kind: "malformed", reason: reasonOf({ ...fault, offset: fault.offset + base }) };
+  const { error } = scanned;
+  if (error.kind === "too-many-events" || countEvents(text, "json") > limits.eventsMax) return tooMany(limits);
+  if (error.kind === "event-too-large") return { kind: "too-large", message: error.message };
+  return { kind: "malformed", reason: reasonOf({ ...error, offset: error.offset + base }) };
 }
 
 function tooMany(limits: BodyLimits): SolvimonBody<never> {
@@ -114,8 +111,8 @@ function malformed(message: string): SolvimonBody<never> {
   return { kind: "malformed", reason: { code: "BAD_REQUEST", message } };
 }
 
-function reasonOf(fault: ScanFault): SolvimonReason {
-  const { message, index } = bodyFault(fault);
+function reasonOf(fault: ScanError): SolvimonReason {
+  const { message, index } = bodyError(fault);
   return { code: "BAD_REQUEST", message, ...(index === undefined ? {} : { index }) };
 }
 
@@ -125,12 +122,12 @@ function receivedTimes(
   count: number,
 ):
   | { readonly kind: "times"; readonly times: readonly string[] | null }
-  | { readonly kind: "fault"; readonly reason: SolvimonReason } {
+  | { readonly kind: "invalid"; readonly reason: SolvimonReason } {
   if (member === undefined || member.value === null) return { kind: "times", times: null };
   const times = Array.isArray(member.value) ? member.value : [];
   if (times.length !== count) {
     return {
-      kind: "fault",
+      kind: "invalid",
       reason: {
         code: "INVALID_FIELD",
         message: "received_at must be a list with a time for each event",
@@ -142,7 +139,7 @@ function receivedTimes(
   if (wrong >= 0) {
     const field = `received_at.${wrong}`;
     return {
-      kind: "fault",
+      kind: "invalid",
       reason: { code: "INVALID_FIELD", message: `${field} must be a date-time with offset (ISO 8601)`, field },
     };
   }

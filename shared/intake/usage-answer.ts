@@ -1,5 +1,5 @@
 /** The answers of the usage doors, the same from edge and agent. */
-import { FAULTS_LISTED_MAX, type Fault } from "../fault.ts";
+import { ERRORS_LISTED_MAX, type ValidationError } from "../events/validation-error.ts";
 
 export type EventStatus = "accepted" | "duplicate" | "conflict" | "quarantined";
 
@@ -7,7 +7,7 @@ export interface EventResult {
   readonly index: number;
   readonly status: EventStatus;
   readonly id: string;
-  readonly reasons?: readonly Fault[];
+  readonly reasons?: readonly ValidationError[];
 }
 
 export interface UsageAnswer {
@@ -23,7 +23,7 @@ export interface UsageAnswer {
 export interface UsageRefusal {
   readonly success: false;
   readonly message: string;
-  readonly reasons: readonly Fault[];
+  readonly reasons: readonly ValidationError[];
 }
 
 /** The 200 of a usage door; its four counts add up to the events sent. */
@@ -42,12 +42,12 @@ export function usageAnswer(results: readonly EventResult[], representation: boo
 }
 
 /** An error of any door that is not Solvimon's. Lists the first 100 faults. */
-export function usageRefusal(message: string, reasons: readonly Fault[] = []): UsageRefusal {
-  return { success: false, message, reasons: reasons.slice(0, FAULTS_LISTED_MAX) };
+export function usageRefusal(message: string, reasons: readonly ValidationError[] = []): UsageRefusal {
+  return { success: false, message, reasons: reasons.slice(0, ERRORS_LISTED_MAX) };
 }
 
 /** The refusal of a body of `total` events for what is wrong with some of them. */
-export function validationRefusal(faults: readonly Fault[], total: number): UsageRefusal {
+export function validationRefusal(faults: readonly ValidationError[], total: number): UsageRefusal {
   const [first] = faults;
   const faulty = new Set(faults.map((fault) => fault.index)).size;
   const where = first?.index === undefined ? "" : ` The first: event ${first.index}, ${first.message}.`;

@@ -1,15 +1,12 @@
 /** From a usage stream's body to checked events: the part of intake that edge and agent share. */
 import type { EventCheck } from "../events/stream-schema.ts";
-import { type Fault, VALIDATION_FAULT } from "../fault.ts";
-import {
-  countEvents,
-  decodeBody,
-  type JsonObject,
-  type ScanFault,
-  type ScannedEvent,
-  scanJson,
-  scanLines,
-} from "../json/scan.ts";
+import { VALIDATION_CODE, type ValidationError } from "../events/validation-error.ts";
+import { scanJson, scanLines } from "../json/bodies.ts";
+import { countEvents } from "../json/count-events.ts";
+import type { ScanError } from "../json/scan-error.ts";
+import type { ScannedEvent } from "../json/scanner.ts";
+import { decodeBody } from "../json/utf8.ts";
+import type { JsonObject } from "../json/value.ts";
 import type { BodyForm, BodyLimits } from "../wire.ts";
 
 export interface CheckedEvent {
@@ -17,7 +14,7 @@ export interface CheckedEvent {
   readonly source: string;
   readonly value: JsonObject;
   /** What is wrong with it, with its index in the body; empty for a valid event. */
-  readonly faults: readonly Fault[];
+  readonly faults: readonly ValidationError[];
 }
 
 export type BodyOutcome<T = CheckedEvent> =
@@ -25,7 +22,7 @@ export type BodyOutcome<T = CheckedEvent> =
   /** Too large in bytes or events: 413. */
   | { readonly kind: "too-large"; readonly message: string; readonly index?: number }
   /** Not a body of JSON objects: 400 whatever the preference. */
-  | { readonly kind: "malformed"; readonly fault: Fault };
+  | { readonly kind: "malformed"; readonly fault: ValidationError };
 
 /**
  * Reads an inflated body and checks each event.
@@ -50,7 +47,7 @@ export function readUsageBody(
 ): BodyOutcome<unknown> {
   if (bytes.length > limits.bodyBytesMax) return tooLarge(`the body has more than ${limits.bodyBytesMax} bytes`);
   const decoded = decodeBody(bytes);
-  if (decoded.kind === "fault") return refuseBody(decoded.fault, new TextDecoder().decode(bytes), form, limits);
+  if (decoded.kind === "invalid") return refuseBody(decoded.error, new TextDecoder().decode(bytes), form, limits);
   let faulty = 0;
   const take = (event: ScannedEvent, index: number) => {
     const checked = checkEvent(event, index, check);
@@ -58,7 +55,7 @@ export function readUsageBody(
     return visit(checked);
   };
   const scanned = form === "json" ? scanJson(decoded.text, limits, take) : scanLines(decoded.text, limits, take);
-  if (scanned.kind === "fault") return refuseBody(scanned.fault, decoded.text, form, limits);
+  if (scanned.kind === "invalid") return refuseBody(scanned.error, decoded.text, form, limits);
   return { kind: "events", events: scanned.events, faulty };
 }
 
@@ -67,14 +64,14 @@ function checkEvent(event: ScannedEvent, index: number, check: EventCheck): Chec
   return { ...event, faults: faults.length === 0 ? faults : faults.map((fault) => ({ ...fault, index })) };
 }
 
-function refuseBody(fault: ScanFault, text: string, form: BodyForm, limits: BodyLimits): BodyOutcome<never> {
+function refuseBody(fault: ScanError, text: string, form: BodyForm, limits: BodyLimits): BodyOutcome<never> {
   if (fault.kind === "too-many-events" || countEvents(text, form) > limits.eventsMax) {
     return tooLarge(`the body has more than ${limits.eventsMax} events`);
   }
   if (fault.kind === "event-too-large") {
     return { ...tooLarge(fault.message), ...(fault.index === undefined ? {} : { index: fault.index }) };
   }
-  return { kind: "malformed", fault: bodyFault(fault) };
+  return { kind: "malformed", fault: bodyError(fault) };
 }
 
 function tooLarge(message: string): BodyOutcome<never> & { kind: "too-large" } {
@@ -82,10 +79,10 @@ function tooLarge(message: string): BodyOutcome<never> & { kind: "too-large" } {
 }
 
 /** A scan fault in the words of an answer: the event's index and the byte offset into the body. */
-export function bodyFault(fault: ScanFault): Fault {
+export function bodyError(fault: ScanError): ValidationError {
   const where = fault.index === undefined ? "" : `event ${fault.index}, `;
   return {
-    code: VALIDATION_FAULT,
+    code: VALIDATION_CODE,
     message: `${where}offset ${fault.offset}: ${fault.message}`,
     ...(fault.index === undefined ? {} : { index: fault.index }),
   };

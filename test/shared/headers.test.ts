@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import {
   bodyCodingOf,
   bodyFormOf,
-  idempotencyKeyFault,
+  idempotencyKeyError,
   isTrackId,
   preferencesOf,
   producerPositionOf,
-  trackIdFault,
+  trackIdError,
 } from "../../shared/intake/headers.ts";
 
 describe("Content-Type", () => {
@@ -78,26 +78,26 @@ describe("Prefer", () => {
 describe("Zuora-Track-Id", () => {
   test.each(["", "abc-123", "a b", "x".repeat(64), "~!@#$%^&*()_+-=[]{}|\\<>,.?/"])("takes %j", (value) => {
     expect(isTrackId(value)).toBe(true);
-    expect(trackIdFault(value)).toBeNull();
+    expect(trackIdError(value)).toBeNull();
   });
 
   test.each(["x".repeat(65), "a:b", "a;b", 'a"b', "a'b", "é", "a\tb", "a\nb", "abc\n", "\u007f"])(
     "refuses %j",
     (value) => {
       expect(isTrackId(value)).toBe(false);
-      expect(trackIdFault(value)).toMatchObject({ code: 70000000, field: "Zuora-Track-Id" });
+      expect(trackIdError(value)).toMatchObject({ code: 70000000, field: "Zuora-Track-Id" });
     },
   );
 
   test("may be absent", () => {
-    expect([trackIdFault(null), trackIdFault(undefined)]).toEqual([null, null]);
+    expect([trackIdError(null), trackIdError(undefined)]).toEqual([null, null]);
   });
 });
 
 test("an Idempotency-Key takes 1 to 255 characters, or is absent", () => {
-  for (const value of [null, undefined, "k", "x".repeat(255), "#: é"]) expect(idempotencyKeyFault(value)).toBeNull();
+  for (const value of [null, undefined, "k", "x".repeat(255), "#: é"]) expect(idempotencyKeyError(value)).toBeNull();
   for (const value of ["", "x".repeat(256)]) {
-    expect(idempotencyKeyFault(value)).toMatchObject({ code: 70000000, field: "Idempotency-Key" });
+    expect(idempotencyKeyError(value)).toMatchObject({ code: 70000000, field: "Idempotency-Key" });
   }
 });
 
@@ -139,6 +139,6 @@ describe("a producer's position", () => {
     ["p", "9007199254740993", "Weir-Sequence"],
     ["p", "9".repeat(30), "Weir-Sequence"],
   ])("of %j at %j is refused for %s", (producer, sequence, field) => {
-    expect(producerPositionOf(producer, sequence)).toMatchObject({ kind: "fault", fault: { code: 70000000, field } });
+    expect(producerPositionOf(producer, sequence)).toMatchObject({ kind: "invalid", error: { code: 70000000, field } });
   });
 });

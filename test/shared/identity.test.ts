@@ -15,7 +15,9 @@ import {
   ownIdOf,
   toHex,
 } from "../../shared/identity.ts";
-import { canonicalText, JsonNumber, type JsonObject, type JsonValue, scanDocument } from "../../shared/json/scan.ts";
+import { canonicalText } from "../../shared/json/canonical.ts";
+import { scanDocument } from "../../shared/json/document.ts";
+import { JsonNumber, type JsonObject, type JsonValue } from "../../shared/json/value.ts";
 import { createRandom, randomObject, spell, type Tree } from "./random-json.ts";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -35,7 +37,7 @@ function digitsOf(text: string): string {
 
 function parsed(text: string): JsonValue {
   const scanned = scanDocument(text);
-  if (scanned.kind === "fault") throw new Error(`${scanned.fault.kind} at ${scanned.fault.offset}: ${text}`);
+  if (scanned.kind === "invalid") throw new Error(`${scanned.error.kind} at ${scanned.error.offset}: ${text}`);
   return scanned.value;
 }
 

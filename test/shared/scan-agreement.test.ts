@@ -5,14 +5,9 @@
  * over tokens too: V8 13.6 gives `JSON.parse('{"z":1,"\\n":1}')` the key "\\" once it has read `{"z":1,"\\\\":1}`.
  */
 import { expect, test } from "vitest";
-import {
-  JsonNumber,
-  type JsonValue,
-  type ScanFaultKind,
-  type ScanOutcome,
-  scanJson,
-  scanLines,
-} from "../../shared/json/scan.ts";
+import { type ScanOutcome, scanJson, scanLines } from "../../shared/json/bodies.ts";
+import type { ScanErrorKind } from "../../shared/json/scan-error.ts";
+import { JsonNumber, type JsonValue } from "../../shared/json/value.ts";
 import {
   createRandom,
   type Random,
@@ -66,12 +61,12 @@ const STRICTER = [
   "byte-order-mark",
   "not-object",
   "empty",
-] as const satisfies readonly ScanFaultKind[];
+] as const satisfies readonly ScanErrorKind[];
 
 type Expected =
   | { readonly kind: "no JSON" }
   /** JSON, but these rules of ours refuse it; the scanner names the one it meets first. */
-  | { readonly kind: "refused"; readonly by: ReadonlySet<ScanFaultKind> }
+  | { readonly kind: "refused"; readonly by: ReadonlySet<ScanErrorKind> }
   /** `list`: the events' normalised texts with commas between. */
   | { readonly kind: "events"; readonly count: number; readonly list: string };
 
@@ -93,7 +88,7 @@ function expectedOf(body: string): Expected {
 function expectedOfLines(body: string): Expected {
   if (body.startsWith("\ufeff")) return { kind: "refused", by: new Set(["byte-order-mark"]) };
   const texts: string[] = [];
-  const broken = new Set<ScanFaultKind>();
+  const broken = new Set<ScanErrorKind>();
   for (const line of body.split("\n")) {
     if (/^[ \t\r]*$/.test(line)) continue;
     const parsed = parse(line);
@@ -120,8 +115,8 @@ function normalised(text: string): string {
 }
 
 /** Which of the stricter rules a text that JSON.parse accepts breaks; `around` levels are not the event's own. */
-function brokenRules(text: string, around: number): Set<ScanFaultKind> {
-  const broken = new Set<ScanFaultKind>();
+function brokenRules(text: string, around: number): Set<ScanErrorKind> {
+  const broken = new Set<ScanErrorKind>();
   const open: (Set<string> | null)[] = [];
   const tokens = tokensOf(text);
   tokens.forEach((token, at) => {
@@ -151,12 +146,12 @@ function compare(
   expected: Expected,
   body: string,
 ): { disagreement: string | null; seen: string } {
-  const seen = expected.kind === "events" ? "accepted" : outcome.kind === "fault" ? outcome.fault.kind : "";
+  const seen = expected.kind === "events" ? "accepted" : outcome.kind === "invalid" ? outcome.error.kind : "";
   if (expected.kind === "no JSON") {
-    return { disagreement: outcome.kind === "fault" ? null : "accepted what is no JSON", seen: "no JSON" };
+    return { disagreement: outcome.kind === "invalid" ? null : "accepted what is no JSON", seen: "no JSON" };
   }
-  if (outcome.kind === "fault") {
-    const { kind, offset, message } = outcome.fault;
+  if (outcome.kind === "invalid") {
+    const { kind, offset, message } = outcome.error;
     const allowed = expected.kind === "refused" && expected.by.has(kind);
     if (!allowed) return { disagreement: `refused for ${kind} at ${offset}: ${message}`, seen };
     return { disagreement: offset <= Buffer.byteLength(body) ? null : `offset ${offset} is outside`, seen };

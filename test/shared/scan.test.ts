@@ -1,32 +1,27 @@
 import { describe, expect, test } from "vitest";
-import {
-  canonicalText,
-  countEvents,
-  decodeBody,
-  JsonNumber,
-  type ScanFault,
-  type ScanFaultKind,
-  type ScanLimits,
-  type ScanOutcome,
-  scanDocument,
-  scanJson,
-  scanLines,
-} from "../../shared/json/scan.ts";
+import { type ScanOutcome, scanJson, scanLines } from "../../shared/json/bodies.ts";
+import { canonicalText } from "../../shared/json/canonical.ts";
+import { countEvents } from "../../shared/json/count-events.ts";
+import { scanDocument } from "../../shared/json/document.ts";
+import type { ScanError, ScanErrorKind } from "../../shared/json/scan-error.ts";
+import type { ScanLimits } from "../../shared/json/scanner.ts";
+import { decodeBody } from "../../shared/json/utf8.ts";
+import { JsonNumber } from "../../shared/json/value.ts";
 import { createRandom } from "./random-json.ts";
 
 const LIMITS: ScanLimits = { eventsMax: 100, eventBytesMax: 10_000 };
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-function faultOf(outcome: ScanOutcome): ScanFault {
-  if (outcome.kind !== "fault")
+function errorOf(outcome: ScanOutcome): ScanError {
+  if (outcome.kind !== "invalid")
     throw new Error(`accepted: ${JSON.stringify(outcome.events.map((event) => event.source))}`);
-  return outcome.fault;
+  return outcome.error;
 }
 
 function sourcesOf(outcome: ScanOutcome): string[] {
   if (outcome.kind !== "events")
-    throw new Error(`${outcome.fault.kind} at ${outcome.fault.offset}: ${outcome.fault.message}`);
+    throw new Error(`${outcome.error.kind} at ${outcome.error.offset}: ${outcome.error.message}`);
   return outcome.events.map((event) => event.source);
 }
 
@@ -35,7 +30,7 @@ const nestedArrays = (levels: number) => `{"a":${"[".repeat(levels - 1)}${"]".re
 const digits = (count: number) => "9".repeat(count);
 
 describe("a body that two readers could understand differently", () => {
-  test.each<[what: string, body: string, kind: ScanFaultKind, index: number | undefined, offset: number]>([
+  test.each<[what: string, body: string, kind: ScanErrorKind, index: number | undefined, offset: number]>([
     ["a byte order mark", "\ufeff{}", "byte-order-mark", undefined, 0],
     ["a byte order mark after white space", " \ufeff{}", "syntax", 0, 1],
     ["65 levels of objects", nested(65), "too-deep", 0, 64 * 5],
@@ -79,7 +74,7 @@ describe("a body that two readers could understand differently", () => {
     ["an integer of 401 characters", `{"a":-${digits(400)}}`, "number-length", 0, 5],
     ["an exponent of 401 characters", `{"a":1e${"0".repeat(399)}}`, "number-length", 0, 5],
   ])("is refused for %s, naming event and offset", (_, body, kind, index, offset) => {
-    const fault = faultOf(scanJson(body, { eventsMax: 100, eventBytesMax: 10_000_000 }));
+    const fault = errorOf(scanJson(body, { eventsMax: 100, eventBytesMax: 10_000_000 }));
     expect(fault).toEqual({ kind, message: expect.any(String), offset, ...(index === undefined ? {} : { index }) });
   });
 
@@ -155,7 +150,7 @@ describe("a body that is no JSON", () => {
     ["a fault after characters of 2, 3 and 4 bytes", '{"é€😀":NaN}', 0, 13],
     ["a fault after such characters in an earlier event", '[{"a":"😀"},{"b":"€" 1}]', 1, 25],
   ])("is refused for %s, naming event and offset in bytes", (_, body, index, offset) => {
-    const fault = faultOf(scanJson(body, LIMITS));
+    const fault = errorOf(scanJson(body, LIMITS));
     expect(fault).toEqual({
       kind: "syntax",
       message: expect.any(String),
@@ -165,20 +160,20 @@ describe("a body that is no JSON", () => {
   });
 
   test.each(["", " ", "\r\n\t ", "[]", " [ ] ", "[\n]\n"])("holds no event when it is %j", (body) => {
-    expect(faultOf(scanJson(body, LIMITS))).toMatchObject({ kind: "empty" });
-    expect(faultOf(scanJson(body, LIMITS)).index).toBeUndefined();
+    expect(errorOf(scanJson(body, LIMITS))).toMatchObject({ kind: "empty" });
+    expect(errorOf(scanJson(body, LIMITS)).index).toBeUndefined();
   });
 
   test.each(["1", '"{}"', "null", "true", "-0.5", "[]", "[{}]"])("has no event where %s stands for one", (value) => {
     if (!value.startsWith("[")) {
-      expect(faultOf(scanJson(value, LIMITS))).toMatchObject({ kind: "not-object", index: 0, offset: 0 });
+      expect(errorOf(scanJson(value, LIMITS))).toMatchObject({ kind: "not-object", index: 0, offset: 0 });
     }
-    expect(faultOf(scanJson(`[{"a":1}, ${value}]`, LIMITS))).toMatchObject({
+    expect(errorOf(scanJson(`[{"a":1}, ${value}]`, LIMITS))).toMatchObject({
       kind: "not-object",
       index: 1,
       offset: 10,
     });
-    expect(faultOf(scanLines(`{"a":1}\n ${value}\n`, LIMITS))).toMatchObject({
+    expect(errorOf(scanLines(`{"a":1}\n ${value}\n`, LIMITS))).toMatchObject({
       kind: "not-object",
       index: 1,
       offset: 9,
@@ -187,7 +182,7 @@ describe("a body that is no JSON", () => {
 
   test("never repeats the whole body in a message", () => {
     const body = `{"a":${"x".repeat(5_000)}}`;
-    expect(faultOf(scanJson(body, LIMITS)).message.length).toBeLessThan(100);
+    expect(errorOf(scanJson(body, LIMITS)).message.length).toBeLessThan(100);
   });
 });
 
@@ -237,7 +232,7 @@ describe("lines", () => {
     expect(sourcesOf(scanLines(body, LIMITS))).toHaveLength(events);
   });
 
-  test.each<[what: string, body: string, kind: ScanFaultKind, index: number | undefined, offset: number]>([
+  test.each<[what: string, body: string, kind: ScanErrorKind, index: number | undefined, offset: number]>([
     ["an object that goes over two lines", '{"a":1}\n{"a":\n2}\n', "syntax", 1, 13],
     ["a string that goes over two lines", '{"a":"x\ny"}\n', "syntax", 0, 7],
     ["a word cut by a newline", '{"a":tr\nue}\n', "syntax", 0, 5],
@@ -253,7 +248,7 @@ describe("lines", () => {
     ["nothing but blank lines", "\n \r\n\t\n", "empty", undefined, 0],
     ["nothing at all", "", "empty", undefined, 0],
   ])("are refused for %s", (_, body, kind, index, offset) => {
-    const fault = faultOf(scanLines(body, LIMITS));
+    const fault = errorOf(scanLines(body, LIMITS));
     expect(fault).toEqual({ kind, message: expect.any(String), offset, ...(index === undefined ? {} : { index }) });
   });
 
@@ -271,7 +266,7 @@ describe("the limits of a body", () => {
   test("let in as many events as are allowed and not one more", () => {
     for (const { scan, body } of bodies(100)) expect(sourcesOf(scan(body, LIMITS))).toHaveLength(100);
     for (const { scan, body } of bodies(101)) {
-      expect(faultOf(scan(body, LIMITS))).toMatchObject({
+      expect(errorOf(scan(body, LIMITS))).toMatchObject({
         kind: "too-many-events",
         index: 100,
         offset: body.indexOf("{}") + 100 * 3,
@@ -296,11 +291,11 @@ describe("the limits of a body", () => {
       }
       for (const limit of [bytes - 1, 5]) {
         const fault = { kind: "event-too-large", index: 1 };
-        expect(faultOf(scanJson(`[{},${event}]`, { eventsMax: 2, eventBytesMax: limit }))).toMatchObject({
+        expect(errorOf(scanJson(`[{},${event}]`, { eventsMax: 2, eventBytesMax: limit }))).toMatchObject({
           ...fault,
           offset: 4,
         });
-        expect(faultOf(scanLines(`{}\n${event}`, { eventsMax: 2, eventBytesMax: limit }))).toMatchObject({
+        expect(errorOf(scanLines(`{}\n${event}`, { eventsMax: 2, eventBytesMax: limit }))).toMatchObject({
           ...fault,
           offset: 3,
         });
@@ -352,8 +347,8 @@ describe("decoding a body", () => {
     ["a replacement character cut short", [...REPLACEMENT, 0xef, 0xbf], 3],
   ])("refuses %s at its exact offset", (_, bytes, offset) => {
     expect(decodeBody(Uint8Array.from(bytes))).toEqual({
-      kind: "fault",
-      fault: { kind: "not-utf8", message: expect.any(String), offset },
+      kind: "invalid",
+      error: { kind: "not-utf8", message: expect.any(String), offset },
     });
   });
 
@@ -370,7 +365,7 @@ describe("decoding a body", () => {
       const decoded = decodeBody(bytes);
       const expected = longestValidPrefix(bytes);
       expect(
-        decoded.kind === "text" ? bytes.length : decoded.fault.offset,
+        decoded.kind === "text" ? bytes.length : decoded.error.offset,
         `bytes ${Buffer.from(bytes).toString("hex")}`,
       ).toBe(expected);
       if (decoded.kind === "text") expect(utf8(decoded.text)).toEqual(bytes);
@@ -387,7 +382,7 @@ describe("decoding a body", () => {
   }, () => {
     const bytes = new Uint8Array(3_999_999 + 1).fill(0xff);
     for (let at = 0; at < 3_999_999; at += 3) bytes.set(REPLACEMENT, at);
-    expect(decodeBody(bytes)).toMatchObject({ fault: { kind: "not-utf8", offset: 3_999_999 } });
+    expect(decodeBody(bytes)).toMatchObject({ error: { kind: "not-utf8", offset: 3_999_999 } });
   });
 
   function longestValidPrefix(bytes: Uint8Array): number {
@@ -406,7 +401,7 @@ describe("a document", () => {
     expect(scanned.kind === "value" && canonicalText(scanned.value)).toBe(text.trim());
   });
 
-  test.each<[string, ScanFaultKind, number]>([
+  test.each<[string, ScanErrorKind, number]>([
     ["", "syntax", 0],
     ["1 2", "syntax", 2],
     ["\ufeff1", "byte-order-mark", 0],
@@ -415,6 +410,6 @@ describe("a document", () => {
     ["[".repeat(65), "too-deep", 64],
     ["1e999", "number-range", 0],
   ])("is read as strictly as an event: %j", (text, kind, offset) => {
-    expect(scanDocument(text)).toEqual({ kind: "fault", fault: { kind, message: expect.any(String), offset } });
+    expect(scanDocument(text)).toEqual({ kind: "invalid", error: { kind, message: expect.any(String), offset } });
   });
 });

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { compileCheck, type FieldType, type StreamSchema, streamSchema } from "../../shared/events/stream-schema.ts";
-import { type JsonObject, scanJson } from "../../shared/json/scan.ts";
+import { scanJson } from "../../shared/json/bodies.ts";
+import type { JsonObject } from "../../shared/json/value.ts";
 
 function event(text: string): JsonObject {
   const scanned = scanJson(text, { eventsMax: 1, eventBytesMax: 100_000 });
-  if (scanned.kind === "fault") throw new Error(`${scanned.fault.message}: ${text}`);
+  if (scanned.kind === "invalid") throw new Error(`${scanned.error.message}: ${text}`);
   const [first] = scanned.events;
   if (first === undefined) throw new Error("no event");
   return first.value;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileCheck } from "../../shared/events/stream-schema.ts";
-import { validationFault } from "../../shared/fault.ts";
+import { validationError } from "../../shared/events/validation-error.ts";
 import type { EventResult } from "../../shared/intake/usage-answer.ts";
 import { usageAnswer, usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { readUsageBody } from "../../shared/intake/usage-body.ts";
@@ -122,7 +122,7 @@ describe("the answer", () => {
   });
 
   test("of a refusal lists the first 100 faults and no more", () => {
-    const faults = Array.from({ length: 101 }, (_, index) => validationFault("x", { index }));
+    const faults = Array.from({ length: 101 }, (_, index) => validationError("x", { index }));
     expect(usageRefusal("no", faults)).toEqual({ success: false, message: "no", reasons: faults.slice(0, 100) });
     expect(usageRefusal("no")).toEqual({ success: false, message: "no", reasons: [] });
   });

@@ -2,7 +2,7 @@
 import { Validator } from "@cfworker/json-schema";
 import { describe, expect, it } from "vitest";
 import { checkSolvimonEvent, FIELDS, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
-import { scanDocument } from "../../shared/json/scan.ts";
+import { scanDocument } from "../../shared/json/document.ts";
 import { createDocument } from "../../worker/openapi/document.ts";
 import { EXAMPLE } from "../../worker/openapi/solvimon-examples.ts";
 import { SCHEMA_NAME } from "../../worker/openapi/solvimon-schemas.ts";
@@ -59,7 +59,7 @@ describe.each(KINDS)("%s", (kind) => {
     for (const value of VALUES) {
       const text = JSON.stringify({ ...EXAMPLE[kind], [name]: value });
       const scanned = scanDocument(text);
-      if (scanned.kind === "fault" || !(scanned.value instanceof Map)) throw new Error("no object");
+      if (scanned.kind === "invalid" || !(scanned.value instanceof Map)) throw new Error("no object");
       const faults = checkSolvimonEvent(kind, scanned.value);
       expect(validator.validate(JSON.parse(text)).valid, `${JSON.stringify(value)}`).toBe(faults.length === 0);
     }

@@ -1,5 +1,5 @@
 /** The fields that Solvimon's ingest operations require, in the order of its documentation. */
-import type { JsonObject } from "../../shared/json/scan.ts";
+import type { JsonObject } from "../../shared/json/value.ts";
 import type { SolvimonKind } from "./route.ts";
 
 interface RequiredField {
@@ -25,10 +25,10 @@ const REQUIRED: Record<SolvimonKind, readonly RequiredField[]> = {
   "meter-data": [],
 };
 
-export type FieldFault = { readonly code: "MISSING_FIELD" | "INVALID_FIELD"; readonly field: string };
+export type FieldError = { readonly code: "MISSING_FIELD" | "INVALID_FIELD"; readonly field: string };
 
 /** The first required field that is absent or no string; null where there is none. */
-export function firstFieldFault(kind: SolvimonKind, event: JsonObject): FieldFault | null {
+export function firstFieldFault(kind: SolvimonKind, event: JsonObject): FieldError | null {
   for (const { name, nullable } of REQUIRED[kind]) {
     const value = event.get(name);
     if (value === undefined) return { code: "MISSING_FIELD", field: name };

@@ -1,7 +1,11 @@
 /** Solvimon's side of the twin: the ingest operations, single and list, their key, limits and errors. */
 import { randomInt } from "node:crypto";
 import { ID_PREFIX } from "../../shared/events/kind.ts";
-import { canonicalText, decodeBody, type JsonObject, type ScannedEvent, scanJson } from "../../shared/json/scan.ts";
+import { scanJson } from "../../shared/json/bodies.ts";
+import { canonicalText } from "../../shared/json/canonical.ts";
+import type { ScannedEvent } from "../../shared/json/scanner.ts";
+import { decodeBody } from "../../shared/json/utf8.ts";
+import type { JsonObject } from "../../shared/json/value.ts";
 import { type Answer, textAnswer } from "./answer.ts";
 import { isTaken } from "./credential.ts";
 import { type Call, type HandledCall, headerOf, oncePerKey, originOf, type Shelf, untaken } from "./handled-call.ts";
@@ -64,7 +68,7 @@ export class Solvimon {
     const conflict = () => solvimonError(409, "the key was used before", { code: "IDEMPOTENCY_CHECK_FAILED" });
     return oncePerKey(keys, call, conflict, () => {
       const decoded = decodeBody(call.bytes);
-      if (decoded.kind === "fault") return untaken(badRequest(decoded.fault.message));
+      if (decoded.kind === "invalid") return untaken(badRequest(decoded.error.message));
       return form === "single" ? this.#takeOne(call, kind, decoded.text) : this.#takeList(call, kind, decoded.text);
     });
   }
@@ -129,8 +133,8 @@ export class Solvimon {
     const list = /^\s*\{\s*"meter_datas"\s*:\s*(\[[\s\S]*\])\s*\}\s*$/.exec(text)?.[1];
     if (list === undefined) return untaken(badRequest('expected {"meter_datas": [...]}'));
     const scanned = scanJson(list, { eventsMax: listMax, eventBytesMax: bytesMax });
-    if (scanned.kind === "fault") {
-      const { index, message } = scanned.fault;
+    if (scanned.kind === "invalid") {
+      const { index, message } = scanned.error;
       return untaken(solvimonError(400, message, { code: "BAD_REQUEST", ...(index === undefined ? {} : { index }) }));
     }
     const sources = scanned.events.map((event) => event.source);
@@ -161,7 +165,7 @@ type SingleOutcome =
 function readSingle(text: string, bytesMax: number): SingleOutcome {
   if (text.trimStart().startsWith("[")) return { kind: "faulty", message: "expected an object" };
   const scanned = scanJson(text, { eventsMax: 1, eventBytesMax: bytesMax });
-  if (scanned.kind === "fault") return { kind: "faulty", message: scanned.fault.message };
+  if (scanned.kind === "invalid") return { kind: "faulty", message: scanned.error.message };
   const [event] = scanned.events;
   return event === undefined ? { kind: "faulty", message: "expected an object" } : { kind: "event", event };
 }

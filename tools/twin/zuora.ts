@@ -1,6 +1,8 @@
 /** Zuora Mediation's side of the twin: tokens, the ingest operation in both spellings, its limits and errors. */
 import { randomBytes } from "node:crypto";
-import { decodeBody, type ScanFault, scanJson } from "../../shared/json/scan.ts";
+import { scanJson } from "../../shared/json/bodies.ts";
+import type { ScanError } from "../../shared/json/scan-error.ts";
+import { decodeBody } from "../../shared/json/utf8.ts";
 import { type Answer, type ErrorWording, jsonAnswer } from "./answer.ts";
 import { isTaken } from "./credential.ts";
 import { type Call, type HandledCall, headerOf, oncePerKey, originOf, type Shelf, untaken } from "./handled-call.ts";
@@ -140,9 +142,9 @@ export class Zuora {
   #take(call: Call, stream: string): HandledCall {
     const { eventsMax, bytesMax } = this.#options;
     const decoded = decodeBody(call.bytes);
-    if (decoded.kind === "fault") return untaken(faultAnswer(decoded.fault));
+    if (decoded.kind === "invalid") return untaken(faultAnswer(decoded.error));
     const scanned = scanJson(decoded.text, { eventsMax, eventBytesMax: bytesMax });
-    if (scanned.kind === "fault") return untaken(faultAnswer(scanned.fault));
+    if (scanned.kind === "invalid") return untaken(faultAnswer(scanned.error));
     const sources = scanned.events.map((event) => event.source);
     if (!this.#shelf.events.hasRoomFor(sources)) return untaken(zuoraError(503, "the twin is full: DELETE /twin"));
     this.#shelf.events.take(stream, sources, originOf(call.headers));
@@ -151,7 +153,7 @@ export class Zuora {
   }
 }
 
-function faultAnswer(fault: ScanFault): Answer {
+function faultAnswer(fault: ScanError): Answer {
   if (fault.kind === "too-many-events" || fault.kind === "event-too-large") return zuoraError(413, fault.message);
   const where = fault.index === undefined ? {} : { index: fault.index };
   return zuoraError(400, `${fault.message} at offset ${fault.offset}`, where);

@@ -6,7 +6,7 @@
  * that came late can count it twice.
  */
 import { reprocessGroup } from "../../shared/events/solvimon-fields.ts";
-import { scanDocument } from "../../shared/json/scan.ts";
+import { scanDocument } from "../../shared/json/document.ts";
 import { ENTRY_STATUS, type EntrySpan, entrySpans } from "../ledger/entries.ts";
 import type { ReprocessGroup } from "../ledger/plan.ts";
 import * as SQL from "./outbox-sql.ts";

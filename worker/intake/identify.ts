@@ -1,6 +1,6 @@
 /** Gives each checked event its identity, its id and its key in the ledger. */
 import type { Kind } from "../../shared/events/kind.ts";
-import type { Fault } from "../../shared/fault.ts";
+import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
 import type { CheckedEvent } from "../../shared/intake/usage-body.ts";
@@ -20,7 +20,7 @@ export interface IdentityRule {
 /** What identity needs of an event, and no more: its parsed value is gone by the time the ledger is asked. */
 export interface DigestedEvent {
   readonly source: string;
-  readonly faults: readonly Fault[];
+  readonly faults: readonly ValidationError[];
   /** SHA-256 of its canonical text, 32 bytes. */
   readonly hash: Uint8Array;
   readonly ownId: string | null;

@@ -1,5 +1,5 @@
 /** The entity and org ids a request names: allowed to its key, and never mixed with others on the way up. */
-import { type Fault, validationFault } from "../../shared/fault.ts";
+import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import type { Principal } from "../accounts/principal.ts";
 
 export interface UpstreamContext {
@@ -11,7 +11,7 @@ export interface UpstreamContext {
 export interface ScopeOutcome {
   /** JSON of an UpstreamContext, or "" where no ids were named. */
   readonly context: string;
-  readonly faults: readonly Fault[];
+  readonly faults: readonly ValidationError[];
 }
 
 /** Checks Zuora-Entity-Ids and Zuora-Org-Ids (comma separated) against the key's own lists. */
@@ -40,11 +40,11 @@ function idsOf(header: string): string[] {
     .filter((id) => id !== "");
 }
 
-function foreign(field: string, header: string | null, allowed: readonly string[] | null): Fault[] {
+function foreign(field: string, header: string | null, allowed: readonly string[] | null): ValidationError[] {
   if (header === null) return [];
   const ids = idsOf(header);
-  if (ids.length === 0) return [validationFault(`${field} names no id`, { field })];
+  if (ids.length === 0) return [validationError(`${field} names no id`, { field })];
   return ids
     .filter((id) => !(allowed ?? []).includes(id))
-    .map((id) => validationFault(`the key may not use ${JSON.stringify(id.slice(0, 80))}`, { field }));
+    .map((id) => validationError(`the key may not use ${JSON.stringify(id.slice(0, 80))}`, { field }));
 }

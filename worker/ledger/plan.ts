@@ -5,7 +5,7 @@
  */
 
 import { parseStream } from "../../shared/events/kind.ts";
-import type { Fault } from "../../shared/fault.ts";
+import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { addDigests, type Digest, digestOf, EMPTY_DIGEST, eventId, toHex } from "../../shared/identity.ts";
 import type { Measure } from "../usage/measure.ts";
 import { ENTRY_STATUS, type Entry, encodeEntries, HASH_BYTES } from "./entries.ts";
@@ -28,7 +28,7 @@ export interface IncomingEvent {
   /** What it adds to the usage that is priced; null for nothing. */
   readonly measure: Measure | null;
   /** Why it goes to quarantine; empty for a valid event. */
-  readonly faults: readonly Fault[];
+  readonly faults: readonly ValidationError[];
 }
 
 export interface ReprocessGroup {

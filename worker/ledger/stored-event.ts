@@ -2,7 +2,8 @@
 import { type Kind, parseStream } from "../../shared/events/kind.ts";
 import { READ_ONLY } from "../../shared/events/solvimon-fields.ts";
 import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
-import { type JsonObject, scanDocument } from "../../shared/json/scan.ts";
+import { scanDocument } from "../../shared/json/document.ts";
+import type { JsonObject } from "../../shared/json/value.ts";
 
 export const EVENT_STATES = ["pending", "delivered", "quarantined", "discarded"] as const;
 export type EventState = (typeof EVENT_STATES)[number];
@@ -56,6 +57,6 @@ function identityOf(kind: Kind, row: IdentityRow, entry: number, index: number, 
 
 function objectOf(source: string): JsonObject {
   const scanned = scanDocument(source);
-  if (scanned.kind === "fault" || !(scanned.value instanceof Map)) throw new Error("a stored event is not an object");
+  if (scanned.kind === "invalid" || !(scanned.value instanceof Map)) throw new Error("a stored event is not an object");
   return scanned.value;
 }

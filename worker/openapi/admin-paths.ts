@@ -2,7 +2,7 @@
 
 import { usageStream } from "../../shared/events/kind.ts";
 import { DEFAULT_FIELDS } from "../../shared/events/stream-schema.ts";
-import { validationFault } from "../../shared/fault.ts";
+import { validationError } from "../../shared/events/validation-error.ts";
 import { eventId } from "../../shared/identity.ts";
 import { pageOf } from "./admin-schemas.ts";
 import { answer, emptyAnswer } from "./answers.ts";
@@ -123,7 +123,7 @@ function listQuarantine(): JsonSchema {
     state: "open",
     created_at: "2026-11-01T10:05:03.551Z",
     event: { CustomerId: "cus_1", Quantity: "many" },
-    reasons: [validationFault("Quantity must be a number, got a string", { index: 0, field: "Quantity" })],
+    reasons: [validationError("Quantity must be a number, got a string", { index: 0, field: "Quantity" })],
   };
   return operation({
     id: "listQuarantine",

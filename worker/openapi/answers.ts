@@ -1,6 +1,6 @@
 /** Answers and their headers: successes with an example each, refusals in the shape of the route's dialect. */
 
-import { validationFault } from "../../shared/fault.ts";
+import { validationError } from "../../shared/events/validation-error.ts";
 import { type SolvimonCode, solvimonError } from "../../shared/intake/solvimon-answer.ts";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { type JsonSchema, type Members, schemaRef, TEXT } from "./json-schema.ts";
@@ -105,7 +105,7 @@ export function refusal(dialect: Dialect, status: RefusalStatus): JsonSchema {
     const details = status === 400 || status === 409 ? { field } : {};
     return answer(description, schemaRef("SolvimonError"), solvimonError(code, message, details), HEADERS_OF[status]);
   }
-  const faults = status === 400 ? [validationFault(message, { index: 3, field })] : [];
+  const faults = status === 400 ? [validationError(message, { index: 3, field })] : [];
   return answer(description, schemaRef("Refusal"), usageRefusal(message, faults), HEADERS_OF[status]);
 }
 

@@ -1,7 +1,7 @@
 /** The usage doors, in their two spellings. */
 
 import { usageStream } from "../../shared/events/kind.ts";
-import { validationFault } from "../../shared/fault.ts";
+import { validationError } from "../../shared/events/validation-error.ts";
 import { eventId } from "../../shared/identity.ts";
 import { usageAnswer } from "../../shared/intake/usage-answer.ts";
 import { USAGE_PATHS } from "../../shared/wire.ts";
@@ -69,7 +69,7 @@ function ingestUsage(id: string): JsonSchema {
 
 function answered(): JsonSchema {
   const id = eventId("usage", usageStream("web-egress"), { by: "position", producer: "plant-7", position: 1 });
-  const reasons = [validationFault("Quantity is required and absent", { index: 1, field: "Quantity" })];
+  const reasons = [validationError("Quantity is required and absent", { index: 1, field: "Quantity" })];
   const results = usageAnswer(
     [
       { index: 0, status: "accepted", id },

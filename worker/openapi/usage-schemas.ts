@@ -1,6 +1,6 @@
 /** Usage events, the answers of every ingest door, and Weir's own refusal. */
 import { DEFAULT_FIELDS, type FieldType } from "../../shared/events/stream-schema.ts";
-import { CONFLICT_FAULT, FAULTS_LISTED_MAX, VALIDATION_FAULT } from "../../shared/fault.ts";
+import { CONFLICT_CODE, ERRORS_LISTED_MAX, VALIDATION_CODE } from "../../shared/events/validation-error.ts";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
 import {
   COUNT,
@@ -49,11 +49,11 @@ export function usageSchemas(): Members {
       },
       { reasons: list(schemaRef("Fault")) },
     ),
-    Fault: object(
+    ValidationError: object(
       {
         code: {
           type: "integer",
-          description: `${VALIDATION_FAULT} for a validation fault, ${CONFLICT_FAULT} for a conflict.`,
+          description: `${VALIDATION_CODE} for a validation fault, ${CONFLICT_CODE} for a conflict.`,
         },
         message: TEXT,
       },
@@ -62,7 +62,7 @@ export function usageSchemas(): Members {
     Refusal: object({
       success: { type: "boolean", const: false },
       message: TEXT,
-      reasons: list(schemaRef("Fault"), { maxItems: FAULTS_LISTED_MAX }),
+      reasons: list(schemaRef("Fault"), { maxItems: ERRORS_LISTED_MAX }),
     }),
   };
 }

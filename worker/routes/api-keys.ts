@@ -1,7 +1,7 @@
 /** `/admin/api-keys`: made (and shown once), listed without secrets, revoked, rotated with an overlap. */
 import type { Hono } from "hono";
 import type { z } from "zod";
-import { type Fault, validationFault } from "../../shared/fault.ts";
+import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { newKeySchema, rotationSchema } from "../accounts/key-requests.ts";
 import type { KeyRecord, NewKey } from "../accounts/key-store.ts";
 import { isPermitted } from "../accounts/principal.ts";
@@ -102,7 +102,9 @@ async function rotateKey(c: WeirContext): Promise<Response> {
   return c.json({ ...shown(made), key: made.key }, 201);
 }
 
-type BodyOf<T> = { readonly kind: "value"; readonly value: T } | { readonly kind: "faults"; readonly faults: Fault[] };
+type BodyOf<T> =
+  | { readonly kind: "value"; readonly value: T }
+  | { readonly kind: "faults"; readonly faults: ValidationError[] };
 
 /** A small JSON body checked by a schema; an absent one counts as an empty object. */
 async function bodyOf<T>(c: WeirContext, schema: z.ZodType<T>): Promise<BodyOf<T>> {
@@ -111,7 +113,7 @@ async function bodyOf<T>(c: WeirContext, schema: z.ZodType<T>): Promise<BodyOf<T
   try {
     if (text.trim() !== "") value = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) return { kind: "faults", faults: [validationFault("the body is not JSON")] };
+    if (error instanceof SyntaxError) return { kind: "faults", faults: [validationError("the body is not JSON")] };
     throw error;
   }
   const parsed = schema.safeParse(value);
@@ -119,7 +121,7 @@ async function bodyOf<T>(c: WeirContext, schema: z.ZodType<T>): Promise<BodyOf<T
   return {
     kind: "faults",
     faults: parsed.error.issues.map(({ path, message }) =>
-      validationFault(message, path.length === 0 ? {} : { field: path.join(".") }),
+      validationError(message, path.length === 0 ? {} : { field: path.join(".") }),
     ),
   };
 }

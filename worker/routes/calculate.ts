@@ -3,8 +3,8 @@ import type { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { READ_ONLY, referenceOf } from "../../shared/events/solvimon-fields.ts";
 import { contentHash } from "../../shared/identity.ts";
-import { idempotencyKeyFault } from "../../shared/intake/headers.ts";
-import { resourceText, type SolvimonReason, solvimonFaults } from "../../shared/intake/solvimon-answer.ts";
+import { idempotencyKeyError } from "../../shared/intake/headers.ts";
+import { resourceText, type SolvimonReason, solvimonErrors } from "../../shared/intake/solvimon-answer.ts";
 import { readSolvimonEvent, type SolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { HEADER } from "../../shared/wire.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
@@ -45,14 +45,14 @@ async function answerBody(c: WeirContext, bytes: Uint8Array): Promise<Response> 
 function faulty(c: WeirContext, reasons: readonly SolvimonReason[]): Response {
   const [first, ...rest] = reasons.map(({ index: _, ...reason }) => reason);
   if (first === undefined) throw new Error("a refusal without a reason");
-  return c.json(solvimonFaults([first, ...rest]), 400);
+  return c.json(solvimonErrors([first, ...rest]), 400);
 }
 
 /** What the request asks for beside its body. */
 function askedOf(c: WeirContext): { readonly isPredicted: boolean; readonly faults: readonly SolvimonReason[] } {
   const prediction = c.req.queries("cost_prediction") ?? ["false"];
   const isSound = prediction.length === 1 && ["true", "false"].includes(prediction[0] ?? "");
-  const key = idempotencyKeyFault(c.req.header(HEADER.idempotencyKey) ?? null);
+  const key = idempotencyKeyError(c.req.header(HEADER.idempotencyKey) ?? null);
   const faults: SolvimonReason[] = [];
   if (!isSound)
     faults.push({ code: "INVALID_FIELD", message: "cost_prediction is true or false", field: "cost_prediction" });

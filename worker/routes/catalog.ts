@@ -1,8 +1,10 @@
 /** The tenant's catalog: read and replaced whole by its admin, read as event schemas by agents. */
 import type { Hono } from "hono";
 import { bodyCodingOf } from "../../shared/intake/headers.ts";
-import { bodyFault } from "../../shared/intake/usage-body.ts";
-import { decodeBody, JsonNumber, type JsonValue, scanDocument } from "../../shared/json/scan.ts";
+import { bodyError } from "../../shared/intake/usage-body.ts";
+import { scanDocument } from "../../shared/json/document.ts";
+import { decodeBody } from "../../shared/json/utf8.ts";
+import { JsonNumber, type JsonValue } from "../../shared/json/value.ts";
 import { HEADER } from "../../shared/wire.ts";
 import { checkCatalog } from "../catalog/checks/document.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
@@ -36,8 +38,8 @@ async function putCatalog(c: WeirContext): Promise<Response> {
   if (read.kind === "broken") return refuse(c, 400, "the body ended early or is not valid gzip");
   const decoded = decodeBody(read.bytes);
   const scanned = decoded.kind === "text" ? scanDocument(decoded.text) : decoded;
-  if (scanned.kind === "fault") {
-    const fault = bodyFault(scanned.fault);
+  if (scanned.kind === "invalid") {
+    const fault = bodyError(scanned.error);
     return refuse(c, 400, fault.message, [fault]);
   }
   const checked = checkCatalog(plainValue(scanned.value));

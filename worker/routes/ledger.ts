@@ -1,6 +1,6 @@
 /** The counts that prove it: a tenant's whole ledger for its admin, a producer's rows for its agent. */
 import type { Hono } from "hono";
-import { validationFault } from "../../shared/fault.ts";
+import { validationError } from "../../shared/events/validation-error.ts";
 import { PRODUCER_PATTERN } from "../../shared/wire.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
@@ -27,7 +27,7 @@ async function producerLedger(c: WeirContext): Promise<Response> {
 async function answerRows(c: WeirContext, tenant: string, producer: string | undefined): Promise<Response> {
   const gapsAfter = wholeNumber(c.req.query("gaps_after") ?? "0");
   if (gapsAfter === null) {
-    const fault = validationFault("gaps_after is a position, say the end of the last gap listed", {
+    const fault = validationError("gaps_after is a position, say the end of the last gap listed", {
       field: "gaps_after",
     });
     return refuse(c, 400, fault.message, [fault]);

@@ -1,5 +1,5 @@
 /** Lists in pages: `?limit=` and `?cursor=`, answered as `{items, next}`. */
-import { type Fault, validationFault } from "../../shared/fault.ts";
+import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import type { WeirContext } from "../context.ts";
 
 const LIMIT_DEFAULT = 100;
@@ -7,7 +7,7 @@ const LIMIT_MAX = 1000;
 
 export type PageOutcome =
   | { readonly kind: "page"; readonly limit: number; readonly after: number }
-  | { readonly kind: "fault"; readonly fault: Fault };
+  | { readonly kind: "fault"; readonly fault: ValidationError };
 
 export function pageOf(c: WeirContext): PageOutcome {
   const limit = pageLimitOf(c);
@@ -15,11 +15,11 @@ export function pageOf(c: WeirContext): PageOutcome {
   if (limit === null) {
     return {
       kind: "fault",
-      fault: validationFault(`limit is a whole number from 1 to ${LIMIT_MAX}`, { field: "limit" }),
+      fault: validationError(`limit is a whole number from 1 to ${LIMIT_MAX}`, { field: "limit" }),
     };
   }
   if (after === null)
-    return { kind: "fault", fault: validationFault("cursor is one that a list gave", { field: "cursor" }) };
+    return { kind: "fault", fault: validationError("cursor is one that a list gave", { field: "cursor" }) };
   return { kind: "page", limit, after };
 }
 

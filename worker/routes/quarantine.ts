@@ -2,11 +2,13 @@
 import type { Hono } from "hono";
 import { parseStream } from "../../shared/events/kind.ts";
 import { checkSolvimonEvent, READ_ONLY } from "../../shared/events/solvimon-fields.ts";
-import type { Fault } from "../../shared/fault.ts";
+import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
-import { quarantineFault } from "../../shared/intake/solvimon-answer.ts";
-import { bodyFault } from "../../shared/intake/usage-body.ts";
-import { decodeBody, type JsonObject, type Member, scanMembers } from "../../shared/json/scan.ts";
+import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
+import { bodyError } from "../../shared/intake/usage-body.ts";
+import { type Member, scanMembers } from "../../shared/json/document.ts";
+import { decodeBody } from "../../shared/json/utf8.ts";
+import type { JsonObject } from "../../shared/json/value.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { readBody } from "../intake/read-body.ts";
@@ -76,7 +78,7 @@ async function entryOf(c: WeirContext): Promise<FoundEntry | Response> {
   if (decoded.kind === "text" && decoded.text.trim() === "") return { tenant, entry, members: new Map() };
   const scanned = decoded.kind === "text" ? scanMembers(decoded.text) : decoded;
   if (scanned.kind === "members") return { tenant, entry, members: scanned.members };
-  const fault = bodyFault(scanned.fault);
+  const fault = bodyError(scanned.error);
   return refuse(c, 400, fault.message, [fault]);
 }
 
@@ -90,7 +92,7 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
   const given = members.get("event");
   const source = given?.source ?? entry.event;
   const scanned = scanMembers(source);
-  if (scanned.kind === "fault") return refuse(c, 400, `event: ${scanned.fault.message}`);
+  if (scanned.kind === "invalid") return refuse(c, 400, `event: ${scanned.error.message}`);
   const value: JsonObject = new Map([...scanned.members].map(([name, member]) => [name, member.value]));
   const { catalogs, quarantine, settings, world, nudge } = c.get("services");
   if (new TextEncoder().encode(source).length > settings.limits.eventBytesMax) {
@@ -116,7 +118,7 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
 type Checked =
   | {
       readonly kind: "checked";
-      readonly faults: readonly Fault[];
+      readonly faults: readonly ValidationError[];
       readonly ownIdField: string | null;
       readonly measure: Measure | null;
     }
@@ -131,7 +133,7 @@ async function checkAgain(
   const parsed = parseStream(stream);
   if (parsed === null) return { kind: "unknown-stream" };
   if (parsed.kind !== "usage") {
-    const faults = checkSolvimonEvent(parsed.kind, value).map((fault) => quarantineFault(fault, 0));
+    const faults = checkSolvimonEvent(parsed.kind, value).map((fault) => quarantineError(fault, 0));
     const measure = parsed.kind === "meter-data" ? measureOfMeterData(value) : null;
     return { kind: "checked", faults, ownIdField: "reference", measure };
   }

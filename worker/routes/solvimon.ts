@@ -1,21 +1,21 @@
 /** Solvimon's ingest doors: persist, charge, adjustment and meter data, single and in lists. */
 import type { Hono } from "hono";
 import { READ_ONLY, referenceOf, reprocessGroup, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
-import { CONFLICT_FAULT, type Fault } from "../../shared/fault.ts";
+import { CONFLICT_CODE, type ValidationError } from "../../shared/events/validation-error.ts";
 import { contentHash } from "../../shared/identity.ts";
 import {
-  idempotencyKeyFault,
+  idempotencyKeyError,
   type ProducerPosition,
   preferencesOf,
   producerPositionOf,
 } from "../../shared/intake/headers.ts";
 import {
   OBJECT_TYPE,
-  quarantineFault,
+  quarantineError,
   resourceText,
   type SolvimonReason,
   solvimonError,
-  solvimonFaults,
+  solvimonErrors,
 } from "../../shared/intake/solvimon-answer.ts";
 import { readSolvimonEvent, readSolvimonList, type SolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { type EventResult, usageAnswer } from "../../shared/intake/usage-answer.ts";
@@ -79,7 +79,7 @@ function digest(
   return {
     source,
     reasons,
-    faults: reasons.map((reason) => quarantineFault(reason, index)),
+    faults: reasons.map((reason) => quarantineError(reason, index)),
     hash: contentHash(value, READ_ONLY[kind]),
     ownId: referenceOf(value),
     group: kind === "persist" ? reprocessGroup(value) : null,
@@ -115,8 +115,8 @@ async function ingestBy(
   if (body.kind === "too-large") return refuse(c, 413, body.message);
   const headers = readHeaders(c, isList);
   const [first, ...more] = headers.reasons;
-  if (first !== undefined) return c.json(solvimonFaults([first, ...more]), 400);
-  if (body.kind === "malformed") return c.json(solvimonFaults([withIndex(body.reason, isList)]), 400);
+  if (first !== undefined) return c.json(solvimonErrors([first, ...more]), 400);
+  if (body.kind === "malformed") return c.json(solvimonErrors([withIndex(body.reason, isList)]), 400);
   if (headers.position !== null && headers.position.first + body.events.length - 1 > POSITION_MAX) {
     const message = "Weir-Sequence and the number of events run past 2^53-1";
     return c.json(solvimonError("INVALID_FIELD", message, { field: "Weir-Sequence" }), 400);
@@ -125,7 +125,7 @@ async function ingestBy(
   const [fault, ...others] = body.events.flatMap((event) => event.reasons).map((reason) => withIndex(reason, isList));
   if (!headers.lenient && fault !== undefined) {
     const latest = await catalogs.load(c.get("principal").tenant, world.now(), true);
-    return latest.version === catalog.version ? c.json(solvimonFaults([fault, ...others]), 400) : "catalog-changed";
+    return latest.version === catalog.version ? c.json(solvimonErrors([fault, ...others]), 400) : "catalog-changed";
   }
   const { outcome, incoming, receivedAt } = await file(c, kind, body.events, body.receivedAt, headers, catalog);
   if (outcome.kind === "catalog-changed") return "catalog-changed";
@@ -161,8 +161,8 @@ function readHeaders(c: WeirContext, isList: boolean): SolvimonHeaders {
     header(HEADER.platformId),
   );
   const faults = [
-    idempotencyKeyFault(header(HEADER.idempotencyKey)),
-    producer.kind === "fault" ? producer.fault : null,
+    idempotencyKeyError(header(HEADER.idempotencyKey)),
+    producer.kind === "invalid" ? producer.error : null,
     ...scope.faults,
   ].filter((fault) => fault !== null);
   const preferences = preferencesOf(header(HEADER.prefer));
@@ -245,7 +245,7 @@ function listAnswer(
     const { index, id } = event;
     if (fate === "quarantined") return { index, status: fate, id, reasons: event.faults };
     if (fate !== "conflict" && fate !== "closed") return { index, status: fate, id };
-    return { index, status: "conflict", id, reasons: [conflictFault(conflictReason(kind, event, fate), index)] };
+    return { index, status: "conflict", id, reasons: [conflictError(conflictReason(kind, event, fate), index)] };
   });
   if (headers.lenient || headers.representation) {
     const applied = [headers.lenient ? "handling=lenient" : "", headers.representation ? "return=representation" : ""];
@@ -254,8 +254,8 @@ function listAnswer(
   return c.json(usageAnswer(results, headers.representation));
 }
 
-function conflictFault({ code, message, field }: SolvimonReason, index: number): Fault {
-  return { code: CONFLICT_FAULT, message: `${code}: ${message}`, index, ...(field === undefined ? {} : { field }) };
+function conflictError({ code, message, field }: SolvimonReason, index: number): ValidationError {
+  return { code: CONFLICT_CODE, message: `${code}: ${message}`, index, ...(field === undefined ? {} : { field }) };
 }
 
 /** Why an event was not taken, in Solvimon's words. */
@@ -293,7 +293,7 @@ function conflictAnswer(
     ...(isList ? { index: event.index } : {}),
   }));
   if (first === undefined) throw new Error("a conflict without a conflicting event");
-  const error = solvimonFaults([first, ...rest]);
+  const error = solvimonErrors([first, ...rest]);
   const resource =
     first.code === "RESOURCE_ALREADY_EXISTS" && !isList
       ? { resource_id: conflicting[0]?.id, resource_type: OBJECT_TYPE[kind] }

@@ -1,13 +1,13 @@
 /** The usage doors: Zuora's streaming ingestion in its two spellings. */
 import type { Hono } from "hono";
 import { usageStream } from "../../shared/events/kind.ts";
-import { CONFLICT_FAULT, type Fault, validationFault } from "../../shared/fault.ts";
+import { CONFLICT_CODE, type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import {
-  idempotencyKeyFault,
+  idempotencyKeyError,
   type ProducerPosition,
   preferencesOf,
   producerPositionOf,
-  trackIdFault,
+  trackIdError,
 } from "../../shared/intake/headers.ts";
 import {
   type EventResult,
@@ -16,7 +16,7 @@ import {
   validationRefusal,
 } from "../../shared/intake/usage-answer.ts";
 import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body.ts";
-import { scanDocument } from "../../shared/json/scan.ts";
+import { scanDocument } from "../../shared/json/document.ts";
 import { type BodyForm, HEADER, POSITION_MAX, USAGE_PATHS } from "../../shared/wire.ts";
 import type { LoadedCatalog, StreamEntry } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
@@ -56,7 +56,7 @@ async function ingestBody(
   if (body.kind === "malformed") return refuse(c, 400, body.fault.message, [body.fault]);
   if (headers.position !== null && headers.position.first + body.events.length - 1 > POSITION_MAX) {
     return refuse(c, 400, "the positions run past 2^53-1", [
-      validationFault("Weir-Sequence and the number of events run past 2^53-1", { field: "Weir-Sequence" }),
+      validationError("Weir-Sequence and the number of events run past 2^53-1", { field: "Weir-Sequence" }),
     ]);
   }
   const answer = await untilCatalogStands(
@@ -78,7 +78,7 @@ async function ingestBody(
 function recheck(events: readonly DigestedEvent[], stream: StreamEntry): DigestedEvent[] {
   return events.map(({ source }, index) => {
     const scanned = scanDocument(source);
-    if (scanned.kind === "fault" || !(scanned.value instanceof Map)) throw new Error("a checked event is no object");
+    if (scanned.kind === "invalid" || !(scanned.value instanceof Map)) throw new Error("a checked event is no object");
     const faults = stream.check(scanned.value).map((fault) => ({ ...fault, index }));
     return digest({ source, value: scanned.value, faults }, stream);
   });
@@ -110,7 +110,7 @@ async function findStream(c: WeirContext, meterGlobalId: string): Promise<FoundS
 }
 
 interface UsageHeaders {
-  readonly faults: readonly Fault[];
+  readonly faults: readonly ValidationError[];
   readonly lenient: boolean;
   readonly representation: boolean;
   readonly idempotencyKey: string | null;
@@ -123,9 +123,9 @@ function readHeaders(c: WeirContext): UsageHeaders {
   const producer = producerPositionOf(header(HEADER.producer), header(HEADER.sequence));
   const scope = contextOf(c.get("principal"), header(HEADER.entityIds), header(HEADER.orgIds));
   const faults = [
-    trackIdFault(header(HEADER.trackId)),
-    idempotencyKeyFault(header(HEADER.idempotencyKey)),
-    producer.kind === "fault" ? producer.fault : null,
+    trackIdError(header(HEADER.trackId)),
+    idempotencyKeyError(header(HEADER.idempotencyKey)),
+    producer.kind === "invalid" ? producer.error : null,
     ...scope.faults,
   ].filter((fault) => fault !== null);
   return {
@@ -178,7 +178,7 @@ async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Respons
   if (outcome.kind === "conflicts") {
     const conflicts = incoming
       .filter((_, i) => outcome.fates[i] === "conflict")
-      .map((event) => conflictFault(event.index, event));
+      .map((event) => conflictError(event.index, event));
     return refuse(c, 400, `${conflicts.length} events conflict with ones taken before; nothing was stored`, conflicts);
   }
   if (outcome.fates.includes("accepted")) c.executionCtx.waitUntil(services.nudge(principal.tenant, name));
@@ -198,11 +198,11 @@ function statusOf(fate: Fate | undefined): EventStatus {
 function resultOf(event: IncomingEvent, status: EventStatus): EventResult {
   const { index, id } = event;
   if (status === "quarantined") return { index, status, id, reasons: event.faults };
-  if (status === "conflict") return { index, status, id, reasons: [conflictFault(index, event)] };
+  if (status === "conflict") return { index, status, id, reasons: [conflictError(index, event)] };
   return { index, status, id };
 }
 
-function conflictFault(index: number, event: IncomingEvent | undefined): Fault {
+function conflictError(index: number, event: IncomingEvent | undefined): ValidationError {
   const by = event?.key === null ? "its position" : "its identity";
-  return { code: CONFLICT_FAULT, message: `${by} was taken before by an event with other content`, index };
+  return { code: CONFLICT_CODE, message: `${by} was taken before by an event with other content`, index };
 }

@@ -1,5 +1,5 @@
 /** A calculation: the event resolved against the catalog, its lines, the usage so far, the prediction. */
-import type { JsonObject, JsonValue } from "../../shared/json/scan.ts";
+import type { JsonObject, JsonValue } from "../../shared/json/value.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import type { DatumFault, SentProperty, SentValue } from "../pricing/datum-parts.ts";
 import { linesOf } from "../pricing/lines.ts";

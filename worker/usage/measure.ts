@@ -2,7 +2,7 @@
  * What an accepted event says of usage, as it says it: names are kept, not resolved, so that a new catalog prices
  * the same facts anew. Texts made here are compared in SQL; they are JSON as JSON.stringify writes it.
  */
-import { JsonNumber, type JsonObject, type JsonValue } from "../../shared/json/scan.ts";
+import { JsonNumber, type JsonObject, type JsonValue } from "../../shared/json/value.ts";
 import { instantOf } from "../pricing/instant.ts";
 
 /** By what an event names a thing; an empty name is none. */

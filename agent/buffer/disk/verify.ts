@@ -2,12 +2,12 @@
 import type { DatabaseSync } from "node:sqlite";
 import { integer, text } from "../tables/column.ts";
 
-const FAULTS_LISTED_MAX = 20;
+const ERRORS_LISTED_MAX = 20;
 
 /** @returns what is wrong, in words; empty for a sound buffer. */
 export function verify(db: DatabaseSync): string[] {
   const damage = db
-    .prepare(`PRAGMA quick_check(${FAULTS_LISTED_MAX})`)
+    .prepare(`PRAGMA quick_check(${ERRORS_LISTED_MAX})`)
     .all()
     .map((row) => text(row, "quick_check"))
     .filter((line) => line !== "ok");

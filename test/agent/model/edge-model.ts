@@ -2,7 +2,7 @@
  * The destination as it should be: takes each position once, refuses what is too large or marked, and has its
  * weather: answers of trouble, or none at all.
  */
-import { CONFLICT_FAULT } from "../../../shared/fault.ts";
+import { CONFLICT_CODE } from "../../../shared/events/validation-error.ts";
 import { kindOf } from "./event-text.ts";
 
 export interface EdgeCall {
@@ -101,7 +101,7 @@ export function createEdgeModel(): EdgeModel {
   };
 }
 
-const CONFLICT = { code: CONFLICT_FAULT, message: "taken with other content" };
+const CONFLICT = { code: CONFLICT_CODE, message: "taken with other content" };
 
 function refusal(status: number, message: string): EdgeAnswer {
   return { status, retryAfterS: null, body: JSON.stringify({ success: false, message, reasons: [] }) };

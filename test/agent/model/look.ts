@@ -1,6 +1,6 @@
 /** All that can be seen of a running core, in the model's form. */
 import type { QuarantineItem } from "../../../agent/operator/quarantine.ts";
-import { scanJson } from "../../../shared/json/scan.ts";
+import { scanJson } from "../../../shared/json/bodies.ts";
 import type { View } from "./agent-model.ts";
 import type { Core } from "./subject.ts";
 
@@ -33,7 +33,7 @@ async function waitingIn(log: Core["log"], stream: string): Promise<string[]> {
 /** The source texts of an array's events. */
 export function textsOf(array: string): string[] {
   const scanned = scanJson(array, { eventsMax: 10_000, eventBytesMax: 1_000_000 });
-  if (scanned.kind === "fault") throw new Error(`what was sent is no JSON: ${scanned.fault.message}`);
+  if (scanned.kind === "invalid") throw new Error(`what was sent is no JSON: ${scanned.error.message}`);
   return scanned.events.map((event) => event.source);
 }
 

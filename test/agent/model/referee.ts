@@ -6,7 +6,7 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import type { AppendOperation, QuarantineReason } from "../../../agent/buffer/transactions/operations.ts";
 import { compareStream, type Range } from "../../../agent/operator/audit.ts";
 import type { Clock } from "../../../agent/runtime/clock.ts";
-import { VALIDATION_FAULT } from "../../../shared/fault.ts";
+import { VALIDATION_CODE } from "../../../shared/events/validation-error.ts";
 import { eventId } from "../../../shared/identity.ts";
 import { ledgerOf } from "../support/destination.ts";
 import { createAgentModel, type Fate, fateOf, isSameFate, type ModelAnswer, type ModelRequest } from "./agent-model.ts";
@@ -257,7 +257,7 @@ export function callOf(open: OpenCall): EdgeCall {
 }
 
 function reasonOfInvalid(index: number): QuarantineReason {
-  return { status: 400, code: VALIDATION_FAULT, message: INVALID_MESSAGE, index, field: "n" };
+  return { status: 400, code: VALIDATION_CODE, message: INVALID_MESSAGE, index, field: "n" };
 }
 
 const INVALID_MESSAGE = "n must be an integer, got a string";

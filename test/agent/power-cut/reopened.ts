@@ -8,7 +8,8 @@ import { FACT } from "../../../agent/buffer/tables/metadata.ts";
 import { NO_SCOPE, type Operation, type OutcomeOf } from "../../../agent/buffer/transactions/operations.ts";
 import { messageOf } from "../../../agent/runtime/agent-error.ts";
 import { contentHash } from "../../../shared/identity.ts";
-import { type JsonObject, scanJson } from "../../../shared/json/scan.ts";
+import { scanJson } from "../../../shared/json/bodies.ts";
+import type { JsonObject } from "../../../shared/json/value.ts";
 import { tempDir } from "../../../tools/processes/temp-dir.ts";
 import { cutPower, type Left } from "./disk.ts";
 import type { Cut } from "./places.ts";
@@ -176,7 +177,7 @@ const HASH_BYTES = 16;
 
 function parsed(text: string): JsonObject {
   const scanned = scanJson(text, { eventsMax: 1, eventBytesMax: 1_000_000 });
-  const [event] = scanned.kind === "fault" ? [] : scanned.events;
+  const [event] = scanned.kind === "invalid" ? [] : scanned.events;
   if (event === undefined) throw new Error(`no event: ${text}`);
   return event.value;
 }

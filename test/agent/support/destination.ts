@@ -5,7 +5,8 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { addDigests, digestHex, digestOf, EMPTY_DIGEST, eventId } from "../../../shared/identity.ts";
-import { scanJson, scanMembers } from "../../../shared/json/scan.ts";
+import { scanJson } from "../../../shared/json/bodies.ts";
+import { scanMembers } from "../../../shared/json/document.ts";
 
 export interface ReceivedCall {
   readonly path: string;
@@ -159,7 +160,7 @@ function callOf(path: string, headers: IncomingHttpHeaders, raw: Buffer): Omit<R
   const body = (headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw).toString("utf8");
   const list = solvimonList(body);
   const scanned = scanJson(list ?? body, LIMITS);
-  if (scanned.kind === "fault") throw new Error(`the agent sent what is no JSON: ${scanned.fault.message}`);
+  if (scanned.kind === "invalid") throw new Error(`the agent sent what is no JSON: ${scanned.error.message}`);
   const name = decodeURIComponent(path.split("/").at(-1) ?? "");
   return {
     path,
@@ -176,7 +177,7 @@ function callOf(path: string, headers: IncomingHttpHeaders, raw: Buffer): Omit<R
 /** The events' list out of one of Solvimon's list bodies; null for any other body. */
 function solvimonList(body: string): string | null {
   const scanned = scanMembers(body, 2);
-  if (scanned.kind === "fault") return null;
+  if (scanned.kind === "invalid") return null;
   return [...scanned.members].find(([name]) => name.endsWith("_datas"))?.[1].source ?? null;
 }
 

@@ -1,6 +1,6 @@
 /** All that is wrong with a catalog document, of shape and of sense. */
 import type { z } from "zod";
-import { type Fault, validationFault } from "../../../shared/fault.ts";
+import { type ValidationError, validationError } from "../../../shared/events/validation-error.ts";
 import { type Catalog, catalogSchema } from "../schema/document.ts";
 import { checkAccounts } from "./accounts.ts";
 import { checkMeters } from "./meters.ts";
@@ -10,7 +10,7 @@ import { checkStreams } from "./streams.ts";
 
 export type CatalogOutcome =
   | { readonly kind: "catalog"; readonly catalog: Catalog }
-  | { readonly kind: "faults"; readonly faults: Fault[] };
+  | { readonly kind: "faults"; readonly faults: ValidationError[] };
 
 /** Checks a whole document; lists every error, of shape and of sense, with its dotted path. */
 export function checkCatalog(document: unknown): CatalogOutcome {
@@ -28,12 +28,12 @@ export function checkCatalog(document: unknown): CatalogOutcome {
   return { kind: "faults", faults };
 }
 
-function shapeFaults(issue: z.core.$ZodIssue): Fault[] {
+function shapeFaults(issue: z.core.$ZodIssue): ValidationError[] {
   if (issue.code !== "unrecognized_keys") return [faultAt(issue.path, issue.message)];
   return issue.keys.map((name) => faultAt([...issue.path, name], "is not a field of the catalog"));
 }
 
-function faultAt(path: Path, message: string): Fault {
+function faultAt(path: Path, message: string): ValidationError {
   const field = path.join(".");
-  return validationFault(field === "" ? message : `${field}: ${message}`, field === "" ? {} : { field });
+  return validationError(field === "" ? message : `${field}: ${message}`, field === "" ? {} : { field });
 }
