@@ -140,7 +140,7 @@ function quarantineItem(): JsonSchema {
       state: choice(QUARANTINE_STATES),
       created_at: TIME,
       event: EVENT,
-      reasons: list(schemaRef("Fault")),
+      reasons: list(schemaRef("ValidationError")),
     },
     {
       upstream: described(TEXT, "The upstream's own words, where it refused."),

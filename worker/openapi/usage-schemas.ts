@@ -47,7 +47,7 @@ export function usageSchemas(): Members {
         status: choice(["accepted", "duplicate", "conflict", "quarantined"]),
         id: described(TEXT, "The event's id."),
       },
-      { reasons: list(schemaRef("Fault")) },
+      { reasons: list(schemaRef("ValidationError")) },
     ),
     ValidationError: object(
       {
@@ -62,7 +62,7 @@ export function usageSchemas(): Members {
     Refusal: object({
       success: { type: "boolean", const: false },
       message: TEXT,
-      reasons: list(schemaRef("Fault"), { maxItems: ERRORS_LISTED_MAX }),
+      reasons: list(schemaRef("ValidationError"), { maxItems: ERRORS_LISTED_MAX }),
     }),
   };
 }
