@@ -1,6 +1,8 @@
 /** The agent without doors to the network: the log, its schemas and the uploader, started and stopped as one. */
+
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
+import type { Random } from "../shared/clock.ts";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
 import { type Engine, openThreadEngine } from "./buffer/engine.ts";
 import { type Log, openLog, randomName } from "./buffer/log.ts";
@@ -23,7 +25,7 @@ export interface AgentOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
   readonly logger: Logger;
   /** Log lines left out as repeats so far. */
   readonly suppressedLines?: () => number;

@@ -1,4 +1,4 @@
-/** How long to wait before trying again. Pure: time and chance are arguments. */
+/** How long to wait before trying again. Pure: time and random are arguments. */
 
 export interface BackoffSettings {
   readonly baseMs: number;

@@ -1,4 +1,4 @@
-/** Letters and digits by the runtime's own source of chance. */
+/** Letters and digits by the runtime's own source of random bytes. */
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

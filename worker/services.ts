@@ -1,4 +1,5 @@
 /** What an instance of the Worker holds on to between requests, made once from its bindings. */
+import type { ClockAndRandom, WallClock } from "../shared/clock.ts";
 import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
 import { createKeyStore, type KeyStore } from "./accounts/key-store.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
@@ -15,16 +16,16 @@ import { Rates } from "./middleware/rate-limit.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
 import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
 
-export interface World {
-  readonly now: () => number;
-  readonly random: () => number;
+/** What the host gives a Worker; tests put their own in its place. */
+export interface Runtime extends ClockAndRandom {
   readonly fetch: typeof fetch;
 }
 
 export interface Services {
   readonly bindings: Bindings;
   readonly settings: Settings;
-  readonly world: World;
+  readonly clock: WallClock;
+  readonly fetch: typeof fetch;
   readonly keys: KeyRing;
   readonly keyStore: KeyStore;
   readonly catalogs: Catalogs;
@@ -44,13 +45,13 @@ export interface Services {
   nudge(tenant: string, stream: string, delaySeconds?: number): Promise<void>;
 }
 
-export const REAL_WORLD: World = {
-  now: () => Date.now(),
+export const WORKERD: Runtime = {
+  clock: { now: () => Date.now() },
   random: () => Math.random(),
   fetch: (...args) => fetch(...args),
 };
 
-export function createServices(bindings: Bindings, world: World = REAL_WORLD): Services {
+export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): Services {
   const settings = parseSettings(bindings);
   const nudge: Services["nudge"] = async (tenant, stream, delaySeconds = 0) => {
     try {
@@ -62,14 +63,15 @@ export function createServices(bindings: Bindings, world: World = REAL_WORLD): S
   return {
     bindings,
     settings,
-    world,
+    clock: runtime.clock,
+    fetch: runtime.fetch,
     keys: createKeyRing(bindings.LEDGER),
     keyStore: createKeyStore(bindings.LEDGER),
     catalogs: createCatalogs(bindings.LEDGER),
-    ledger: createD1Ledger(bindings.LEDGER, world),
-    delivery: createDelivery({ db: bindings.LEDGER, settings, world, nudge }),
+    ledger: createD1Ledger(bindings.LEDGER, runtime),
+    delivery: createDelivery({ db: bindings.LEDGER, settings, runtime, nudge }),
     events: createEventReader(bindings.LEDGER),
-    quarantine: createQuarantine(bindings.LEDGER, world),
+    quarantine: createQuarantine(bindings.LEDGER, runtime),
     stats: createStats(bindings.LEDGER),
     usage: createUsageReader(bindings.LEDGER),
     usageFold: createUsageFold(bindings.LEDGER),

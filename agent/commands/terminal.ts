@@ -1,6 +1,8 @@
-/** What a command may do with the world around it. */
+/** What a command is handed: its streams, environment, clock and log. */
+
 import type { Readable, Writable } from "node:stream";
 import type { Logger } from "pino";
+import type { Random } from "../../shared/clock.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 export interface Terminal {
@@ -9,7 +11,7 @@ export interface Terminal {
   readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
   readonly logger: Logger;
   /** Log lines left out as repeats so far. */
   readonly suppressedLines: () => number;

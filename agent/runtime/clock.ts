@@ -1,11 +1,9 @@
 /** Time as an argument: everything in the agent that waits or dates something asks one of these. */
 import { setTimeout as sleepMs } from "node:timers/promises";
+import type { SteadyClock } from "../../shared/clock.ts";
 
-export interface Clock {
-  /** Milliseconds since 1970, for dates that are kept. */
-  now(): number;
-  /** Milliseconds that never jump, for waits and ages. */
-  tick(): number;
+/** A clock that can be waited by. */
+export interface Clock extends SteadyClock {
   /** Waits; resolves early, without throwing, once `signal` is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

@@ -1,5 +1,7 @@
 /** One call, sent until its fate is known. */
+
 import { backoffMs } from "../../shared/backoff.ts";
+import type { Random } from "../../shared/clock.ts";
 import type { Verdict } from "../../shared/verdict.ts";
 import { freeBytes } from "../buffer/tables/event-run.ts";
 import type { QuarantineReason } from "../buffer/transactions/operations.ts";
@@ -41,7 +43,7 @@ export const UNRECORDED: AttemptRecord = {
 
 export interface CallContext {
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
   readonly gate: Gate;
   readonly window: Window;
   readonly health: Health;

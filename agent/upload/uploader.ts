@@ -5,7 +5,9 @@
  * accounted for it, and a repeat after a crash carries the same positions, which the edge takes once. With a
  * vendor: a repeat is the very same call under the same key, fixed on disk before its first attempt.
  */
+
 import type { Logger } from "pino";
+import type { Random } from "../../shared/clock.ts";
 import type { Log } from "../buffer/log.ts";
 import { freeBytes } from "../buffer/tables/event-run.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -44,7 +46,7 @@ export interface UploadNumbers extends UploadCounts {
 export interface UploaderOptions {
   readonly log: Log;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
   readonly settings: () => UploadSettings;
   readonly dialect: () => Dialect;
   /** A fresh random key for a call to a vendor. */

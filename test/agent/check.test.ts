@@ -18,8 +18,8 @@ const KEY = "a-key-that-nobody-may-see";
 async function runCheck(file: string, json: boolean, env: Record<string, string>, clock = systemClock) {
   const stdout = new PassThrough();
   const streams = { stdin: new PassThrough(), stdout, stderr: new PassThrough() };
-  const chance = { env, clock, random: Math.random, logger: logLines().logger, suppressedLines: () => 0 };
-  const code = await check({ config: file, json }, { ...streams, ...chance });
+  const rest = { env, clock, random: Math.random, logger: logLines().logger, suppressedLines: () => 0 };
+  const code = await check({ config: file, json }, { ...streams, ...rest });
   return { code, printed: String(stdout.read()) };
 }
 

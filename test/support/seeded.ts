@@ -1,4 +1,4 @@
-/** A small seeded source of chance (mulberry32): the same seed gives the same numbers in [0, 1) on any machine. */
+/** A small seeded source of random numbers (mulberry32): the same seed gives the same numbers in [0, 1) on any machine. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -203,7 +203,7 @@ describe("without a catalog", () => {
     const calls: { url: string; key: string | null; body: string }[] = [];
     const own = await setupEdge({
       vars: { SOLVIMON_BASE_URL: "https://solvimon.test", SOLVIMON_API_KEY: "upstream-key" },
-      world: {
+      runtime: {
         fetch: async (input, init) => {
           const request = new Request(input, init);
           calls.push({ url: request.url, key: request.headers.get("x-api-key"), body: await request.text() });
@@ -227,7 +227,7 @@ describe("without a catalog", () => {
     expect((await calculate(own, meterData("SUM", "1"))).status).toBe(400);
     const cut = connectEdge(own.tenant, {
       vars: { SOLVIMON_BASE_URL: "https://solvimon.test" },
-      world: { fetch: () => Promise.reject(new TypeError("cut")) },
+      runtime: { fetch: () => Promise.reject(new TypeError("cut")) },
     });
     const answer = await calculate(cut, meterData("SUM", "1"));
     expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);

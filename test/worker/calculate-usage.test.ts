@@ -70,7 +70,7 @@ it.each([
   async (way, isFolded, expected) => {
     const edge = await pricedEdge({
       vars: { SOLVIMON_BASE_URL: twinUrl(), SOLVIMON_API_KEY: "twin-key" },
-      world: { fetch: async () => new Response('{"code":"INVALID_FIELD"}', { status: 400 }) },
+      runtime: { fetch: async () => new Response('{"code":"INVALID_FIELD"}', { status: 400 }) },
     });
     await ingest(edge, meterData("SUM", "5"));
     await edge.services.delivery.sweep();
@@ -97,7 +97,7 @@ it.each([
 it("a discard between a fold's reading and its writing is not folded over", async () => {
   const edge = await pricedEdge({
     vars: { SOLVIMON_BASE_URL: twinUrl(), SOLVIMON_API_KEY: "twin-key" },
-    world: { fetch: async () => new Response('{"code":"INVALID_FIELD"}', { status: 400 }) },
+    runtime: { fetch: async () => new Response('{"code":"INVALID_FIELD"}', { status: 400 }) },
   });
   await ingest(edge, meterData("SUM", "3"));
   await fold(edge);

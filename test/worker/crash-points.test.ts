@@ -5,7 +5,7 @@
  */
 import { expect, it } from "vitest";
 import { connectEdge, events, setupEdge } from "./support/edge.ts";
-import { type Step, tapWorld } from "./support/tapped.ts";
+import { type Step, tapRuntime } from "./support/tapped.ts";
 
 const LEASES_OVER_MS = 3_600_000;
 const BATCH = 20;
@@ -26,7 +26,7 @@ function mortal(momentOfDeath: number) {
       throw new Death(name);
     }
   };
-  return { world: tapWorld({ before: pass("before"), after: pass("after") }), passed, died: () => dead };
+  return { tapped: tapRuntime({ before: pass("before"), after: pass("after") }), passed, died: () => dead };
 }
 
 async function liveOnce(momentOfDeath: number, identity: "position" | "content" | "own id") {
@@ -34,8 +34,8 @@ async function liveOnce(momentOfDeath: number, identity: "position" | "content" 
   const meter = `crash-${stable.tenant}`;
   const idField = identity === "own id" ? { event_id_field: "UsageIdentifier" } : {};
   await stable.putCatalog({ streams: [{ meter_global_id: meter, ...idField }] });
-  const { world, passed, died } = mortal(momentOfDeath);
-  const first = connectEdge(stable.tenant, { bindings: world.bindings, world: { fetch: world.fetch } });
+  const { tapped, passed, died } = mortal(momentOfDeath);
+  const first = connectEdge(stable.tenant, { bindings: tapped.bindings, runtime: { fetch: tapped.fetch } });
   const sent = events(BATCH).map((text, i) => text.replace("egress_bytes", `id-${i}`));
   const body = `[${sent.join(",")}]`;
   const headers: Record<string, string> = identity === "position" ? { "weir-producer": "p", "weir-sequence": "1" } : {};
@@ -43,7 +43,7 @@ async function liveOnce(momentOfDeath: number, identity: "position" | "content" 
   const firstStatus = await post(first).catch(() => 0);
   await first.services.delivery.deliver({ tenant: stable.tenant, stream: `usage/${meter}` }).catch(() => undefined);
 
-  const second = connectEdge(stable.tenant, { world: { now: () => Date.now() + LEASES_OVER_MS } });
+  const second = connectEdge(stable.tenant, { runtime: { clock: { now: () => Date.now() + LEASES_OVER_MS } } });
   if (firstStatus !== 200) expect(await post(second)).toBe(200);
   await second.services.delivery.sweep();
   return { passed, died: died(), edge: second, meter, sent };

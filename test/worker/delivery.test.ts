@@ -22,7 +22,7 @@ async function setup(vars: Record<string, string> = {}) {
   const connect = (more: Record<string, string> = {}) =>
     connectEdge(base.tenant, {
       vars: { BACKOFF_BASE_MS: "1000", BACKOFF_MAX_MS: "60000", ...vars, ...more },
-      world: { now: () => clock },
+      runtime: { clock: { now: () => clock } },
     });
   const edge = connect();
   const path = `/meters/streaming/ingestion/${meter}`;
@@ -188,7 +188,7 @@ it("5xx and no response are met by the very same call again, after a backoff, wi
 
 it("before its backoff has passed a call is not repeated", async () => {
   const { edge, meter, deliver, faults, calls } = await setup();
-  const cautious = connectEdge(edge.tenant, { vars: { BACKOFF_BASE_MS: "60000" }, world: { random: () => 0.999 } });
+  const cautious = connectEdge(edge.tenant, { vars: { BACKOFF_BASE_MS: "60000" }, runtime: { random: () => 0.999 } });
   await faults({ times: 5, status: 503 });
   await edge.post(meter, event());
   await cautious.services.delivery.deliver({ tenant: edge.tenant, stream: `usage/${meter}` });

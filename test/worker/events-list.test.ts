@@ -30,7 +30,7 @@ const REPRESENTATION = { prefer: "return=representation" };
 const LENIENT = { prefer: "handling=lenient, return=representation" };
 const START = Date.parse("2026-11-21T12:00:00Z");
 let now = START;
-const world = { now: () => now };
+const runtime = { clock: { now: () => now } };
 /** Bodies of one millisecond have no order among themselves; each gets its own. */
 const tick = () => {
   now += 1;
@@ -77,7 +77,7 @@ async function take(edge: TestEdge, meter: string, ns: readonly number[], header
 const range = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);
 const FIELDS = [{ name: "n", type: "integer", required: true }];
 async function edgeWith(...meters: string[]): Promise<TestEdge> {
-  const edge = await setupEdge({ vars: VARS, world });
+  const edge = await setupEdge({ vars: VARS, runtime });
   await edge.putCatalog({ streams: meters.map((meter_global_id) => ({ meter_global_id, fields: FIELDS })) });
   return edge;
 }
@@ -300,7 +300,7 @@ describe("one event", () => {
     expect([...times].sort()).toEqual(times);
     const [listed] = (await page(edge, "")).items;
     expect(listed?.id).toBe(id);
-    const fresh = connectEdge(edge.tenant, { vars: VARS, world });
+    const fresh = connectEdge(edge.tenant, { vars: VARS, runtime });
     expect(await one(fresh, id), "another instance").toEqual(found);
   });
 

@@ -319,9 +319,9 @@ describe("the life of a key", () => {
   let home: TestEdge;
   let away: TestEdge;
   beforeAll(async () => {
-    const world = { now: () => now };
-    home = await setupEdge({ world });
-    away = connectEdge(home.tenant, { world });
+    const runtime = { clock: { now: () => now } };
+    home = await setupEdge({ runtime });
+    away = connectEdge(home.tenant, { runtime });
     await home.putCatalog({ streams: [{ meter_global_id: "m" }] });
   });
 

@@ -5,7 +5,7 @@ import * as facts from "../../worker/ledger/facts-sql.ts";
 import * as filing from "../../worker/ledger/filing-sql.ts";
 import * as usage from "../../worker/usage/usage-sql.ts";
 import { bindings, connectEdge, events, setupEdge } from "./support/edge.ts";
-import { type Step, tapWorld } from "./support/tapped.ts";
+import { type Step, tapRuntime } from "./support/tapped.ts";
 
 async function recordedEdge(
   meter: string,
@@ -15,8 +15,8 @@ async function recordedEdge(
   const stable = await setupEdge();
   await stable.putCatalog({ streams: [{ meter_global_id: meter, ...stream }], ...sections });
   const steps: Step[] = [];
-  const world = tapWorld({ after: (step) => steps.push(step) });
-  const edge = connectEdge(stable.tenant, { bindings: world.bindings, world: { fetch: world.fetch } });
+  const tapped = tapRuntime({ after: (step) => steps.push(step) });
+  const edge = connectEdge(stable.tenant, { bindings: tapped.bindings, runtime: { fetch: tapped.fetch } });
   const rowsWritten = () => steps.flatMap((step) => step.meta ?? []).reduce((sum, meta) => sum + meta.rows_written, 0);
   return { edge, steps, rowsWritten };
 }

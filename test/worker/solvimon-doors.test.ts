@@ -98,7 +98,7 @@ describe.each(OPERATIONS)("%s", (operation) => {
     const body = { ...VALID[operation], reference: own };
     const first = await post(operation, body);
     const original = await first.text();
-    const later = connectEdge(edge.tenant, { vars: VARS, world: { now: () => Date.now() + 5_000 } });
+    const later = connectEdge(edge.tenant, { vars: VARS, runtime: { clock: { now: () => Date.now() + 5_000 } } });
     const again = await post(operation, body, {}, later);
     expect([again.status, again.headers.get("idempotent-replayed"), await again.text()]).toEqual([
       201,
@@ -264,7 +264,7 @@ describe("reprocessing groups", () => {
       accepted: 8,
     });
     let clock = Date.now();
-    const later = connectEdge(mine.tenant, { vars: VARS, world: { now: () => clock } });
+    const later = connectEdge(mine.tenant, { vars: VARS, runtime: { clock: { now: () => clock } } });
     await later.services.delivery.sweep();
     expect((await twinOf("persist", group)).some((text) => text.includes("is_last"))).toBe(false);
     for (let n = 0; n < 4; n++) {

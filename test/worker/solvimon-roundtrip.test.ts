@@ -1,5 +1,7 @@
 /** Random valid events of each Solvimon kind, there and back: what a client sent is what is read and delivered. */
+
 import { expect, it } from "vitest";
+import type { Random } from "../../shared/clock.ts";
 import { seeded } from "../support/seeded.ts";
 import { setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
 
@@ -17,14 +19,13 @@ const OPERATION: Record<Stream, string> = {
   "meter-data": "meter-data",
 };
 
-type Chance = () => number;
 /** A member of an object as text: its name and its value's source. */
 type Member = readonly [name: string, source: string];
 
-const pick = <T>(chance: Chance, choices: readonly [T, ...T[]]): T =>
-  choices[Math.floor(chance() * choices.length)] ?? choices[0];
-const digits = (chance: Chance, count: number) =>
-  Array.from({ length: count }, () => String(Math.floor(chance() * 10))).join("");
+const pick = <T>(random: Random, choices: readonly [T, ...T[]]): T =>
+  choices[Math.floor(random() * choices.length)] ?? choices[0];
+const digits = (random: Random, count: number) =>
+  Array.from({ length: count }, () => String(Math.floor(random() * 10))).join("");
 
 const SPACES = ["", "", "", " ", "  ", "\t", "\n", "\r\n "] as const;
 const CHARACTERS = [
@@ -46,209 +47,209 @@ const CHARACTERS = [
 ] as const;
 
 /** A string's source text: raw and escaped characters of every length in UTF-8. */
-function string(chance: Chance, longest = 12): string {
-  return `"${Array.from({ length: Math.floor(chance() * longest) }, () => pick(chance, CHARACTERS)).join("")}"`;
+function string(random: Random, longest = 12): string {
+  return `"${Array.from({ length: Math.floor(random() * longest) }, () => pick(random, CHARACTERS)).join("")}"`;
 }
 
-function decimal(chance: Chance): string {
-  const fraction = chance() < 0.5 ? "" : `.${digits(chance, 1 + Math.floor(chance() * 25))}`;
-  return `"${pick(chance, ["", "", "-"])}${digits(chance, 1 + Math.floor(chance() * 25))}${fraction}"`;
+function decimal(random: Random): string {
+  const fraction = random() < 0.5 ? "" : `.${digits(random, 1 + Math.floor(random() * 25))}`;
+  return `"${pick(random, ["", "", "-"])}${digits(random, 1 + Math.floor(random() * 25))}${fraction}"`;
 }
 
 /** A number's source text, of the kinds that a double would bend. */
-function number(chance: Chance): string {
-  return pick(chance, [
+function number(random: Random): string {
+  return pick(random, [
     "1.00",
     "-0",
     "1e2",
     "1E+2",
     "0.1234567890123456789",
     "12345678901234567890",
-    `${1 + Math.floor(chance() * 9)}.${digits(chance, 20)}`,
+    `${1 + Math.floor(random() * 9)}.${digits(random, 20)}`,
   ]);
 }
 
 /** A value of an unknown field, nested at most so deep. */
-function anything(chance: Chance, depth: number): string {
+function anything(random: Random, depth: number): string {
   const most = depth > 0 ? 6 : 4;
-  switch (Math.floor(chance() * most)) {
+  switch (Math.floor(random() * most)) {
     case 0:
-      return string(chance);
+      return string(random);
     case 1:
-      return number(chance);
+      return number(random);
     case 2:
-      return pick(chance, ["true", "false"]);
+      return pick(random, ["true", "false"]);
     case 3:
       return "null";
     case 4:
       return list(
-        chance,
-        Array.from({ length: Math.floor(chance() * 4) }, () => anything(chance, depth - 1)),
+        random,
+        Array.from({ length: Math.floor(random() * 4) }, () => anything(random, depth - 1)),
       );
     default:
       return object(
-        chance,
-        Array.from({ length: Math.floor(chance() * 4) }, (_, i) => [`n${i} é`, anything(chance, depth - 1)]),
+        random,
+        Array.from({ length: Math.floor(random() * 4) }, (_, i) => [`n${i} é`, anything(random, depth - 1)]),
       );
   }
 }
 
-function list(chance: Chance, items: readonly string[]): string {
-  const space = () => pick(chance, SPACES);
+function list(random: Random, items: readonly string[]): string {
+  const space = () => pick(random, SPACES);
   return `[${items.map((item) => space() + item + space()).join(",")}${items.length === 0 ? space() : ""}]`;
 }
 
 /** An object's source text, its members in any order and oddly spaced. */
-function object(chance: Chance, members: readonly Member[]): string {
-  const space = () => pick(chance, SPACES);
+function object(random: Random, members: readonly Member[]): string {
+  const space = () => pick(random, SPACES);
   const shuffled = members
-    .map((member) => ({ member, at: chance() }))
+    .map((member) => ({ member, at: random() }))
     .sort((a, b) => a.at - b.at)
-    .map(({ member: [name, source] }) => `${space()}${nameText(chance, name)}${space()}:${space()}${source}${space()}`);
+    .map(({ member: [name, source] }) => `${space()}${nameText(random, name)}${space()}:${space()}${source}${space()}`);
   return `{${shuffled.join(",")}${members.length === 0 ? space() : ""}}`;
 }
 
 /** A member's name, now and then with its first letter escaped. */
-function nameText(chance: Chance, name: string): string {
-  if (name === "" || chance() > 0.05) return JSON.stringify(name);
+function nameText(random: Random, name: string): string {
+  if (name === "" || random() > 0.05) return JSON.stringify(name);
   return `"\\u${name.charCodeAt(0).toString(16).padStart(4, "0")}${name.slice(1)}"`;
 }
 
 /** Keeps each member half of the time: for optional ones. */
-const some = (chance: Chance, members: readonly Member[]): Member[] => members.filter(() => chance() < 0.5);
+const some = (random: Random, members: readonly Member[]): Member[] => members.filter(() => random() < 0.5);
 
-const amount = (chance: Chance, currency: string) =>
-  object(chance, [
-    ["quantity", decimal(chance)],
+const amount = (random: Random, currency: string) =>
+  object(random, [
+    ["quantity", decimal(random)],
     ["currency", JSON.stringify(currency)],
   ]);
-const anyCurrency = (chance: Chance) => pick(chance, ["EUR", "USD", "JPY"]);
+const anyCurrency = (random: Random) => pick(random, ["EUR", "USD", "JPY"]);
 
-function meterValue(chance: Chance, measures: readonly Member[]): string {
-  return object(chance, [
-    ...some(chance, [
-      ["id", string(chance)],
-      ["reference", string(chance)],
-      ["odd", anything(chance, 2)],
+function meterValue(random: Random, measures: readonly Member[]): string {
+  return object(random, [
+    ...some(random, [
+      ["id", string(random)],
+      ["reference", string(random)],
+      ["odd", anything(random, 2)],
     ]),
     ...measures,
   ]);
 }
 
-const measures = (chance: Chance): [Member, Member, Member] => [
-  ["number", decimal(chance)],
-  ["amount", amount(chance, anyCurrency(chance))],
-  ["count", decimal(chance)],
+const measures = (random: Random): [Member, Member, Member] => [
+  ["number", decimal(random)],
+  ["amount", amount(random, anyCurrency(random))],
+  ["count", decimal(random)],
 ];
 
-function selector(chance: Chance): string {
-  const entry = (more: Member[]) => list(chance, [object(chance, [["field", string(chance)], ...more])]);
+function selector(random: Random): string {
+  const entry = (more: Member[]) => list(random, [object(random, [["field", string(random)], ...more])]);
   return object(
-    chance,
-    some(chance, [
-      ["data", entry([["value", anything(chance, 1)]])],
+    random,
+    some(random, [
+      ["data", entry([["value", anything(random, 1)]])],
       ["rules", entry([["type", '"EQUALS"']])],
       [
         "filters",
         entry([
-          ["type", string(chance)],
-          ["value", anything(chance, 1)],
+          ["type", string(random)],
+          ["value", anything(random, 1)],
         ]),
       ],
-      ["fallback", pick(chance, ['"LATEST"', '"NONE"'])],
+      ["fallback", pick(random, ['"LATEST"', '"NONE"'])],
     ]),
   );
 }
 
-function period(chance: Chance): string {
-  const start = 1 + Math.floor(chance() * 14);
+function period(random: Random): string {
+  const start = 1 + Math.floor(random() * 14);
   const at = (day: number) =>
-    `"2026-03-${String(day).padStart(2, "0")}T${pick(chance, ["00:00:00Z", "05:06:07.1234567+02:00"])}"`;
-  return object(chance, [
+    `"2026-03-${String(day).padStart(2, "0")}T${pick(random, ["00:00:00Z", "05:06:07.1234567+02:00"])}"`;
+  return object(random, [
     ["start_at", at(start)],
-    ["end_at", at(start + 1 + Math.floor(chance() * 14))],
-    ...some(chance, [["ratio", pick(chance, [decimal(chance), "null"])]]),
+    ["end_at", at(start + 1 + Math.floor(random() * 14))],
+    ...some(random, [["ratio", pick(random, [decimal(random), "null"])]]),
   ]);
 }
 
-const orNull = (chance: Chance, source: string) => (chance() < 0.2 ? "null" : source);
-const flag = (chance: Chance) => orNull(chance, pick(chance, ["true", "false"]));
-const id = (chance: Chance) => `"id_${digits(chance, 6)}"`;
+const orNull = (random: Random, source: string) => (random() < 0.2 ? "null" : source);
+const flag = (random: Random) => orNull(random, pick(random, ["true", "false"]));
+const id = (random: Random) => `"id_${digits(random, 6)}"`;
 const PRICING = ["pricing_id", "pricing_item_id", "pricing_item_config_id"] as const;
 
-function required(chance: Chance, stream: Stream): Member[] {
-  const pricing = PRICING.map((name): Member => [name, id(chance)]);
+function required(random: Random, stream: Stream): Member[] {
+  const pricing = PRICING.map((name): Member => [name, id(random)]);
   switch (stream) {
     case "persist":
       return [
         ...pricing,
-        ["customer_id", orNull(chance, id(chance))],
-        ["pricing_plan_subscription_id", orNull(chance, id(chance))],
+        ["customer_id", orNull(random, id(random))],
+        ["pricing_plan_subscription_id", orNull(random, id(random))],
       ];
     case "charge":
-      return [...pricing, ["product_item_id", id(chance)]];
+      return [...pricing, ["product_item_id", id(random)]];
     case "adjustment":
       return [
-        ["product_item_id", id(chance)],
-        ["amount", amount(chance, "EUR")],
+        ["product_item_id", id(random)],
+        ["amount", amount(random, "EUR")],
       ];
     case "meter-data":
       return [];
   }
 }
 
-function optional(chance: Chance, stream: Stream): Member[] {
+function optional(random: Random, stream: Stream): Member[] {
   const common: Member[] = [
-    ["customer_reference", orNull(chance, string(chance))],
-    ["pricing_plan_subscription_reference", orNull(chance, string(chance))],
-    ["pricing_plan_subscription_selector", selector(chance)],
-    ["timestamp", orNull(chance, '"2026-01-31T23:59:59.123456789+05:30"')],
-    ["note", anything(chance, 4)],
-    ["", anything(chance, 3)],
-    ["__note", number(chance)],
-    ["ключ", anything(chance, 2)],
+    ["customer_reference", orNull(random, string(random))],
+    ["pricing_plan_subscription_reference", orNull(random, string(random))],
+    ["pricing_plan_subscription_selector", selector(random)],
+    ["timestamp", orNull(random, '"2026-01-31T23:59:59.123456789+05:30"')],
+    ["note", anything(random, 4)],
+    ["", anything(random, 3)],
+    ["__note", number(random)],
+    ["ключ", anything(random, 2)],
   ];
   switch (stream) {
     case "persist":
       return [
         ...common,
-        ["period", period(chance)],
-        ["persist_usage", orNull(chance, decimal(chance))],
-        ["persist_included_volume", orNull(chance, decimal(chance))],
-        ["persist_charged_volume", flag(chance)],
-        ["persist_rollover_volume", flag(chance)],
-        ["set_rollover_volume", flag(chance)],
-        ["included_volume", meterValue(chance, some(chance, measures(chance)))],
+        ["period", period(random)],
+        ["persist_usage", orNull(random, decimal(random))],
+        ["persist_included_volume", orNull(random, decimal(random))],
+        ["persist_charged_volume", flag(random)],
+        ["persist_rollover_volume", flag(random)],
+        ["set_rollover_volume", flag(random)],
+        ["included_volume", meterValue(random, some(random, measures(random)))],
       ];
     case "charge":
       return [
         ...common,
-        ["customer_id", orNull(chance, string(chance))],
-        ["description", orNull(chance, '"a_Z-9 + \\t\\n"')],
-        ["value", meterValue(chance, [pick(chance, measures(chance))])],
-        ["period", period(chance)],
+        ["customer_id", orNull(random, string(random))],
+        ["description", orNull(random, '"a_Z-9 + \\t\\n"')],
+        ["value", meterValue(random, [pick(random, measures(random))])],
+        ["period", period(random)],
       ];
     case "adjustment":
       return [
         ...common,
-        ["description", orNull(chance, '"Goodwill 💧 \\u00e9 5%."')],
-        ["fixed_amount", amount(chance, "EUR")],
+        ["description", orNull(random, '"Goodwill 💧 \\u00e9 5%."')],
+        ["fixed_amount", amount(random, "EUR")],
       ];
     case "meter-data":
       return [
         ...common,
-        ["customer", orNull(chance, object(chance, [["id", anything(chance, 2)]]))],
-        ["meter_id", orNull(chance, id(chance))],
+        ["customer", orNull(random, object(random, [["id", anything(random, 2)]]))],
+        ["meter_id", orNull(random, id(random))],
         [
           "meter_properties",
           orNull(
-            chance,
-            list(chance, [
+            random,
+            list(random, [
               object(
-                chance,
-                some(chance, [
-                  ["reference", string(chance)],
-                  ["value", orNull(chance, string(chance))],
+                random,
+                some(random, [
+                  ["reference", string(random)],
+                  ["value", orNull(random, string(random))],
                 ]),
               ),
             ]),
@@ -257,26 +258,26 @@ function optional(chance: Chance, stream: Stream): Member[] {
         [
           "meter_values",
           list(
-            chance,
-            Array.from({ length: Math.floor(chance() * 4) }, () => meterValue(chance, some(chance, measures(chance)))),
+            random,
+            Array.from({ length: Math.floor(random() * 4) }, () => meterValue(random, some(random, measures(random)))),
           ),
         ],
-        ["cost_prediction", orNull(chance, object(chance, [["any", anything(chance, 2)]]))],
-        ["type", string(chance)],
-        ["deleted", anything(chance, 1)],
+        ["cost_prediction", orNull(random, object(random, [["any", anything(random, 2)]]))],
+        ["type", string(random)],
+        ["deleted", anything(random, 1)],
       ];
   }
 }
 
 /** A valid event as a client might write it. Every one has a reference, by which it is found at the twin. */
-function event(chance: Chance, stream: Stream, reference: string): string {
-  const extra: Member[] = some(chance, [
-    ["object_type", anything(chance, 1)],
-    ["id", anything(chance, 1)],
+function event(random: Random, stream: Stream, reference: string): string {
+  const extra: Member[] = some(random, [
+    ["object_type", anything(random, 1)],
+    ["id", anything(random, 1)],
   ]);
-  return object(chance, [
-    ...required(chance, stream),
-    ...some(chance, optional(chance, stream)),
+  return object(random, [
+    ...required(random, stream),
+    ...some(random, optional(random, stream)),
     ...extra,
     ["reference", JSON.stringify(reference)],
   ]);
@@ -343,9 +344,9 @@ it.each(Object.keys(PREFIX) as Stream[])(
   `${EVENTS} random %s events are read back field by field and delivered letter by letter`,
   async (stream) => {
     const edge = await setupEdge({ vars: { SOLVIMON_BASE_URL: twinUrl(), SOLVIMON_API_KEY: "twin-key" } });
-    const chance = seeded(SEED + stream.length);
+    const random = seeded(SEED + stream.length);
     const references = Array.from({ length: EVENTS }, (_, n) => `${edge.tenant}-${n}`);
-    const sources = references.map((reference) => event(chance, stream, reference));
+    const sources = references.map((reference) => event(random, stream, reference));
     const ids = await postAll(edge, stream, sources);
     expect(new Set(ids).size).toBe(EVENTS);
     for (let rounds = 0; rounds < 20 && (await edge.ledger())[0]?.pending !== 0; rounds++) {

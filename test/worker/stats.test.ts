@@ -33,7 +33,7 @@ interface StatsAnswer {
 
 it("metrics tell the ledger of each tenant and stream, the age of what waits, and what holds it", async () => {
   let clock = NOW;
-  const edge = await setupEdge({ world: { now: () => clock } });
+  const edge = await setupEdge({ runtime: { clock: { now: () => clock } } });
   const headers = await operatorOf(edge);
   await edge.putCatalog({ streams: [{ meter_global_id: "m" }] });
   await edge.post("m", `[${[...events(3), "{}"].join(",")}]`, { prefer: "handling=lenient" });
@@ -67,7 +67,10 @@ it("metrics tell the ledger of each tenant and stream, the age of what waits, an
 it("a call that waits upstream keeps its age and is counted as open", async () => {
   let clock = NOW;
   const vars = { ZUORA_BASE_URL: "http://127.0.0.1:9", BACKOFF_BASE_MS: "600000" };
-  const edge = await setupEdge({ vars, world: { now: () => clock, fetch: () => Promise.reject(new Error("down")) } });
+  const edge = await setupEdge({
+    vars,
+    runtime: { clock: { now: () => clock }, fetch: () => Promise.reject(new Error("down")) },
+  });
   const headers = await operatorOf(edge);
   await edge.putCatalog({ streams: [{ meter_global_id: "m" }] });
   await edge.post("m", event());
@@ -85,7 +88,7 @@ it("metrics are the operator's alone", async () => {
 
 it("statistics count what was accepted in each minute of the last hour, and nothing else", async () => {
   let clock = NOW - 3_600_000;
-  const edge = await setupEdge({ world: { now: () => clock } });
+  const edge = await setupEdge({ runtime: { clock: { now: () => clock } } });
   await edge.putCatalog({ streams: [{ meter_global_id: "m" }, { meter_global_id: "own", event_id_field: "Id" }] });
   await edge.post("m", event({ Quantity: -1 }));
   clock = NOW - 60_000;

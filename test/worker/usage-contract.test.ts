@@ -108,7 +108,7 @@ describe("credentials", () => {
   it("a token does not outlive its hour", async () => {
     await addKey("hourly");
     const token = await edge.services.keys.exchange("id-hourly", "hourly", Date.now());
-    const later = connectEdge(edge.tenant, { world: { now: () => Date.now() + 3_600_001 } });
+    const later = connectEdge(edge.tenant, { runtime: { clock: { now: () => Date.now() + 3_600_001 } } });
     expect((await later.post(METER, event(), { authorization: `Bearer ${token}` })).status).toBe(401);
   });
 });
@@ -310,7 +310,7 @@ describe("limits", () => {
   it("a key beyond its rate gets 429 with a Retry-After of 1 to 60 seconds, before 404", async () => {
     const limited = connectEdge(edge.tenant, {
       vars: { RATE_LIMIT_PER_MINUTE: "3" },
-      world: { now: () => 1_800_000_030_000 },
+      runtime: { clock: { now: () => 1_800_000_030_000 } },
     });
     const answers = [];
     for (let n = 0; n < 4; n++) answers.push(await limited.post("nowhere", event()));

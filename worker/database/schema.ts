@@ -39,7 +39,7 @@ export const catalogs = sqliteTable("catalogs", {
 export const batches = sqliteTable(
   "batches",
   {
-    /** Time and chance (see row-id.ts), chosen by the writer. */
+    /** Time and random bits (see row-id.ts), chosen by the writer. */
     id: integer("id").primaryKey(),
     /** Names this very write: with the id it answers "did my unclear commit happen?" by one seek. */
     nonce: text("nonce").notNull(),

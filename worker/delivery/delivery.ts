@@ -3,6 +3,7 @@
  * twice and side by side, since every call is leased and every settlement looks for its lease.
  */
 
+import type { ClockAndRandom } from "../../shared/clock.ts";
 import { parseStream } from "../../shared/events/kind.ts";
 import type { Settings } from "../env.ts";
 import { entrySpans } from "../ledger/entries.ts";
@@ -23,16 +24,14 @@ import { type Shipping, ship, streamScope } from "./ship.ts";
 import { createSolvimon } from "./solvimon.ts";
 import { createZuora } from "./zuora.ts";
 
-export interface DeliveryWorld {
-  readonly now: () => number;
-  readonly random: () => number;
+export interface DeliveryRuntime extends ClockAndRandom {
   readonly fetch: Fetch;
 }
 
 export interface DeliveryParts {
   readonly db: D1Database;
   readonly settings: Settings;
-  readonly world: DeliveryWorld;
+  readonly runtime: DeliveryRuntime;
   readonly nudge: (tenant: string, stream: string, delaySeconds?: number) => Promise<void>;
 }
 
@@ -54,13 +53,13 @@ const LEASE_MARGIN_MS = 15_000;
 /** Longest delay a queue takes. */
 const DELAY_SECONDS_MAX = 43_200;
 
-export function createDelivery({ db, settings, world, nudge }: DeliveryParts): Delivery {
+export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts): Delivery {
+  const { clock, fetch } = runtime;
   const outbox = createOutbox(db);
   const { baseUrl } = settings.zuora;
-  const zuora = baseUrl === null ? null : createZuora({ ...settings.zuora, baseUrl }, world.fetch, world.now);
+  const zuora = baseUrl === null ? null : createZuora({ ...settings.zuora, baseUrl }, fetch, clock.now);
   const solvimonUrl = settings.solvimon.baseUrl;
-  const solvimon =
-    solvimonUrl === null ? null : createSolvimon({ ...settings.solvimon, baseUrl: solvimonUrl }, world.fetch);
+  const solvimon = solvimonUrl === null ? null : createSolvimon({ ...settings.solvimon, baseUrl: solvimonUrl }, fetch);
   const dialectOf = (stream: string): Dialect | null => (parseStream(stream)?.kind === "usage" ? zuora : solvimon);
 
   async function deliver(key: StreamKey): Promise<void> {
@@ -70,7 +69,7 @@ export function createDelivery({ db, settings, world, nudge }: DeliveryParts): D
     for (let round = 0; round < ROUNDS_MAX; round++) {
       // Two tries at most go into a call (a fresh token), each with a token fetch before it.
       const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
-      const request = { ...key, now: world.now(), leaseMs, count: CALLS_AT_ONCE, scopes };
+      const request = { ...key, now: clock.now(), leaseMs, count: CALLS_AT_ONCE, scopes };
       const shipments = await outbox.take(request, dialect.limitsOf(key.stream));
       if (shipments.length === 0) return scheduleNext(key, scopes);
       const settled = await Promise.all(shipments.map((shipment) => shipOne(shipment, dialect)));
@@ -81,16 +80,16 @@ export function createDelivery({ db, settings, world, nudge }: DeliveryParts): D
 
   async function shipOne(shipment: Shipment, dialect: Dialect): Promise<Settlement["kind"]> {
     const cargo = await outbox.cargo(shipment, dialect.takesSingly);
-    const shipping = await ship(shipment, cargo, dialect, settings, world);
+    const shipping = await ship(shipment, cargo, dialect, settings, runtime);
     const settlement = await settlementOf(shipping, shipment, outbox);
-    await outbox.settle(shipment, shipping.record, settlement, world.now());
+    await outbox.settle(shipment, shipping.record, settlement, clock.now());
     return settlement.kind;
   }
 
   async function scheduleNext(key: StreamKey, scopes: readonly [string, string]): Promise<void> {
     const due = await outbox.nextDue(key, scopes);
     if (due === null) return;
-    const seconds = Math.max(1, Math.ceil((due - world.now()) / 1000));
+    const seconds = Math.max(1, Math.ceil((due - clock.now()) / 1000));
     await nudge(key.tenant, key.stream, Math.min(seconds, DELAY_SECONDS_MAX));
   }
 

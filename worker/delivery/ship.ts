@@ -1,5 +1,6 @@
 /** Sends one call and says what came of it. Decides by the shared verdict; touches no database. */
 import { backoffMs } from "../../shared/backoff.ts";
+import type { ClockAndRandom } from "../../shared/clock.ts";
 import { decide, type Verdict } from "../../shared/verdict.ts";
 import type { Settings } from "../env.ts";
 import { ENTRY_STATUS, type EntrySpan, entrySpans } from "../ledger/entries.ts";
@@ -18,19 +19,14 @@ export interface Shipping {
   readonly settlement: Settlement | { readonly kind: "guilty"; readonly part: Part; readonly outcome: CallOutcome };
 }
 
-export interface Chance {
-  readonly now: () => number;
-  readonly random: () => number;
-}
-
 export async function ship(
   shipment: Shipment,
   cargo: readonly Cargo[],
   dialect: Dialect,
   settings: Settings,
-  { now, random }: Chance,
+  { clock, random }: ClockAndRandom,
 ): Promise<Shipping> {
-  const at = now();
+  const at = clock.now();
   const layout = new Layout(cargo);
   const outcome = await dialect.send({
     stream: shipment.stream,
@@ -40,15 +36,15 @@ export async function ship(
     events: () => layout.events(),
     timeoutMs: settings.upstreamTimeoutMs,
   });
-  const verdict = decide(outcome.result, { outcomeUnknown: shipment.outcomeUnknown }, now());
-  const record = recordOf(outcome, verdict, at, now() - at);
+  const verdict = decide(outcome.result, { outcomeUnknown: shipment.outcomeUnknown }, clock.now());
+  const record = recordOf(outcome, verdict, at, clock.now() - at);
   return {
     record,
-    settlement: settlementOf(verdict, { shipment, cargo, layout, dialect, settings, outcome, now, random }),
+    settlement: settlementOf(verdict, { shipment, cargo, layout, dialect, settings, outcome, clock, random }),
   };
 }
 
-interface Circumstances extends Chance {
+interface Circumstances extends ClockAndRandom {
   readonly shipment: Shipment;
   readonly cargo: readonly Cargo[];
   readonly layout: Layout;
@@ -63,7 +59,7 @@ function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement
   const retryMs = backoffMs(shipment.attempt, of.random(), backoff);
   const outcomeUnknown = outcome.sent && outcome.result.kind === "no-response";
   const postponed = (waitMs: number, scope?: string) => {
-    const nextAt = of.now() + waitMs;
+    const nextAt = of.clock.now() + waitMs;
     const reason = (outcome.words ?? "").slice(0, WORDS_KEPT);
     return {
       kind: "postponed" as const,

@@ -1,18 +1,19 @@
 /** The ledger on D1. */
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import type { ClockAndRandom } from "../../shared/clock.ts";
 import { parseStream } from "../../shared/events/kind.ts";
 import { digestHex } from "../../shared/identity.ts";
 import { counters, ranges } from "../database/schema.ts";
-import { type Chance, fileRequest } from "./file-request.ts";
+import { fileRequest } from "./file-request.ts";
 import type { FileOutcome, Filing, Ledger, LedgerFilter, LedgerRow } from "./ledger.ts";
 
 /** Gaps listed in one ledger row. */
 export const GAPS_LISTED_MAX = 1000;
 
-export function createD1Ledger(db: D1Database, chance: Chance): Ledger {
+export function createD1Ledger(db: D1Database, runtime: ClockAndRandom): Ledger {
   return {
-    file: (filing: Filing): Promise<FileOutcome> => fileRequest(db, filing, chance),
+    file: (filing: Filing): Promise<FileOutcome> => fileRequest(db, filing, runtime),
     rows: (tenant, filter) => readRows(db, tenant, filter),
   };
 }

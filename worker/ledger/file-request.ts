@@ -6,6 +6,7 @@
  * the caller's repeat then finds its events as duplicates.
  */
 
+import type { ClockAndRandom } from "../../shared/clock.ts";
 import { factJson } from "./fact.ts";
 import * as FACTS from "./facts-sql.ts";
 import * as SQL from "./filing-sql.ts";
@@ -14,16 +15,15 @@ import { type Claim, lookUp } from "./look-up.ts";
 import { NOTHING_KNOWN, type Plan, planFiling } from "./plan.ts";
 import { createRowId } from "./row-id.ts";
 
-export interface Chance {
-  readonly now: () => number;
-  readonly random: () => number;
-}
-
 /** How often a request is planned anew before the database is called unclear. Each round needs a concurrent writer. */
 const ROUNDS_MAX = 8;
 
 /** @throws Error with the last cause where the ledger gave no clear answer. */
-export async function fileRequest(db: D1Database, filing: Filing, chance: Chance): Promise<FileOutcome> {
+export async function fileRequest(
+  db: D1Database,
+  filing: Filing,
+  { clock, random }: ClockAndRandom,
+): Promise<FileOutcome> {
   let known = NOTHING_KNOWN;
   let cause: unknown;
   for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -31,11 +31,11 @@ export async function fileRequest(db: D1Database, filing: Filing, chance: Chance
     if (!filing.lenient && plan.counts.conflict + plan.counts.closed > 0) {
       return { kind: "conflicts", fates: plan.fates };
     }
-    const claim: Claim = { id: createRowId(chance.now(), chance.random()), nonce: crypto.randomUUID() };
-    const attempt = await tryTransaction(db, filing, plan, claim, chance.now());
+    const claim: Claim = { id: createRowId(clock.now(), random()), nonce: crypto.randomUUID() };
+    const attempt = await tryTransaction(db, filing, plan, claim, clock.now());
     if (attempt.kind === "committed") return { kind: "filed", fates: plan.fates };
     if (attempt.kind === "failed") cause = attempt.cause;
-    const held = await lookUp(db, filing, claim, chance.now());
+    const held = await lookUp(db, filing, claim, clock.now());
     if (held.committed) return { kind: "filed", fates: plan.fates };
     if (!held.keyValid) return { kind: "key-ended" };
     if (held.catalogVersion !== filing.catalogVersion) return { kind: "catalog-changed" };

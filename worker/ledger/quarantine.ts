@@ -2,6 +2,7 @@
  * Events that wait for a person. An entry leaves by a replay (it is pending again, as it was or corrected, and
  * keeps its id) or by a discard; either way it stays on record and is known as a duplicate.
  */
+import type { ClockAndRandom } from "../../shared/clock.ts";
 import { toHex } from "../../shared/identity.ts";
 import type { Measure } from "../usage/measure.ts";
 import { ENTRY_STATUS, encodeEntries, HASH_BYTES } from "./entries.ts";
@@ -75,18 +76,13 @@ export interface Quarantine {
   discard(tenant: string, entry: QuarantineEntry, reason: string): Promise<SettleOutcome>;
 }
 
-interface Chance {
-  readonly now: () => number;
-  readonly random: () => number;
-}
-
-export function createQuarantine(db: D1Database, chance: Chance): Quarantine {
+export function createQuarantine(db: D1Database, of: ClockAndRandom): Quarantine {
   return {
     async list(tenant, state, after, count) {
       return (await db.prepare(SQL.LIST).bind(tenant, state, after, count).all<QuarantineItem>()).results;
     },
     find: (tenant, id) => db.prepare(SQL.ENTRY).bind(id, tenant).first<QuarantineEntry>(),
-    replay: (tenant, entry, replay) => replayEntry(db, chance, tenant, entry, replay),
+    replay: (tenant, entry, replay) => replayEntry(db, of, tenant, entry, replay),
     async discard(tenant, entry, reason) {
       const voiding = [FACTS.DIRTY_BY_DISCARD, FACTS.EPOCH_BY_DISCARD, FACTS.VOID_BY_DISCARD].map((sql) =>
         db.prepare(sql).bind(entry.id, tenant, tenant, entry.batch, entry.entry),
@@ -94,7 +90,7 @@ export function createQuarantine(db: D1Database, chance: Chance): Quarantine {
       const results = await db.batch([
         ...voiding,
         db.prepare(SQL.COUNT_DISCARD).bind(entry.id, tenant),
-        db.prepare(SQL.DISCARD).bind(entry.id, tenant, chance.now(), reason),
+        db.prepare(SQL.DISCARD).bind(entry.id, tenant, of.clock.now(), reason),
       ]);
       return { kind: results.at(-1)?.meta.changes === 1 ? "done" : "settled" };
     },
@@ -103,7 +99,7 @@ export function createQuarantine(db: D1Database, chance: Chance): Quarantine {
 
 async function replayEntry(
   db: D1Database,
-  chance: Chance,
+  of: ClockAndRandom,
   tenant: string,
   entry: QuarantineEntry,
   replay: Replay,
@@ -112,7 +108,7 @@ async function replayEntry(
   if (key === "known-elsewhere") return { kind: "known-elsewhere" };
   for (let draw = 1; ; draw++) {
     try {
-      return await tryReplay(db, chance, tenant, entry, replay, key);
+      return await tryReplay(db, of, tenant, entry, replay, key);
     } catch (error) {
       if (!isDrawnTwice(error) || draw === DRAWS_MAX) throw error;
     }
@@ -124,14 +120,14 @@ const DRAWS_MAX = 4;
 
 async function tryReplay(
   db: D1Database,
-  chance: Chance,
+  { clock, random }: ClockAndRandom,
   tenant: string,
   entry: QuarantineEntry,
   replay: Replay,
   key: string | null,
 ): Promise<SettleOutcome> {
-  const now = chance.now();
-  const claim: Claim = { id: createRowId(now, chance.random()), nonce: crypto.randomUUID() };
+  const now = clock.now();
+  const claim: Claim = { id: createRowId(now, random()), nonce: crypto.randomUUID() };
   const by = (sql: string, ...values: unknown[]) => db.prepare(sql).bind(claim.id, claim.nonce, ...values);
   const { source, hash, ownIdField } = replay;
   const entries = encodeEntries([{ hash, length: source.length, index: 0, status: ENTRY_STATUS.stored }]);

@@ -2,7 +2,7 @@
 const IDS_PER_MS = 2048;
 
 /**
- * A row id made of time and chance, below 2^53 until the year 2109. Two writers may draw the same one; the
+ * A row id made of time and random bits, below 2^53 until the year 2109. Two writers may draw the same one; the
  * insert then fails on the primary key and the writer draws again.
  */
 export function createRowId(nowMs: number, random: number): number {

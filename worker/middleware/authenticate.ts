@@ -9,8 +9,8 @@ export function requirePermission(...anyOf: Permission[]) {
   return createMiddleware<WeirEnv>(async function authenticate(c, next) {
     const credential = credentialOf(c);
     if (credential === null) return refuse(c, 401, "no credentials: send X-API-KEY or Authorization: Bearer");
-    const { keys, world } = c.get("services");
-    const principal = await keys.find(credential, world.now());
+    const { keys, clock } = c.get("services");
+    const principal = await keys.find(credential, clock.now());
     if (principal === null) return refuse(c, 401, "the credentials are unknown, revoked or expired");
     if (!anyOf.some((permission) => isPermitted(principal, permission))) {
       return refuse(c, 403, `the key lacks the permission ${anyOf.join(" or ")}`);

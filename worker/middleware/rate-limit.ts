@@ -8,10 +8,10 @@ import { refuse, type WeirEnv } from "../context.ts";
 const MINUTE_MS = 60_000;
 
 export const rateLimit = createMiddleware<WeirEnv>(async function limitRate(c, next) {
-  const { settings, rates, world } = c.get("services");
+  const { settings, rates, clock } = c.get("services");
   const limit = settings.rateLimitPerMinute;
   if (limit === 0) return next();
-  const turn = rates.take(c.get("principal").keyId, limit, world.now());
+  const turn = rates.take(c.get("principal").keyId, limit, clock.now());
   c.header("ratelimit-limit", String(limit));
   c.header("ratelimit-remaining", String(turn.remaining));
   c.header("ratelimit-reset", String(turn.resetSeconds));

@@ -32,8 +32,8 @@ async function createKey(c: WeirContext): Promise<Response> {
   // Nobody hands out more than they hold.
   if (wanted.permissions.includes("WEIR.OPERATOR") && !isOperator)
     return refuse(c, 403, "only an operator may make one");
-  const { keyStore, world } = c.get("services");
-  const made = await keyStore.create(tenant, newKeyOf(wanted), world.now());
+  const { keyStore, clock } = c.get("services");
+  const made = await keyStore.create(tenant, newKeyOf(wanted), clock.now());
   c.header("Cache-Control", "no-store");
   return c.json({ ...shown(made), key: made.key }, 201);
 }
@@ -78,8 +78,8 @@ async function listKeys(c: WeirContext): Promise<Response> {
 async function revokeKey(c: WeirContext): Promise<Response> {
   const tenant = tenantOf(c);
   if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  const { keyStore, world } = c.get("services");
-  const isKnown = await keyStore.revoke(tenant, c.req.param("id") ?? "", world.now());
+  const { keyStore, clock } = c.get("services");
+  const isKnown = await keyStore.revoke(tenant, c.req.param("id") ?? "", clock.now());
   return isKnown ? c.body(null, 204) : refuse(c, 404, "there is no such key");
 }
 
@@ -88,14 +88,14 @@ async function rotateKey(c: WeirContext): Promise<Response> {
   if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
   const body = await bodyOf(c, rotationSchema);
   if (body.kind === "faults") return refuse(c, 400, "the rotation is not valid", body.faults);
-  const { keyStore, world } = c.get("services");
+  const { keyStore, clock } = c.get("services");
   const old = await keyStore.find(tenant, c.req.param("id") ?? "");
   if (old === null) return refuse(c, 404, "there is no such key");
   if (old.revokedAt !== null) return refuse(c, 409, "the key was revoked");
   if (old.permissions.includes("WEIR.OPERATOR") && !isPermitted(c.get("principal"), "WEIR.OPERATOR")) {
     return refuse(c, 403, "only an operator may rotate an operator's key");
   }
-  const now = world.now();
+  const now = clock.now();
   const made = await keyStore.create(tenant, old, now);
   await keyStore.endAt(tenant, old.id, now + (body.value.overlap_seconds ?? OVERLAP_SECONDS_DEFAULT) * 1000);
   c.header("Cache-Control", "no-store");

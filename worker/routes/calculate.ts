@@ -71,9 +71,9 @@ async function answerEvent(
   isPredicted: boolean,
   bytes: Uint8Array,
 ): Promise<Response> {
-  const { catalogs, usage, world } = c.get("services");
+  const { catalogs, usage, clock } = c.get("services");
   const { tenant } = c.get("principal");
-  const now = world.now();
+  const now = clock.now();
   const calculateBy = (catalog: LoadedCatalog) =>
     calculate(catalog, usage, { tenant, event: event.value, now, isPredicted });
   let catalog = await catalogs.load(tenant, now);
@@ -92,10 +92,10 @@ async function answerEvent(
 
 /** Null where there is no Solvimon to pass it to. */
 async function pass(c: WeirContext, body: Uint8Array): Promise<Response | null> {
-  const { settings, world } = c.get("services");
+  const { settings, fetch } = c.get("services");
   const query = new URL(c.req.url).search;
   const platformId = c.req.header(HEADER.platformId) ?? null;
-  const outcome = await passCalculation(world.fetch, settings, { body, query, platformId });
+  const outcome = await passCalculation(fetch, settings, { body, query, platformId });
   if (outcome === null) return null;
   if (outcome.kind === "answer") {
     return c.body(outcome.text, outcome.status as ContentfulStatusCode, { "Content-Type": outcome.contentType });

@@ -22,10 +22,10 @@ export function registerCatalog(app: Hono<WeirEnv>): void {
 }
 
 async function getCatalog(c: WeirContext): Promise<Response> {
-  const { catalogs, world } = c.get("services");
+  const { catalogs, clock } = c.get("services");
   const tenant = tenantOf(c);
   if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  return c.json((await catalogs.load(tenant, world.now(), true)).document);
+  return c.json((await catalogs.load(tenant, clock.now(), true)).document);
 }
 
 async function putCatalog(c: WeirContext): Promise<Response> {
@@ -59,8 +59,8 @@ function plainValue(value: JsonValue): unknown {
 }
 
 async function getSchemas(c: WeirContext): Promise<Response> {
-  const { catalogs, world } = c.get("services");
-  const catalog = await catalogs.load(c.get("principal").tenant, world.now(), true);
+  const { catalogs, clock } = c.get("services");
+  const catalog = await catalogs.load(c.get("principal").tenant, clock.now(), true);
   const tag = `"catalog-${catalog.version}"`;
   c.header("ETag", tag);
   c.header("Cache-Control", "private, no-cache");

@@ -94,11 +94,11 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
   const scanned = scanMembers(source);
   if (scanned.kind === "invalid") return refuse(c, 400, `event: ${scanned.error.message}`);
   const value: JsonObject = new Map([...scanned.members].map(([name, member]) => [name, member.value]));
-  const { catalogs, quarantine, settings, world, nudge } = c.get("services");
+  const { catalogs, quarantine, settings, clock, nudge } = c.get("services");
   if (new TextEncoder().encode(source).length > settings.limits.eventBytesMax) {
     return refuse(c, 413, `the event has more than ${settings.limits.eventBytesMax} bytes`);
   }
-  const checked = await checkAgain(entry.stream, value, () => catalogs.load(tenant, world.now(), true));
+  const checked = await checkAgain(entry.stream, value, () => catalogs.load(tenant, clock.now(), true));
   if (checked.kind === "unknown-stream")
     return refuse(c, 404, `there is no stream ${JSON.stringify(entry.stream)} any more`);
   if (checked.faults.length > 0)

@@ -88,11 +88,11 @@ function digest(
 }
 
 async function ingestBody(c: WeirContext, kind: SolvimonKind, isList: boolean, bytes: Uint8Array): Promise<Response> {
-  const { catalogs, world } = c.get("services");
+  const { catalogs, clock } = c.get("services");
   const { tenant } = c.get("principal");
   const answer = await untilCatalogStands(
-    await catalogs.load(tenant, world.now()),
-    () => catalogs.load(tenant, world.now(), true),
+    await catalogs.load(tenant, clock.now()),
+    () => catalogs.load(tenant, clock.now(), true),
     (catalog) => ingestBy(c, kind, isList, bytes, catalog),
   );
   if (answer !== null) return answer;
@@ -108,7 +108,7 @@ async function ingestBy(
   bytes: Uint8Array,
   catalog: LoadedCatalog,
 ): Promise<Response | "catalog-changed"> {
-  const { settings, catalogs, world } = c.get("services");
+  const { settings, catalogs, clock } = c.get("services");
   const readEvents = isList ? readSolvimonList : readSolvimonEvent;
   let index = 0;
   const body = readEvents(bytes, kind, settings.limits, (event) => digest(kind, event, index++, catalog));
@@ -124,7 +124,7 @@ async function ingestBy(
   if (body.events.length === 0) return c.json(solvimonError("BAD_REQUEST", "the list holds no event"), 400);
   const [fault, ...others] = body.events.flatMap((event) => event.reasons).map((reason) => withIndex(reason, isList));
   if (!headers.lenient && fault !== undefined) {
-    const latest = await catalogs.load(c.get("principal").tenant, world.now(), true);
+    const latest = await catalogs.load(c.get("principal").tenant, clock.now(), true);
     return latest.version === catalog.version ? c.json(solvimonErrors([fault, ...others]), 400) : "catalog-changed";
   }
   const { outcome, incoming, receivedAt } = await file(c, kind, body.events, body.receivedAt, headers, catalog);
@@ -194,11 +194,11 @@ async function file(
   headers: SolvimonHeaders,
   catalog: LoadedCatalog,
 ): Promise<Filed> {
-  const { ledger, world } = c.get("services");
+  const { ledger, clock } = c.get("services");
   const { tenant, keyId } = c.get("principal");
   const { idempotencyKey, position } = headers;
   const incoming = identify(events, { tenant, kind, stream: kind, idempotencyKey, position });
-  const receivedAt = world.now();
+  const receivedAt = clock.now();
   const outcome = await ledger.file({
     tenant,
     stream: kind,

@@ -15,8 +15,8 @@ export function registerStats(app: Hono<WeirEnv>): void {
 }
 
 async function showMetrics(c: WeirContext): Promise<Response> {
-  const { stats, world } = c.get("services");
-  const now = world.now();
+  const { stats, clock } = c.get("services");
+  const now = clock.now();
   const [totals, holds] = await Promise.all([stats.totals(), stats.holds(now)]);
   c.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   return c.body(metricsText(totals, holds, now));
@@ -25,8 +25,8 @@ async function showMetrics(c: WeirContext): Promise<Response> {
 async function showStats(c: WeirContext): Promise<Response> {
   const tenant = tenantOf(c);
   if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  const { stats, world } = c.get("services");
-  const now = world.now();
+  const { stats, clock } = c.get("services");
+  const now = clock.now();
   const from = (Math.floor(now / MINUTE_MS) - MINUTES + 1) * MINUTE_MS;
   const streams = await stats.minutes(tenant, c.req.query("stream") ?? null, from);
   const iso = (ms: number) => new Date(ms).toISOString();

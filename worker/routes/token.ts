@@ -23,8 +23,8 @@ async function grantToken(c: WeirContext): Promise<Response> {
   if (form.get("grant_type") !== "client_credentials") {
     return deny(c, 400, "unsupported_grant_type", "grant_type must be client_credentials");
   }
-  const { keys, world } = c.get("services");
-  const token = await keys.exchange(form.get("client_id") ?? "", form.get("client_secret") ?? "", world.now());
+  const { keys, clock } = c.get("services");
+  const token = await keys.exchange(form.get("client_id") ?? "", form.get("client_secret") ?? "", clock.now());
   if (token === null) return deny(c, 401, "invalid_client", "the client is unknown, revoked or expired");
   c.header("Cache-Control", "no-store");
   return c.json({ access_token: token, token_type: "bearer", expires_in: TOKEN_SECONDS });

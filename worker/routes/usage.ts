@@ -48,7 +48,7 @@ async function ingestBody(
   bytes: Uint8Array,
   form: BodyForm,
 ): Promise<Response> {
-  const { catalogs, world, settings } = c.get("services");
+  const { catalogs, clock, settings } = c.get("services");
   const body = readUsageBody(bytes, form, found.stream.check, settings.limits, (event) => digest(event, found.stream));
   if (body.kind === "too-large") return refuse(c, 413, body.message);
   const headers = readHeaders(c);
@@ -61,7 +61,7 @@ async function ingestBody(
   }
   const answer = await untilCatalogStands(
     found.catalog,
-    () => catalogs.load(c.get("principal").tenant, world.now(), true),
+    () => catalogs.load(c.get("principal").tenant, clock.now(), true),
     async (catalog) => {
       const stream = catalog.streams.get(meterGlobalId);
       if (stream === undefined) return refuse(c, 404, `there is no meter ${JSON.stringify(meterGlobalId)}`);
@@ -100,9 +100,9 @@ interface FoundStream {
 
 /** An unknown meter is looked up afresh before it is called unknown: it may have been added a second ago. */
 async function findStream(c: WeirContext, meterGlobalId: string): Promise<FoundStream | null> {
-  const { catalogs, world } = c.get("services");
+  const { catalogs, clock } = c.get("services");
   for (const fresh of [false, true]) {
-    const catalog = await catalogs.load(c.get("principal").tenant, world.now(), fresh);
+    const catalog = await catalogs.load(c.get("principal").tenant, clock.now(), fresh);
     const stream = catalog.streams.get(meterGlobalId);
     if (stream !== undefined) return { catalog, stream };
   }
@@ -149,7 +149,7 @@ async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Respons
   const name = usageStream(request.meterGlobalId);
   const faults = events.flatMap((event) => event.faults);
   if (!headers.lenient && faults.length > 0) {
-    const latest = await services.catalogs.load(principal.tenant, services.world.now(), true);
+    const latest = await services.catalogs.load(principal.tenant, services.clock.now(), true);
     if (latest.version !== catalog.version) return "catalog-changed";
     return c.json(validationRefusal(faults, events.length), 400);
   }
@@ -167,7 +167,7 @@ async function fileUsage(c: WeirContext, request: UsageRequest): Promise<Respons
     context: headers.context,
     idempotencyKey: headers.idempotencyKey,
     ownIdField: ownIdFieldOf(stream),
-    receivedAt: services.world.now(),
+    receivedAt: services.clock.now(),
     events: incoming,
     lenient: headers.lenient,
     apiKeyId: principal.keyId,

@@ -6,6 +6,7 @@
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import type { SteadyClock } from "../../../shared/clock.ts";
 import { AgentError } from "../../runtime/agent-error.ts";
 import { type Bounds, boundsOf } from "./bounds.ts";
 import { missingCommits } from "./commit-count.ts";
@@ -40,22 +41,15 @@ export interface Opened {
   release(): void;
 }
 
-export interface Clockwork {
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** Milliseconds that never jump. */
-  readonly tick: () => number;
-}
-
 /** @throws AgentError BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN. */
-export function openBuffer(directory: string, bytesMax: number, time: Clockwork): Opened {
+export function openBuffer(directory: string, bytesMax: number, clock: SteadyClock): Opened {
   const bounds = boundsOf(bytesMax);
   let lock: { release(): void } | null = null;
   try {
     makeDirectory(directory);
     lock = takeLock(directory);
-    const reserve = openReserve(directory, bounds.reserveBytes, time.tick);
-    const opened = withReserve(reserve, () => openOrSetAside(directory, bounds, time));
+    const reserve = openReserve(directory, bounds.reserveBytes, clock.tick);
+    const opened = withReserve(reserve, () => openOrSetAside(directory, bounds, clock));
     reserve.restore();
     return { ...opened, bounds, reserve, release: lock.release };
   } catch (error) {
@@ -74,7 +68,7 @@ function withReserve<T>(reserve: Reserve, act: () => T): T {
   }
 }
 
-function openOrSetAside(directory: string, bounds: Bounds, { now }: Clockwork) {
+function openOrSetAside(directory: string, bounds: Bounds, { now }: SteadyClock) {
   let damage = visibleDamage(directory);
   if (damage === null) {
     const tried = tryOpen(directory, bounds);

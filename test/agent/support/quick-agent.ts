@@ -9,5 +9,5 @@ import { systemClock } from "../../../agent/runtime/clock.ts";
 const { stdin, stdout, stderr, env } = process;
 const clock = { ...systemClock, tick: () => performance.now() * 100 };
 const logger = pino(destination({ dest: 2, sync: true }));
-const world = { stdin, stdout, stderr, env, clock, random: Math.random, logger, suppressedLines: () => 0 };
-process.exitCode = await main(process.argv.slice(2), world);
+const terminal = { stdin, stdout, stderr, env, clock, random: Math.random, logger, suppressedLines: () => 0 };
+process.exitCode = await main(process.argv.slice(2), terminal);

@@ -6,7 +6,7 @@ import { hashApiKey } from "../../../worker/accounts/key-hash.ts";
 import { createApp } from "../../../worker/app.ts";
 import type { Bindings } from "../../../worker/env.ts";
 import type { LedgerRow } from "../../../worker/ledger/ledger.ts";
-import { createServices, REAL_WORLD, type Services, type World } from "../../../worker/services.ts";
+import { createServices, type Runtime, type Services, WORKERD } from "../../../worker/services.ts";
 
 interface TestBindings extends Bindings {
   readonly TEST_MIGRATIONS: D1Migration[];
@@ -28,7 +28,7 @@ export interface TestEdge {
 
 export interface EdgeOptions {
   readonly vars?: Record<string, unknown>;
-  readonly world?: Partial<World>;
+  readonly runtime?: Partial<Runtime>;
   /** In place of D1 and the queue, for breaking them. */
   readonly bindings?: Partial<Bindings>;
   readonly tenant?: string;
@@ -61,7 +61,7 @@ export function connectEdge(tenant: string, options: EdgeOptions = {}): TestEdge
   };
   const services = createServices(
     { LEDGER: bindings.LEDGER, NUDGES: silentQueue, ...vars, ...options.bindings } as Bindings,
-    { ...REAL_WORLD, ...options.world },
+    { ...WORKERD, ...options.runtime },
   );
   const app = createApp(services);
   const request = async (path: string, init: RequestInit = {}) => {

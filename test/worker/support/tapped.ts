@@ -13,12 +13,12 @@ export interface Tap {
   after?(step: Step): void;
 }
 
-export interface TappedWorld {
+export interface TappedRuntime {
   readonly bindings: { readonly LEDGER: D1Database; readonly NUDGES: Queue };
   readonly fetch: typeof fetch;
 }
 
-export function tapWorld(tap: Tap): TappedWorld {
+export function tapRuntime(tap: Tap): TappedRuntime {
   async function tapped<T>(step: Step, run: () => Promise<T>, metaOf?: (result: T) => readonly D1Meta[]): Promise<T> {
     tap.before?.(step);
     const result = await run();
