@@ -4,65 +4,69 @@ import { defineConfig } from "vitest/config";
 /** Tests of processes start several of them each and share two cores with all the rest. */
 const PROCESS_TEST_MS = 600_000;
 
+/**
+ * Two tiers, told apart by the names of files. `npm test` runs all but `*.proof.test.ts`, its `*.model.test.ts` short;
+ * `npm run proof` (mode "proof") runs these two, the models at full length. Mode "all" runs every file at full length:
+ * `vitest run --mode all FILE` for any one of them.
+ */
+const TIERS = {
+  test: { suffix: "test", isFullLength: false, exclude: ["**/*.proof.test.ts"] },
+  proof: { suffix: "{proof,model}.test", isFullLength: true, exclude: [] },
+  all: { suffix: "test", isFullLength: true, exclude: [] },
+} as const;
+
 const migrations = await readD1Migrations("./migrations");
 
-export default defineConfig({
-  test: {
-    // Worker threads of one run share the machine with the processes that the tests start.
-    maxWorkers: 2,
-    // Tests of faults make the product log them; shown only where a test fails.
-    silent: "passed-only",
-    projects: [
-      {
-        test: {
-          name: "shared",
-          include: ["test/shared/**/*.test.ts", "test/house/**/*.test.ts"],
-          testTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          name: "pricing",
-          include: ["test/pricing/**/*.test.ts"],
-          testTimeout: 120_000,
-        },
-      },
-      {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { TEST_MIGRATIONS: migrations } },
-          }),
-        ],
-        test: {
-          name: "worker",
-          include: ["test/worker/**/*.test.ts"],
-          globalSetup: ["test/worker/support/upstream.ts"],
-          testTimeout: 240_000,
-        },
-      },
-      {
-        test: {
-          name: "agent",
-          include: [
-            "test/agent/**/*.test.ts",
-            "test/twin/**/*.test.ts",
-            "test/tools/**/*.test.ts",
-            "test/bench/**/*.test.ts",
+export default defineConfig(({ mode }) => {
+  const tier = TIERS[mode as keyof typeof TIERS];
+  if (tier === undefined) throw new Error(`no such mode: ${mode}; there are ${Object.keys(TIERS).join(", ")}`);
+  const { suffix, isFullLength, exclude } = tier;
+  /** What a project of the tests in these folders has in common with every other. */
+  const testsIn = (name: string, ...folders: readonly string[]) => ({
+    name,
+    include: folders.map((folder) => `test/${folder}/**/*.${suffix}.ts`),
+    exclude: [...exclude],
+    provide: { isFullLength },
+    passWithNoTests: true,
+  });
+  return {
+    test: {
+      // Worker threads of one run share the machine with the processes that the tests start.
+      maxWorkers: 2,
+      // Tests of faults make the product log them; shown only where a test fails.
+      silent: "passed-only",
+      projects: [
+        { test: { ...testsIn("shared", "shared", "house"), testTimeout: 120_000 } },
+        { test: { ...testsIn("pricing", "pricing"), testTimeout: 120_000 } },
+        {
+          plugins: [
+            cloudflareTest({
+              wrangler: { configPath: "./wrangler.toml" },
+              miniflare: { bindings: { TEST_MIGRATIONS: migrations } },
+            }),
           ],
-          testTimeout: PROCESS_TEST_MS,
-          hookTimeout: PROCESS_TEST_MS,
+          test: {
+            ...testsIn("worker", "worker"),
+            globalSetup: ["test/worker/support/upstream.ts"],
+            testTimeout: 240_000,
+          },
         },
-      },
-      {
-        test: {
-          name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
-          testTimeout: PROCESS_TEST_MS,
-          hookTimeout: PROCESS_TEST_MS,
-          fileParallelism: false,
+        {
+          test: {
+            ...testsIn("agent", "agent", "twin", "tools", "bench"),
+            testTimeout: PROCESS_TEST_MS,
+            hookTimeout: PROCESS_TEST_MS,
+          },
         },
-      },
-    ],
-  },
+        {
+          test: {
+            ...testsIn("e2e", "e2e"),
+            testTimeout: PROCESS_TEST_MS,
+            hookTimeout: PROCESS_TEST_MS,
+            fileParallelism: false,
+          },
+        },
+      ],
+    },
+  };
 });

@@ -23,7 +23,10 @@ function copyTo(folder: string): void {
 
 async function testsPass(folder: string, tests: readonly string[]): Promise<boolean> {
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
-  const child = spawn(process.execPath, [vitest, "run", "--silent=true", ...tests], { cwd: folder, stdio: "ignore" });
+  const child = spawn(process.execPath, [vitest, "run", "--mode", "all", "--silent=true", ...tests], {
+    cwd: folder,
+    stdio: "ignore",
+  });
   const code = await new Promise((resolve) => child.once("exit", resolve));
   return code === 0;
 }

@@ -15,14 +15,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: "worker/ledger/plan.ts",
     find: 'if (before !== undefined) return before.includes(hash) ? "duplicate" : "conflict";',
     replace: "void before;",
-    tests: ["test/worker/usage-contract.test.ts", "test/worker/positions-model.test.ts"],
+    tests: ["test/worker/usage-contract.test.ts", "test/worker/positions.model.test.ts"],
   },
   {
     name: "conflicts taken for duplicates",
     file: "worker/ledger/plan.ts",
     find: 'before.includes(hash) ? "duplicate" : "conflict"',
     replace: '"duplicate"',
-    tests: ["test/worker/positions-model.test.ts"],
+    tests: ["test/worker/positions.model.test.ts"],
   },
   {
     name: "numbers re-serialised",
@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "worker/ledger/filing-sql.ts",
     find: "ORDER BY first DESC LIMIT 1) >= run.value ->> 0)",
     replace: "ORDER BY first DESC LIMIT 1) >= run.value ->> 0 AND false)",
-    tests: ["test/worker/positions-model.test.ts", "test/worker/usage-contract.test.ts"],
+    tests: ["test/worker/positions.model.test.ts", "test/worker/usage-contract.test.ts"],
   },
   {
     name: "the settlement not one transaction with the count",
@@ -85,7 +85,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "shared/intake/solvimon-answer.ts",
     find: "member.source}`);",
     replace: "JSON.stringify(JSON.parse(member.source))}`);",
-    tests: ["test/worker/solvimon-roundtrip.test.ts"],
+    tests: ["test/worker/solvimon-roundtrip.model.test.ts"],
   },
   {
     name: "anyone may name a tenant",
@@ -127,14 +127,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: "shared/verdict.ts",
     find: 'if (status === 409 && history.outcomeUnknown) return { kind: "delivered" };',
     replace: "",
-    tests: ["test/e2e/mixed-survival.test.ts"],
+    tests: ["test/e2e/mixed-survival.proof.test.ts"],
   },
   {
     name: "agent: no response taken for a yes",
     file: "shared/verdict.ts",
     find: 'if (result.kind === "no-response") return { kind: "retry" };',
     replace: 'if (result.kind === "no-response") return { kind: "delivered" };',
-    tests: ["test/e2e/torture.test.ts"],
+    tests: ["test/e2e/torture.proof.test.ts"],
   },
   {
     name: "agent: an attempt not written down before it is made",
@@ -162,14 +162,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: "agent/buffer/transactions/append.ts",
     find: "if (operation.tail !== undefined) tables.tails.keep(operation.tail);",
     replace: "",
-    tests: ["test/e2e/torture.test.ts"],
+    tests: ["test/e2e/torture.proof.test.ts"],
   },
   {
     name: "agent: idempotency keys not kept with their events",
     file: "agent/buffer/transactions/append.ts",
     find: "tables.keys.keep(stream.id, idempotency, known.through, firstPosition, receivedAt);",
     replace: "void firstPosition;",
-    tests: ["test/e2e/torture.test.ts"],
+    tests: ["test/e2e/torture.proof.test.ts"],
   },
   {
     name: "agent: a retried event waits under another position",
@@ -177,14 +177,14 @@ export const MUTANTS: readonly Mutant[] = [
     find: "  tables.batches.insertAgain(stream, position, scope, receivedAt, run);\n  tables.quarantine.retried",
     replace:
       "  tables.batches.insertAgain(stream, position + 1000, scope, receivedAt, run);\n  tables.quarantine.retried",
-    tests: ["test/agent/model.test.ts"],
+    tests: ["test/agent/agent.model.test.ts"],
   },
   {
     name: "agent: an event that is too large by itself dropped",
     file: "agent/upload/shipment.ts",
     find: ": [held(piece, 0, fate.reason)];",
     replace: ': fate.why === "size" ? [] : [held(piece, 0, fate.reason)];',
-    tests: ["test/agent/model.test.ts"],
+    tests: ["test/agent/agent.model.test.ts"],
   },
   {
     name: "agent: what fails to be written answered with a yes",
@@ -198,7 +198,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "agent/buffer/store.ts",
     find: "      giveBack();\n      reserve.restore();",
     replace: "      giveBack();",
-    tests: ["test/agent/model.test.ts"],
+    tests: ["test/agent/agent.model.test.ts"],
   },
   {
     name: "agent: the checksum of events not looked at",

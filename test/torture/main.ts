@@ -2,8 +2,8 @@
 import { randomInt } from "node:crypto";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { POINTS } from "./deaths.ts";
+import { DESTINATIONS, type DestinationName } from "./destinations.ts";
 import { torture } from "./torture.ts";
-import { DESTINATIONS, type DestinationName } from "./world.ts";
 
 interface Flags {
   kills: number;

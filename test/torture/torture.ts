@@ -13,9 +13,9 @@ import { lastWords, type NodeProcess, spawnNode } from "../../tools/processes/no
 import { until } from "../../tools/processes/until.ts";
 import { seeded } from "../support/seeded.ts";
 import { type Death, deathOf, lastWord, POINTS, type Point } from "./deaths.ts";
+import { type DestinationName, openWorld, type World } from "./destinations.ts";
 import { createFollowedFile, type FollowedFile, TAILED_METER } from "./followed-file.ts";
 import { type Books, nameOf, openBooks, produce } from "./producers.ts";
-import { type DestinationName, openWorld, type World } from "./world.ts";
 
 export interface TortureOptions {
   readonly kills: number;

@@ -6,8 +6,8 @@ import type { ReleaseResult } from "../../../agent/operator/quarantine.ts";
 import { type FakeClock, fakeClock } from "../support/fake-clock.ts";
 import type { Filler } from "../support/small-disk.ts";
 import type { ModelRequest } from "./agent-model.ts";
+import { callOf, createReferee } from "./checker.ts";
 import { eventText } from "./event-text.ts";
-import { callOf, createReferee } from "./referee.ts";
 import type { DrawnRequest, History, Step } from "./steps.ts";
 import { createSubject, type OpenCall, type Subject } from "./subject.ts";
 

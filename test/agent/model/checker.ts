@@ -12,7 +12,7 @@ import { ledgerOf } from "../support/destination.ts";
 import { createAgentModel, type Fate, fateOf, isSameFate, type ModelAnswer, type ModelRequest } from "./agent-model.ts";
 import { createEdgeModel, type EdgeCall, type Weather } from "./edge-model.ts";
 import { lookAt, textsOf } from "./look.ts";
-import { createManners, type Manners } from "./manners.ts";
+import { createManners, type Manners } from "./pacing.ts";
 import { BACKOFF_MAX_MS, type OpenCall, type Subject, type Written } from "./subject.ts";
 
 export interface RefereeOptions {

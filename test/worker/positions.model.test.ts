@@ -5,10 +5,11 @@
 import { expect, it } from "vitest";
 import { usageStream } from "../../shared/events/kind.ts";
 import { eventId } from "../../shared/identity.ts";
+import { modelRuns } from "../support/model-runs.ts";
 import { seeded } from "../support/seeded.ts";
 import { connectEdge, event, setupEdge, type TestEdge } from "./support/edge.ts";
 
-const HISTORIES = 500;
+const HISTORIES = modelRuns({ full: 500, short: 50 });
 const SENDS_MAX = 12;
 const POSITIONS = 60;
 /** Seeds that failed once, kept. */

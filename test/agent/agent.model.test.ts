@@ -6,11 +6,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { onTestFinished, test } from "vitest";
 import { FAST_PARENT, tempDir } from "../../tools/processes/temp-dir.ts";
+import { modelRuns } from "../support/model-runs.ts";
 import { type Place, play } from "./model/history.ts";
 import { type History, histories, type Step } from "./model/steps.ts";
 import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";
 
-const HISTORIES = 1000;
+const HISTORIES = modelRuns({ full: 1000, short: 100 });
 /** Other histories at every run of a developer; the same ones in CI, where a find would be taken for a flake. */
 const SEED = process.env["CI"] === undefined ? {} : { seed: 20_261_121 };
 const DISK_BYTES = 3_000_000;

@@ -5,12 +5,13 @@ import { type Decimal, decimalOf, decimalText, sumOf } from "../../worker/pricin
 import { priceOf } from "../../worker/pricing/price.ts";
 import { priceRuleOf } from "../../worker/pricing/price-rule.ts";
 import { tallyOf, usageOf } from "../../worker/usage/tally.ts";
+import { modelRuns } from "../support/model-runs.ts";
 import { seeded } from "../support/seeded.ts";
 import { costOf, ingest, meterData, predicted, pricedCatalog, rowCounts } from "./support/calculation.ts";
 import { bindings, connectEdge, setupEdge, type TestEdge } from "./support/edge.ts";
 
 const NAMES = ["SUM", "MAX", "MIN", "AVERAGE", "UNIQUE"] as const;
-const EVENTS = 1_000;
+const EVENTS = modelRuns({ full: 1_000, short: 150 });
 const DAY_MS = 86_400_000;
 
 /** Prices of whole periods, by the config's own rule and a plain sum over all values. */

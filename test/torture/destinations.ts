@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { runTwin } from "../../tools/processes/weir-processes.ts";
 import { openRiver, postFaults, twinSources } from "../support/river.ts";
+import { startWeather } from "./faulty-proxy.ts";
 import { TAILED_METER } from "./followed-file.ts";
 import { type Kind, SOLVIMON, USAGE } from "./producers.ts";
-import { startWeather } from "./weather.ts";
 
 export const DESTINATIONS = ["edge", "zuora", "solvimon"] as const;
 export type DestinationName = (typeof DESTINATIONS)[number];

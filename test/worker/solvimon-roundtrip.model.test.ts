@@ -2,10 +2,11 @@
 
 import { expect, it } from "vitest";
 import type { Random } from "../../shared/clock.ts";
+import { modelRuns } from "../support/model-runs.ts";
 import { seeded } from "../support/seeded.ts";
 import { setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
 
-const EVENTS = 1_000;
+const EVENTS = modelRuns({ full: 1_000, short: 150 });
 const LIST = 50;
 /** Of each kind, posted one by one rather than in a list. */
 const SINGLES = 50;
