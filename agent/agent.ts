@@ -88,7 +88,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       url: httpUrl(host, door.port),
       status,
       reload() {
-        const next = readConfig(options.config.file);
+        const next = readConfig(options.config.file, options.env);
         warnOfFixed(options.config, next, logger);
         const nextToken = readToken(next);
         core.configure(next);

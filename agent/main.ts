@@ -12,6 +12,7 @@ import { run } from "./commands/run.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
 import { type ExitCode, printError, type Terminal } from "./commands/terminal.ts";
+import { sampleText } from "./config/sample.ts";
 import { AgentError } from "./runtime/agent-error.ts";
 import { systemClock } from "./runtime/clock.ts";
 import { createLogLimit } from "./runtime/log-limit.ts";
@@ -71,6 +72,10 @@ function createProgram(terminal: Terminal, end: (code: ExitCode) => void): Comma
     .action(async ({ timeout, ...options }: { config: string; json: boolean; timeout?: number }) => {
       end(await drain({ ...options, timeout: timeout ?? null }, terminal));
     });
+  program
+    .command("sample")
+    .description("print a configuration with every setting explained")
+    .action(() => void terminal.stdout.write(sampleText()));
   command("check", "check configuration, disk, buffer, destination and credentials")
     .option("--json", "print the findings as JSON", false)
     .action(async (options: { config: string; json: boolean }) => {
@@ -88,6 +93,7 @@ function createProgram(terminal: Terminal, end: (code: ExitCode) => void): Comma
 
 const HELP = `
 Examples:
+  weir-agent sample > weir-agent.toml                 every setting explained, to begin with
   weir-agent check                                    what is wrong, before anything runs
   weir-agent run                                      take events on http://127.0.0.1:8788, deliver them
   weir-agent send --stream usage/web-egress day.ndjson

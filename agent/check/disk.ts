@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { makeDirectory } from "../buffer/disk/directory.ts";
 import type { Config } from "../config/config.ts";
 import { bytesIn } from "../operator/status.ts";
-import { messageOf } from "../runtime/agent-error.ts";
+import { fileErrorText } from "../runtime/file-error.ts";
 import { type Finding, failed, sound, warned } from "./finding.ts";
 
 /** What statfs calls NFS and SMB: their locks and syncs do not keep what a log needs. */
@@ -22,7 +22,7 @@ export async function checkDisk({ buffer }: Config): Promise<Finding[]> {
     tryWriting(directory);
     return [sound("disk", `${directory} can be written`), ...(await doubtsAbout(directory, bytesMax))];
   } catch (error) {
-    return [failed("disk", `buffer.path: ${messageOf(error)}`)];
+    return [failed("disk", `buffer.path: ${directory} cannot be used: ${fileErrorText(error)}`)];
   }
 }
 

@@ -6,7 +6,7 @@ import { request } from "undici";
 import { type Config, httpUrl } from "../config/config.ts";
 import { readSecretFile } from "../config/secrets.ts";
 import { isAnswered } from "../intake/socket-door.ts";
-import { messageOf } from "../runtime/agent-error.ts";
+import { fileErrorText } from "../runtime/file-error.ts";
 import { type Finding, failed } from "./finding.ts";
 
 /** The kernel's room for a socket's path, less the byte that ends it. */
@@ -78,6 +78,6 @@ async function checkSocket(path: string, producer: string | null): Promise<Findi
     if (producer !== null || !(await isAnswered(path))) return [];
     return [failed("configuration", `listen.socket: another process listens on ${path}; choose another path`)];
   } catch (error) {
-    return [failed("configuration", `listen.socket: its directory cannot be used: ${messageOf(error)}`)];
+    return [failed("configuration", `listen.socket: its directory cannot be used: ${fileErrorText(error)}`)];
   }
 }

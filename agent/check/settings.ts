@@ -1,6 +1,7 @@
 /** Settings that are well formed, and do not go together or will not do what was meant. Pure. */
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
-import { type Config, isLoopback } from "../config/config.ts";
+import { isLoopback } from "../config/combinations.ts";
+import type { Config } from "../config/config.ts";
 import type { Dialect } from "../upload/dialect.ts";
 import { type Finding, failed, warned } from "./finding.ts";
 

@@ -2,7 +2,7 @@
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../config/config.ts";
-import { messageOf } from "../runtime/agent-error.ts";
+import { fileErrorText } from "../runtime/file-error.ts";
 import { type Finding, failed } from "./finding.ts";
 
 export function checkTailFiles({ tails }: Config): Finding[] {
@@ -20,7 +20,7 @@ export function checkTailFiles({ tails }: Config): Finding[] {
       if (other === undefined) return [];
       return [failed("configuration", `[[tail]] ${path}: is the same file as ${other}; each line would count twice`)];
     } catch (error) {
-      return [failed("configuration", `[[tail]] ${path}: cannot be read: ${messageOf(error)}`)];
+      return [failed("configuration", `[[tail]] ${path}: cannot be read: ${fileErrorText(error)}`)];
     }
   });
 }

@@ -32,7 +32,7 @@ interface Holder {
 
 /** Holds the agent's ledger against the edge's, stream by stream; 1 on any difference that is left. */
 export async function audit(options: AuditOptions, terminal: Terminal): Promise<ExitCode> {
-  const config = readConfig(options.config);
+  const config = readConfig(options.config, terminal.env);
   const dialect = openDialect(config, terminal.env, terminal.clock);
   const transport = dialect.schemaSource;
   if (transport === null) {

@@ -35,7 +35,7 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
 async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Finding[]> {
   let config: Config;
   try {
-    config = readConfig(options.config);
+    config = readConfig(options.config, terminal.env);
   } catch (error) {
     return [failed("configuration", messageOf(error))];
   }

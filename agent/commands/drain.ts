@@ -23,7 +23,7 @@ const PAUSE_PATIENCE_MS = 2000;
 
 /** Waits until nothing is pending, uploading itself where no agent runs. */
 export async function drain(options: DrainOptions, terminal: Terminal): Promise<ExitCode> {
-  const config = readConfig(options.config);
+  const config = readConfig(options.config, terminal.env);
   const faulted = new AbortController();
   const open = async (): Promise<Drainable> => {
     const { env, clock, random, logger } = terminal;

@@ -105,7 +105,7 @@ async function withQuarantine(
   terminal: Terminal,
   act: (quarantine: Quarantine) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const config = readConfig(file);
+  const config = readConfig(file, terminal.env);
   const access = await reachBuffer(config.buffer.directory, () => openOwn(config, terminal), terminal);
   const holder = access.kind === "running" ? access.client : access.own;
   try {

@@ -15,7 +15,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<Exit
   const { logger, suppressedLines, env, clock, random } = terminal;
   const ending = endOfRun();
   const reloading = reloads(terminal);
-  let config = readConfig(options.config);
+  let config = readConfig(options.config, terminal.env);
   for (;;) {
     const startedAt = clock.tick();
     const faulted = Promise.withResolvers<"fault">();

@@ -26,7 +26,7 @@ export async function send(options: SendOptions, terminal: Terminal): Promise<Ex
   if (parseStream(options.stream) === null) {
     throw new AgentError("CONFIG", `--stream ${options.stream}: no stream's name, say usage/METER or persist`);
   }
-  const config = readConfig(options.config);
+  const config = readConfig(options.config, terminal.env);
   const access = await reachBuffer(config.buffer.directory, () => openLines(config, terminal), terminal);
   const holder = access.kind === "running" ? access.client : access.own;
   const progress = createProgress(terminal, "sending", "bytes");

@@ -18,7 +18,7 @@ const WATCH_MS = 1000;
 
 /** Prints what GET /status tells, with or without a running agent: JSON, or on a terminal a screen to read. */
 export async function status(options: StatusOptions, terminal: Terminal): Promise<ExitCode> {
-  const config = readConfig(options.config);
+  const config = readConfig(options.config, terminal.env);
   const isTerminal = terminal.stdout.isTTY === true;
   if (!options.watch) {
     const document = await lookAt(config, terminal);

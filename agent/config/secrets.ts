@@ -1,6 +1,7 @@
 /** Secrets, read from where the configuration says; they never enter the configuration itself, nor a log. */
 import { readFileSync } from "node:fs";
-import { AgentError, messageOf } from "../runtime/agent-error.ts";
+import { AgentError } from "../runtime/agent-error.ts";
+import { fileErrorText } from "../runtime/file-error.ts";
 import type { ApiKeySource } from "./config.ts";
 
 /**
@@ -24,7 +25,7 @@ export function readSecretFile(path: string, setting: string): string {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new AgentError("CONFIG", `${setting}: cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    throw new AgentError("CONFIG", `${setting}: cannot read ${path}: ${fileErrorText(error)}`, { cause: error });
   }
   return headerSafe(text, `${setting} ${path}`);
 }

@@ -19,7 +19,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
   const limit = createLogLimit(clock);
   let fault: unknown = null;
   const core = await startCore({
-    config: readConfig(file),
+    config: readConfig(file, env),
     env,
     clock,
     random: Math.random,

@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { sampleText } from "../config/sample.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const OUT = process.argv[2] ?? join(ROOT, "dist/agent");
@@ -35,7 +36,8 @@ chmodSync(join(OUT, "weir-agent.js"), 0o755);
 
 const types = readFileSync(join(ROOT, "agent/library/types.ts"), "utf8");
 writeFileSync(join(OUT, "index.d.ts"), `${types}\nexport declare const openAgent: OpenAgent;\n`);
-for (const file of ["agent/config/weir-agent.sample.toml", "agent/package/weir-agent.service", "LICENSE"]) {
+writeFileSync(join(OUT, "weir-agent.sample.toml"), sampleText());
+for (const file of ["agent/package/weir-agent.service", "LICENSE"]) {
   copyFileSync(join(ROOT, file), join(OUT, file.split("/").at(-1) ?? file));
 }
 copyFileSync(join(ROOT, "agent/package/README.md"), join(OUT, "README.md"));

@@ -63,6 +63,7 @@ test("a clock that starts in 1970 and is set right ages no key and no delivered 
   const config = parseConfig(
     `[buffer]\npath = "buffer"\n[destination]\nurl = "${destination.url}"\napi_key_env = "KEY"\n[upload]\nlinger_ms = 0`,
     `${directory.path}/weir-agent.toml`,
+    {},
   );
   const clock = jumpingClock();
   const faults: unknown[] = [];

@@ -1,12 +1,15 @@
-import { readFileSync } from "node:fs";
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the configuration's own form
 import { expect, test } from "vitest";
 import { parseConfig } from "../../agent/config/config.ts";
+import { sampleText } from "../../agent/config/sample.ts";
 import { readApiKey } from "../../agent/config/secrets.ts";
+import { TABLES, TAIL_SETTINGS } from "../../agent/config/settings.ts";
 import { parseSize } from "../../agent/config/size.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 
 const MINIMAL = '[destination]\nurl = "http://edge"\napi_key_env = "KEY"\n';
-const parse = (text: string) => parseConfig(text, "/etc/weir/agent.toml");
+const ENV = { WEIR_URL: "https://edge.example.com", PORT: "9000", EMPTY: "", NAMES: "${PORT}" };
+const parse = (text: string) => parseConfig(text, "/etc/weir/agent.toml", ENV);
 
 function refusal(text: string): string {
   try {
@@ -39,9 +42,39 @@ test("a destination is all a configuration needs; the rest has defaults", () => 
 });
 
 test("the sample says the defaults", () => {
-  const sample = parse(readFileSync(new URL("../../agent/config/weir-agent.sample.toml", import.meta.url), "utf8"));
   const { destination: _, ...defaults } = parse(MINIMAL);
-  expect(sample).toMatchObject(defaults);
+  expect(parse(sampleText())).toMatchObject(defaults);
+});
+
+test("every setting is in the sample once, with what it does, set or commented out, and the sample is all of TOML", () => {
+  const lines = sampleText().split("\n");
+  const settings = [...Object.values(TABLES), TAIL_SETTINGS].flatMap((table) => Object.values(table));
+  for (const { key, sample } of settings) {
+    const line = `${key} = ${JSON.stringify(sample)}`;
+    expect([key, lines.filter((text) => text.replace("# ", "") === line).length]).toEqual([key, 1]);
+  }
+  const uncommented = lines
+    .map((line) => line.replace(/^# (\w+ = |\[\[)/, "$1"))
+    .filter((line) => !line.startsWith("#"));
+  const all = uncommented.filter((line) => !/^(api_key_file|client_)/.test(line)).join("\n");
+  expect(parse(all)).toMatchObject({ id: "plant-7", tails: [{ stream: "usage/METER" }] });
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120);
+});
+
+test("a variable of the environment stands in any text, also for a number, and never twice", () => {
+  const config = parse(
+    'id = "a-${PORT}"\n[listen]\nport = "${PORT}"\n[buffer]\npath = "$${PORT}/${NAMES}"\n[destination]\nurl = "${WEIR_URL}"\napi_key_env = "K"',
+  );
+  expect(config).toMatchObject({ id: "a-9000", listen: { port: 9000 }, destination: { url: ENV.WEIR_URL } });
+  expect(config.buffer.directory).toBe("/etc/weir/${PORT}/${PORT}");
+});
+
+test.each([
+  ['url = "${NOT_SET}"', "destination.url: the environment variable NOT_SET is not set"],
+  ['url = "${not a name}"', "destination.url: ${not a name} names no environment variable; write $${ for a plain ${"],
+  ['url = "${EMPTY}"', "destination.url: must be an http or https URL"],
+])("a reference that leads nowhere is named with its setting: %s", (line, message) => {
+  expect(refusal(`[destination]\n${line}\napi_key_env = "K"`)).toContain(message);
 });
 
 test.each([
@@ -66,7 +99,7 @@ test.each([
 test("a destination is required, and its credentials are those of its dialect", () => {
   expect(refusal("")).toContain("destination");
   expect(refusal('[destination]\nurl = "ftp://x"')).toContain("destination.url: must be an http or https URL");
-  expect(refusal(`${MINIMAL}dialect = "zuora"`)).toContain("client_id and client_secret_file: both required");
+  expect(refusal(`${MINIMAL}dialect = "zuora"`)).toContain('destination.client_id: required by dialect "zuora"');
   const client = 'client_id = "c"\nclient_secret_file = "s"\n';
   expect(refusal(`${MINIMAL}dialect = "zuora"\n${client}`)).toContain('belong to other dialects than "zuora"');
   expect(refusal(`${MINIMAL}dialect = "solvimon"\n${client}`)).toContain('belong to dialect "zuora"');

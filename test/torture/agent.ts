@@ -39,7 +39,7 @@ function connect(options: TransportOptions): Transport {
 }
 
 const agent = await startAgent({
-  config: readConfig(file),
+  config: readConfig(file, process.env),
   env: process.env,
   clock: systemClock,
   random: Math.random,

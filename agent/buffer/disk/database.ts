@@ -2,7 +2,8 @@
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AgentError, messageOf } from "../../runtime/agent-error.ts";
+import { AgentError } from "../../runtime/agent-error.ts";
+import { fileErrorText } from "../../runtime/file-error.ts";
 import { upgrade } from "../tables/schema.ts";
 import type { Bounds } from "./bounds.ts";
 import { RESERVE_FILE } from "./reserve.ts";
@@ -105,7 +106,7 @@ export function translate(error: unknown, directory: string): unknown {
   const fault = code === SQLITE_NOTADB ? "BUFFER_FOREIGN" : "BUFFER_BROKEN";
   return new AgentError(
     fault,
-    `cannot open the buffer in ${directory}: ${messageOf(error)}; the agent's user must be able to write there`,
+    `cannot open the buffer in ${directory}: ${fileErrorText(error)}; the agent's user must be able to write there`,
     { cause: error },
   );
 }

@@ -62,6 +62,7 @@ export function createSubject(options: SubjectOptions) {
      backoff_base_ms = 100
      backoff_max_ms = ${BACKOFF_MAX_MS}`,
     `${directory}/weir-agent.toml`,
+    {},
   );
   const logger = pino({ level: "silent" });
   let line: OpenCall[] = [];

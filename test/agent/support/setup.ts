@@ -74,10 +74,11 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     ${options.upload ?? "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 20"}`;
   const file = `${directory.path}/weir-agent.toml`;
   writeFileSync(file, text);
+  const env = { KEY: "test-key", TWIN_KEY: "twin-key", ...options.env };
   const start = () =>
     startAgent({
-      config: readConfig(file),
-      env: { KEY: "test-key", TWIN_KEY: "twin-key", ...options.env },
+      config: readConfig(file, env),
+      env,
       clock: options.clock ?? systemClock,
       random: Math.random,
       logger: options.logger ?? pino({ level: "silent" }),
