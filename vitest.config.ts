@@ -60,7 +60,7 @@ export default defineConfig(({ mode }) => {
         },
         {
           test: {
-            ...testsIn("e2e", "e2e"),
+            ...testsIn("e2e", "e2e", "docs"),
             testTimeout: PROCESS_TEST_MS,
             hookTimeout: PROCESS_TEST_MS,
             fileParallelism: false,

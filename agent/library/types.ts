@@ -21,7 +21,7 @@ export interface LedgerCounts {
   readonly discarded: number;
 }
 
-/** The document of GET /status; see the README. */
+/** The document of GET /status; see docs/agent.md. */
 export interface AgentStatus {
   readonly producer: string | null;
   readonly running: boolean;
