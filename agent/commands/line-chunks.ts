@@ -1,6 +1,6 @@
 /** Cuts a byte stream into chunks of whole lines, with their numbers, in constant memory. */
 import type { Readable } from "node:stream";
-import { splitLines } from "../control/lines.ts";
+import { splitLines } from "../intake/lines.ts";
 
 export interface LineChunk {
   readonly lines: readonly Uint8Array[];

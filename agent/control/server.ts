@@ -6,12 +6,12 @@ import type { BodyLimits } from "../../shared/wire.ts";
 import type { QuarantineState } from "../buffer/transactions/operations.ts";
 import type { Answer } from "../intake/answer.ts";
 import { readBody } from "../intake/body.ts";
+import { splitLines } from "../intake/lines.ts";
 import type { LinesDoor } from "../intake/lines-door.ts";
 import type { Handler } from "../intake/routes.ts";
 import { type HttpDoor, openHttpDoor } from "../intake/server.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine } from "../operator/quarantine.ts";
-import { splitLines } from "./lines.ts";
 import { socketPathIn } from "./socket-path.ts";
 
 export interface ControlOptions {

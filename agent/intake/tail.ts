@@ -9,9 +9,9 @@ import { dirname, join } from "node:path";
 import type { Logger } from "pino";
 import type { Log } from "../buffer/log.ts";
 import type { TailPosition } from "../buffer/transactions/operations.ts";
-import { splitLines } from "../control/lines.ts";
 import { messageOf } from "../runtime/agent-error.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { splitLines } from "./lines.ts";
 import type { LinesDoor } from "./lines-door.ts";
 
 export interface TailOptions {

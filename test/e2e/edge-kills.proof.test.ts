@@ -1,7 +1,7 @@
 /** The edge is killed while the upstream throws every fault; one event is guilty of a 400 for good. */
 import { expect, it } from "vitest";
-import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
 import { until } from "../../tools/processes/until.ts";
+import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import { METER, post, startRiver } from "./support.ts";
 
 const EVENTS = 5_000;

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
+import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import { INGEST_PATH, METER, post, startRiver } from "./support.ts";
 
 const MIB = 1024 * 1024;

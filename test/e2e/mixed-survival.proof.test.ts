@@ -4,8 +4,8 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
 import { until } from "../../tools/processes/until.ts";
+import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import { startRiver } from "./support.ts";
 
 const KILLS = 5;

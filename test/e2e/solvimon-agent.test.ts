@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { withTimestamp } from "../../shared/intake/solvimon-answer.ts";
 import { SOLVIMON_PATHS } from "../../shared/wire.ts";
-import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
 import { until } from "../../tools/processes/until.ts";
+import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import { SOLVIMON_KINDS, solvimonEvent } from "../agent/support/solvimon-events.ts";
 import { startRiver } from "./support.ts";
 

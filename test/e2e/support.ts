@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { onTestFinished } from "vitest";
-import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
+import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import { METER, openRiver, type River } from "../support/river.ts";
 
 export { METER };

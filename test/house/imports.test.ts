@@ -1,18 +1,9 @@
 /** Who may import what, asserted for every import of every source file; the layers stay apart because this fails. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, posix } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-
-interface Import {
-  readonly file: string;
-  /** A path from the root, or a package's name as it was written. */
-  readonly target: string;
-  /** Erased before it runs. */
-  readonly typeOnly: boolean;
-}
+import { ROOT } from "../support/product-copy.ts";
+import { type Import, importsOf, isBarrel, sourceFiles, textOf } from "./source-imports.ts";
 
 interface Rule {
   readonly of: string;
@@ -28,6 +19,11 @@ const named =
   (...names: string[]) =>
   (target: string) =>
     names.some((name) => target === name || target.startsWith(`${name}/`));
+/** Folders of one command of package.json each; checks is those of `npm run check`. */
+const COMMANDS = ["start", "demo", "edge", "deploy", "twin", "checks"].map((name) => `tools/${name}`);
+const isVendor = named(
+  ...["zuora", "solvimon", "weir"].flatMap((name) => [`shared/vendors/${name}`, `shared/vendors/${name}.ts`]),
+);
 const isNode = (target: string) => target.startsWith("node:");
 
 /** A file is held to every rule that is about it. */
@@ -125,6 +121,47 @@ const RULES: readonly Rule[] = [
       named("undici", "zod", "pino")(target),
   },
   {
+    of: "shared/vendors: shared and zod, each vendor by itself; the edge speaks Solvimon's paths too",
+    files: under("shared/vendors"),
+    may: ({ file, target }) =>
+      (under("shared")(target) || named("zod")(target)) &&
+      (!isVendor(file) || !isVendor(target) || (file.endsWith("/weir.ts") && target.endsWith("/solvimon.ts"))),
+  },
+  {
+    of: "shared: its vendors only among themselves; what an event is depends on nobody it is sent to",
+    files: (file) => under("shared")(file) && !under("shared/vendors")(file),
+    may: ({ target }) => !under("shared/vendors")(target),
+  },
+  {
+    of: "tools: a command uses the rooms all commands share, and no other command",
+    files: (file) => COMMANDS.some((command) => under(command)(file)),
+    may: ({ file, target }) => COMMANDS.every((command) => !under(command)(target) || under(command)(file)),
+  },
+  {
+    of: "tools: the rooms that commands share use one another, shared and packages, never a command or the product",
+    files: (file) => under("tools")(file) && !COMMANDS.some((command) => under(command)(file)),
+    may: ({ target }) => !under("worker", "agent")(target) && COMMANDS.every((command) => !under(command)(target)),
+  },
+  {
+    of: "tools/twin: of the product only shared's reading of JSON and names; a vendor's rules are its own, told twice",
+    files: under("tools/twin"),
+    may: ({ target }) =>
+      !under("worker", "agent", "shared/vendors", "shared/intake")(target) &&
+      !named("shared/verdict.ts", "shared/backoff.ts")(target),
+  },
+  {
+    of: "tools: of the agent nothing, of the Worker the hash of a key and what describes its API",
+    files: under("tools"),
+    may: ({ target }) =>
+      !under("agent")(target) &&
+      (!under("worker")(target) || named("worker/openapi", "worker/accounts/key-hash.ts")(target)),
+  },
+  {
+    of: "shared, worker and agent: never the commands around them",
+    files: under("shared", "worker", "agent"),
+    may: ({ target }) => !under("tools")(target),
+  },
+  {
     of: "all that is no test: never a test",
     files: (file) => !under("test")(file),
     may: ({ target }) => !under("test")(target),
@@ -135,49 +172,6 @@ const RULES: readonly Rule[] = [
     may: ({ target, typeOnly }) => typeOnly || !under("worker")(target),
   },
 ];
-
-const FOLDERS_LEFT_OUT = /^(node_modules|migrations|dist|\..*)$/;
-
-function sourceFiles(folder = ""): string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = posix.join(folder, entry.name);
-    if (entry.isDirectory()) return FOLDERS_LEFT_OUT.test(entry.name) ? [] : sourceFiles(path);
-    return /\.[cm]?tsx?$/.test(entry.name) ? [path] : [];
-  });
-}
-
-const textOf = (file: string) => readFileSync(join(ROOT, file), "utf8");
-
-// What the formatter lets through: double quotes, one statement a line, `from` behind the names.
-const STATEMENT =
-  /^(?:import|export)\s+(type\s+)?(?:[\w$]+\s*,?\s*)?(?:\*(?:\s+as\s+[\w$]+)?|\{([^}]*)\})?\s*from\s+"([^"]+)"/gm;
-const BARE = /^import\s+"([^"]+)"/gm;
-const DYNAMIC = /\bimport\(\s*"([^"]+)"/g;
-
-function importsOf(file: string, text: string): Import[] {
-  const found = (written: string, typeOnly: boolean): Import => {
-    const target = written.startsWith(".") ? posix.join(dirname(file), written) : written;
-    return { file, target, typeOnly };
-  };
-  return [
-    ...[...text.matchAll(STATEMENT)].map(([, type, names, written = ""]) => {
-      const each = (names ?? "")
-        .split(",")
-        .map((name) => name.trim())
-        .filter((name) => name !== "");
-      return found(written, type !== undefined || (each.length > 0 && each.every((name) => name.startsWith("type "))));
-    }),
-    ...[...text.matchAll(BARE)].map(([, written = ""]) => found(written, false)),
-    ...[...text.matchAll(DYNAMIC)].map(([, written = ""]) => found(written, false)),
-  ];
-}
-
-/** A file that hands on what others export and adds nothing. */
-function isBarrel(text: string): boolean {
-  const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
-  const rest = code.replace(STATEMENT, (statement) => (statement.startsWith("export") ? "\0" : ""));
-  return rest.includes("\0") && rest.replace(/[\0\s;]/g, "") === "";
-}
 
 const files = sourceFiles();
 const imports = files.flatMap((file) => importsOf(file, textOf(file)));
@@ -190,7 +184,7 @@ describe("every import", () => {
 
   test("names a file that is there, with its extension", () => {
     const missing = imports.filter(
-      ({ target }) => /^(shared|worker|agent|test)\//.test(target) && !existsSync(join(ROOT, target)),
+      ({ target }) => /^(shared|worker|agent|tools|test)\//.test(target) && !existsSync(join(ROOT, target)),
     );
     expect(missing.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
   });
@@ -210,7 +204,7 @@ test("no file only hands on what others export", () => {
 
 describe("these tests", () => {
   test("look at every layer, each rule of a layer that exists at some import", () => {
-    for (const layer of ["shared", "worker", "agent", "test"])
+    for (const layer of ["shared", "worker", "agent", "tools", "test"])
       expect(files.filter(under(layer)).length).toBeGreaterThan(5);
     const idle = RULES.filter(
       ({ files: isMeant }) => files.some(isMeant) && !imports.some((found) => isMeant(found.file)),
@@ -268,6 +262,16 @@ describe("these tests", () => {
     ["agent/upload/a.ts", "agent/buffer/log.ts", false],
     ["agent/upload/a.ts", "agent/intake/body.ts", true],
     ["agent/main.ts", "test/support/until.ts", false],
+    ["shared/vendors/zuora.ts", "shared/vendors/solvimon.ts", true],
+    ["shared/vendors/zuora.ts", "fflate", false],
+    ["shared/intake/a.ts", "shared/vendors/zuora.ts", true],
+    ["tools/start/main.ts", "tools/demo/reporter.ts", false],
+    ["tools/processes/a.ts", "tools/edge/server.ts", true],
+    ["tools/twin/zuora.ts", "shared/vendors/zuora.ts", true],
+    ["tools/start/main.ts", "agent/agent.ts", true],
+    ["tools/edge/server.ts", "worker/ledger/schema.ts", true],
+    ["tools/start/main.ts", "test/support/seeded.ts", false],
+    ["worker/app.ts", "tools/sample/local-keys.ts", false],
     ["vitest.config.ts", "test/support/until.ts", false],
   ])("would refuse %s an import of %s", (file, target, typeOnly) => {
     const found = { file, target, typeOnly };

@@ -5,7 +5,7 @@ export interface Mutant {
   /** Stands in the file once. */
   readonly find: string;
   readonly replace: string;
-  /** Test files, by a part of their path. */
+  /** Test files that must notice. */
   readonly tests: readonly string[];
 }
 
@@ -234,7 +234,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "agent/buffer/disk/wal-check.ts",
     find: "followsEnd = isBelieved && ",
     replace: "followsEnd ||= ofThisLog && ",
-    tests: ["test/agent/wal-check"],
+    tests: ["test/agent/wal-check.test.ts"],
   },
   {
     name: "agent: a write-ahead log that was taken away not missed",

@@ -1,6 +1,5 @@
 /** A whole river of real processes: twin, edge, agents; closed as one. */
 import { join } from "node:path";
-import { LOCAL_KEYS } from "../../tools/edge/local-keys.ts";
 import type { Restartable } from "../../tools/processes/restartable.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { until } from "../../tools/processes/until.ts";
@@ -12,6 +11,7 @@ import {
   runTwin,
   twinVars,
 } from "../../tools/processes/weir-processes.ts";
+import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import type { LedgerRow } from "../../worker/ledger/ledger.ts";
 
 /** The usage meter that every river's catalog has. */

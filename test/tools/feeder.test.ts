@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { feed } from "../../tools/start/feeder.ts";
+import { feed } from "../../tools/sample/feeder.ts";
 
 type Reply = "take" | "take and cut" | "cut" | "wait";
 

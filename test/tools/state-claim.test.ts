@@ -1,10 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { claimState } from "../../tools/edge/state-claim.ts";
 import { spawnNode } from "../../tools/processes/node-process.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { FedMark } from "../../tools/start/fed-mark.ts";
+import { claimState } from "../../tools/start/state-claim.ts";
 
 function setup() {
   const directory = tempDir("weir-claim");

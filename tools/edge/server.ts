@@ -10,7 +10,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { parse } from "smol-toml";
 import { z } from "zod";
 import { hashApiKey } from "../../worker/accounts/key-hash.ts";
-import { LOCAL_KEYS } from "./local-keys.ts";
+import { LOCAL_KEYS } from "../sample/local-keys.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 

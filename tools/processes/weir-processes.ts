@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LOCAL_KEYS } from "../edge/local-keys.ts";
+import { LOCAL_KEYS } from "../sample/local-keys.ts";
 import { freePort } from "./free-port.ts";
 import { spawnNode } from "./node-process.ts";
 import { type Restartable, startRestartable } from "./restartable.ts";

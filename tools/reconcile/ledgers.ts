@@ -1,6 +1,6 @@
 /** Reads the ledgers of agent, edge and twin, each through its public door. */
 import { z } from "zod";
-import { LOCAL_KEYS } from "../edge/local-keys.ts";
+import { LOCAL_KEYS } from "../sample/local-keys.ts";
 
 const TIMEOUT_MS = 5_000;
 

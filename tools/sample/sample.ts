@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { LOCAL_KEYS } from "../edge/local-keys.ts";
+import { LOCAL_KEYS } from "./local-keys.ts";
 
 export const SAMPLE_METER = "web-egress";
 export const SAMPLE_STREAM = `usage/${SAMPLE_METER}`;

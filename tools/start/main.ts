@@ -5,16 +5,16 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
-import { claimState } from "../edge/state-claim.ts";
 import { choosePort } from "../processes/ports.ts";
 import { firstDeath, type Stack, startStack } from "../processes/stack.ts";
 import { stopSignal } from "../processes/stop-signals.ts";
 import { until } from "../processes/until.ts";
 import { type LedgerAddresses, readLedgers, sumOf } from "../reconcile/ledgers.ts";
+import { feed } from "../sample/feeder.ts";
 import { readSampleEvents, SAMPLE_METER, SAMPLE_PATH } from "../sample/sample.ts";
 import { FedMark } from "./fed-mark.ts";
-import { feed } from "./feeder.ts";
 import { showLiveSummary } from "./live-summary.ts";
+import { claimState } from "./state-claim.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Slow enough to watch: the sample lasts 50 s. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../shared/random-json.ts";
-import { cutPower, type DiskOperation, type FileChange } from "./disk.ts";
+import { cutPower, type DiskOperation } from "./disk.ts";
+import type { FileChange } from "./file-image.ts";
 
 /** An operation without its lines. */
 type Step = DiskOperation extends infer One ? (One extends unknown ? Omit<One, "began" | "ended"> : never) : never;

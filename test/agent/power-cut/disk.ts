@@ -11,17 +11,13 @@
  */
 import { basename, dirname } from "node:path";
 import type { Random } from "../../shared/random-json.ts";
-import { FileImage } from "./file-image.ts";
+import { type FileChange, FileImage } from "./file-image.ts";
 
 /** Lines of the trace: an operation may have happened once it began, and has happened once it ended. */
 interface Moment {
   readonly began: number;
   readonly ended: number;
 }
-
-export type FileChange =
-  | { readonly kind: "write"; readonly offset: number; readonly bytes: Buffer }
-  | { readonly kind: "resize"; readonly size: number };
 
 /** Files have numbers, which they keep under any name; directories are known by their paths and never renamed. */
 export type DiskOperation = Moment &

@@ -1,6 +1,7 @@
 /** From system calls to what they did to the files below one directory, and to the answers that went out. */
 import { dirname } from "node:path";
-import type { DiskOperation, FileChange } from "./disk.ts";
+import type { DiskOperation } from "./disk.ts";
+import type { FileChange } from "./file-image.ts";
 import { type SystemCall, stringsIn } from "./system-calls.ts";
 
 /** What strace has to record for {@link readFileCalls} to miss nothing. */

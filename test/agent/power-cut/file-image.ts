@@ -1,4 +1,6 @@
-import type { FileChange } from "./disk.ts";
+export type FileChange =
+  | { readonly kind: "write"; readonly offset: number; readonly bytes: Buffer }
+  | { readonly kind: "resize"; readonly size: number };
 
 /** A file's bytes; what lies between them and was never written is zeros. */
 export class FileImage {
