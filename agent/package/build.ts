@@ -11,6 +11,9 @@ const NODE_MAJOR = 24;
 /** A drain of millions of events stays below 150 MB with these. */
 const SHEBANG = "#!/usr/bin/env -S node --max-semi-space-size=1 --max-old-space-size=96 --v8-pool-size=1";
 
+/** One of the package's files, as an entry names it. */
+const fileIn = (name: string) => JSON.stringify(`./${name}.js`);
+
 /** Sets `needed`: null, or what this Node lacks, in words. */
 const NODE_NEEDED = `const { version, execPath, versions } = process;
 const isOld = Number(versions.node.split(".")[0]) < ${NODE_MAJOR};
@@ -43,7 +46,7 @@ writeFileSync(
   `${SHEBANG}
 ${NODE_NEEDED}
 if (needed === null) {
-  const { start } = await import("./main.js");
+  const { start } = await import(${fileIn("main")});
   await start();
 } else {
   console.error("weir-agent: " + needed);
@@ -55,7 +58,7 @@ writeFileSync(
   join(OUT, "index.js"),
   `${NODE_NEEDED}
 if (needed !== null) throw new Error("weir-agent: " + needed);
-export const { openAgent } = await import("./library.js");
+export const { openAgent } = await import(${fileIn("library")});
 `,
 );
 chmodSync(join(OUT, "weir-agent.js"), 0o755);

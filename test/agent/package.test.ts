@@ -32,7 +32,7 @@ test("on a Node that is too old the command and the library say which one is nee
   expect([run.status, run.stdout]).toEqual([1, ""]);
   expect(run.stderr).toMatch(/^weir-agent: needs Node 24 or later, this is v\d+\.\d+\.\d+ \(.*\)\n$/);
   const used = join(path, "use.js");
-  writeFileSync(used, 'import("./index.js").catch((error) => console.log(error.message));');
+  writeFileSync(used, `import(${JSON.stringify("./index.js")}).catch((error) => console.log(error.message));`);
   const imported = spawnSync(command, [...flags, used], { encoding: "utf8" });
   expect(imported.stdout).toMatch(/^weir-agent: needs Node 24 or later/);
 });
