@@ -54,9 +54,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the settlement not one transaction with the count",
-    file: "worker/delivery/outbox.ts",
-    find: "  await db.batch(statements);\n}",
-    replace: "  for (const statement of statements.reverse()) await statement.run();\n}",
+    file: "worker/delivery/settlements.ts",
+    find: "  await db.batch([\n    SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),\n    ...settlementStatements(db, lease, shipment, settlement, now),\n  ]);",
+    replace:
+      "  for (const statement of settlementStatements(db, lease, shipment, settlement, now).reverse()) await statement.run();",
     tests: ["test/worker/crash-points.test.ts", "test/worker/delivery.test.ts"],
   },
   {

@@ -4,7 +4,7 @@ import { isDateTime } from "../../shared/events/date-time.ts";
 import { KINDS } from "../../shared/events/kind.ts";
 import { isSolvimonKind, OBJECT_TYPE, resourceText } from "../../shared/intake/solvimon-answer.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
-import type { AttemptRow, EventCursor, EventFilter } from "../ledger/event-reader.ts";
+import type { EventAttempt, EventCursor, EventFilter } from "../ledger/event-reader.ts";
 import { EVENT_STATES, type StoredEvent } from "../ledger/stored-event.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { pageLimitOf, wholeNumber } from "./page.ts";
@@ -68,7 +68,7 @@ async function getTrace(c: WeirContext): Promise<Response> {
   });
 }
 
-function attemptOf(row: AttemptRow) {
+function attemptOf(row: EventAttempt) {
   const { shipment, attempt, at, duration_ms, status, verdict, message } = row;
   return { call: String(shipment), attempt, at: new Date(at).toISOString(), duration_ms, status, verdict, message };
 }
