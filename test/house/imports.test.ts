@@ -79,14 +79,7 @@ const RULES: readonly Rule[] = [
     of: "worker/openapi: itself, shared and the pure forms that check requests; it is made without a Worker too",
     files: under("worker/openapi"),
     may: ({ target }) =>
-      under("shared", "worker/openapi")(target) ||
-      named(
-        "zod",
-        "worker/accounts/key-requests.ts",
-        "worker/accounts/principal.ts",
-        "worker/catalog/schema/document.ts",
-        "worker/ledger/stored-event.ts",
-      )(target),
+      under("shared", "worker/openapi")(target) || named("zod", "worker/accounts/principal.ts")(target),
   },
   {
     of: "worker/middleware: neither drizzle nor database nor ledger nor delivery",

@@ -90,9 +90,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "anyone may name a tenant",
-    file: "worker/routes/tenant.ts",
-    find: 'isPermitted(principal, "WEIR.OPERATOR") ? named : null',
-    replace: 'isPermitted(principal, "WEIR.ADMIN") ? named : null',
+    file: "worker/accounts/principal.ts",
+    find: 'tenant === principal.tenant || isPermitted(principal, "WEIR.OPERATOR")',
+    replace: 'tenant === principal.tenant || isPermitted(principal, "WEIR.ADMIN")',
     tests: ["test/worker/isolation.test.ts"],
   },
   {
