@@ -9,7 +9,7 @@ import { cursor, LIMIT, pageOf } from "../http/page.ts";
 import { segment } from "../http/parameters.ts";
 import { ADMIN, type FindOutcome, route } from "../http/route.ts";
 import { answer, emptyAnswer } from "../openapi/answers.ts";
-import { schema } from "../openapi/component.ts";
+import { lateSchema, schema } from "../openapi/component.ts";
 import { choice, described, list, nullable, object, TEXT, TIME } from "../openapi/json-schema.ts";
 import { zodSchema } from "../openapi/zod-schema.ts";
 
@@ -54,7 +54,7 @@ const SHOWN_ONCE = answer("The key, shown this once.", NEW_KEY_ANSWER, {
 });
 
 const NEW_KEY = jsonBody({
-  schema: schema("NewKey", zodSchema(newKeySchema)),
+  schema: lateSchema("NewKey", () => zodSchema(newKeySchema)),
   example: {
     name: EXAMPLE.name,
     permissions: EXAMPLE.permissions,
@@ -65,7 +65,7 @@ const NEW_KEY = jsonBody({
   read: checkedBy(newKeySchema, "the key is not valid"),
 });
 const ROTATION = jsonBody({
-  schema: schema("Rotation", zodSchema(rotationSchema)),
+  schema: lateSchema("Rotation", () => zodSchema(rotationSchema)),
   example: { overlap_seconds: 3600 },
   required: false,
   bytesMax: () => BODY_BYTES_MAX,

@@ -6,7 +6,7 @@ import type { WeirContext } from "../context.ts";
 import { type BodyOutcome, jsonBody, notValid, readPlain } from "../http/body.ts";
 import { ADMIN, route } from "../http/route.ts";
 import { ANSWER_HEADER, answer, emptyAnswer } from "../openapi/answers.ts";
-import { schema } from "../openapi/component.ts";
+import { lateSchema } from "../openapi/component.ts";
 import { IF_NONE_MATCH } from "../openapi/headers.ts";
 import { list, object } from "../openapi/json-schema.ts";
 import { zodSchema } from "../openapi/zod-schema.ts";
@@ -14,8 +14,8 @@ import { zodSchema } from "../openapi/zod-schema.ts";
 /** One D1 value holds at most 2 MB. */
 const CATALOG_BYTES_MAX = 1_900_000;
 
-const CATALOG = schema("Catalog", zodSchema(catalogSchema));
-const STREAM_SCHEMA = schema("StreamSchema", zodSchema(streamSchema));
+const CATALOG = lateSchema("Catalog", () => zodSchema(catalogSchema));
+const STREAM_SCHEMA = lateSchema("StreamSchema", () => zodSchema(streamSchema));
 const EXAMPLE = {
   settings: { catalog: "pass" },
   streams: [{ meter_global_id: "web-egress", name: "Web egress", fields: DEFAULT_FIELDS }],
