@@ -4,14 +4,14 @@ import { DEFAULT_LIMITS } from "../shared/wire.ts";
 import { type Config, httpUrl, readConfig } from "./config/config.ts";
 import { readSecretFile } from "./config/secrets.ts";
 import { openControl } from "./control/server.ts";
-import { type AgentOptions, once, startCore } from "./core.ts";
+import { type AgentOptions, type Core, once, startCore } from "./core.ts";
 import { createBodyBudget } from "./intake/body-budget.ts";
 import { createCalculateDoor } from "./intake/calculate-door.ts";
+import { createFollowedFiles } from "./intake/followed-files.ts";
 import { createRoutes } from "./intake/routes.ts";
 import { openHttpDoor } from "./intake/server.ts";
 import { openSocketDoor } from "./intake/socket-door.ts";
 import { createSolvimonDoor } from "./intake/solvimon-door.ts";
-import { startTail } from "./intake/tail.ts";
 import { createUsageDoor } from "./intake/usage-door.ts";
 import { metricsText } from "./operator/metrics.ts";
 import type { StatusDocument } from "./operator/status.ts";
@@ -35,78 +35,91 @@ const GRACE_MS = 5_000;
  * @throws AgentError CONFIG, LISTEN, BUFFER_HELD, BUFFER_FOREIGN or BUFFER_BROKEN.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { clock, logger } = options;
-  const { host, port } = options.config.listen;
-  let token = readToken(options.config);
   const core = await startCore(options);
-  try {
-    await core.refresh.freshen();
-    const { log, schemas, refresh, uploader } = core;
-    const limits = DEFAULT_LIMITS;
-    const budget = createBodyBudget(BODIES_BYTES_MAX);
-    const routesFor = (guard: () => string | null) =>
-      createRoutes({
-        usage: createUsageDoor({ log, schemas, clock, limits, freshen: refresh.freshen }),
-        solvimon: createSolvimonDoor({ log, clock, limits, listEventsMax: () => core.uploads().batchEvents }),
-        calculate: createCalculateDoor({ transport: core.calculator, limits }),
-        status: core.status,
-        metrics: async () =>
-          metricsText({
-            status: await core.status(),
-            uploads: uploader.numbers(),
-            commits: log.commits,
-            suppressedLines: options.suppressedLines?.() ?? 0,
-          }),
-        token: guard,
-        limits,
-        budget,
-      });
-    const { directory } = options.config.buffer;
-    const { status, lines, quarantine, snapshots, resend } = core;
-    const door = await openHttpDoor(
-      { host, port },
-      routesFor(() => token),
-      logger,
-    );
-    // The file's mode guards it, so it asks for no token.
-    const { socket } = options.config.listen;
-    const local =
-      socket === null
-        ? null
-        : await openSocketDoor(
-            socket,
-            routesFor(() => null),
-            logger,
-          );
-    const tails = options.config.tails.map(({ path, stream }) =>
-      startTail({ path, stream, log, lines: core.lines, clock, logger }),
-    );
-    const control = await openControl({
-      ...{ directory, status, verify: log.verify, lines, quarantine, snapshots, resend, limits, logger },
-    });
-    return {
-      url: httpUrl(host, door.port),
-      status,
-      reload() {
-        const next = readConfig(options.config.file, options.env);
-        warnOfFixed(options.config, next, logger);
-        const nextToken = readToken(next);
-        core.configure(next);
-        token = nextToken;
-      },
-      stop: once(async () => {
-        // Uploads go on no longer than it takes to abort them; the requests in hand still need the log.
-        await Promise.all([
-          ...[door.close(GRACE_MS), local?.close(GRACE_MS), control.close(GRACE_MS)],
-          ...tails.map((tail) => tail.stop()),
-        ]);
-        await core.stop();
-      }),
-    };
-  } catch (error) {
+  // Whatever is open when something fails is closed again: a listener that is left would keep the process alive.
+  const opened: (() => Promise<void>)[] = [];
+  const stop = once(async () => {
+    // Uploads go on no longer than it takes to abort them; the requests in hand still need the log.
+    await Promise.all(opened.map((close) => close()));
     await core.stop();
+  });
+  try {
+    return await openDoors(options, core, opened, stop);
+  } catch (error) {
+    await stop();
     throw error;
   }
+}
+
+/** @param opened takes what closes each part, as soon as it is open. */
+async function openDoors(
+  options: AgentOptions,
+  core: Core,
+  opened: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<Agent> {
+  const { config, clock, logger } = options;
+  const { host, port, socket } = config.listen;
+  let token = readToken(config);
+  await core.refresh.freshen();
+  const routesFor = createRouteTable(options, core);
+  const door = await openHttpDoor(
+    { host, port },
+    routesFor(() => token),
+    logger,
+  );
+  opened.push(() => door.close(GRACE_MS));
+  if (socket !== null) {
+    // The file's mode guards it, so it asks for no token.
+    const routes = routesFor(() => null);
+    const local = await openSocketDoor(socket, routes, logger);
+    opened.push(() => local.close(GRACE_MS));
+  }
+  const { status, lines, quarantine, snapshots, resend, log } = core;
+  const followed = createFollowedFiles({ log, lines, clock, logger });
+  opened.push(followed.stop);
+  await followed.follow(config.tails);
+  const control = await openControl({
+    ...{ directory: config.buffer.directory, env: options.env, limits: DEFAULT_LIMITS, logger },
+    ...{ status, verify: log.verify, lines, quarantine, snapshots, resend },
+  });
+  opened.push(() => control.close(GRACE_MS));
+  return {
+    url: httpUrl(host, door.port),
+    status,
+    reload() {
+      const next = readConfig(config.file, options.env);
+      const nextToken = readToken(next);
+      core.configure(next);
+      warnOfFixed(config, next, logger);
+      token = nextToken;
+      followed.follow(next.tails).catch(options.onFault);
+    },
+    stop,
+  };
+}
+
+/** The ingest routes; one table for each way in, since each has its own guard. */
+function createRouteTable(options: AgentOptions, core: Core) {
+  const { clock } = options;
+  const { log, schemas, refresh, uploader } = core;
+  const limits = DEFAULT_LIMITS;
+  const shared = {
+    usage: createUsageDoor({ log, schemas, clock, limits, freshen: refresh.freshen }),
+    solvimon: createSolvimonDoor({ log, clock, limits, listEventsMax: () => core.uploads().batchEvents }),
+    calculate: createCalculateDoor({ transport: core.calculator, limits }),
+    status: core.status,
+    metrics: async () =>
+      metricsText({
+        status: await core.status(),
+        uploads: uploader.numbers(),
+        commits: log.commits,
+        suppressedLines: options.suppressedLines?.() ?? 0,
+      }),
+    limits,
+    budget: createBodyBudget(BODIES_BYTES_MAX),
+  };
+  return (token: () => string | null) => createRoutes({ ...shared, token });
 }
 
 function readToken(config: Config): string | null {
@@ -121,7 +134,6 @@ function warnOfFixed(before: Config, after: Config, logger: Logger): void {
     ["listen.host", before.listen.host, after.listen.host],
     ["listen.port", before.listen.port, after.listen.port],
     ["listen.socket", before.listen.socket, after.listen.socket],
-    ["[[tail]]", JSON.stringify(before.tails), JSON.stringify(after.tails)],
     ["buffer.path", before.buffer.directory, after.buffer.directory],
     ["buffer.max_bytes", before.buffer.bytesMax, after.buffer.bytesMax],
   ];

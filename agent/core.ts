@@ -75,6 +75,8 @@ export async function openBuffer(
   );
 }
 
+export type Core = Awaited<ReturnType<typeof startCore>>;
+
 /** An agent without doors to the network: opens the buffer and starts uploading. */
 export async function startCore(options: AgentOptions) {
   const { clock, random, logger, env } = options;

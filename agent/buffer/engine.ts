@@ -1,6 +1,6 @@
 /** Where the store runs: in this thread, or in one of its own so that an fsync holds up nobody. */
 import { Worker } from "node:worker_threads";
-import { AgentError, type AgentFaultCode } from "../runtime/agent-error.ts";
+import { AgentError, type AgentErrorCode } from "../runtime/agent-error.ts";
 import { openStore, type StoreOptions, type StoreState } from "./store.ts";
 import type { GroupResult, Operation, Outcome } from "./transactions/operations.ts";
 
@@ -24,7 +24,7 @@ export type ThreadRequest = { readonly kind: "run"; readonly group: readonly Ope
 
 export type ThreadReply =
   | { readonly kind: "open"; readonly state: StoreState }
-  | { readonly kind: "refused"; readonly code: AgentFaultCode; readonly message: string }
+  | { readonly kind: "refused"; readonly code: AgentErrorCode; readonly message: string }
   | { readonly kind: "done"; readonly result: GroupResult }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "closed" };

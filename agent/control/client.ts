@@ -1,12 +1,12 @@
 /** Talks to a running agent through its control socket. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { Agent, errors, request } from "undici";
 import type { LinesOutcome, LinesRequest } from "../intake/lines-door.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine, ReleaseResult } from "../operator/quarantine.ts";
 import type { StatusDocument } from "../operator/status.ts";
 import { AgentError } from "../runtime/agent-error.ts";
-import { socketPathIn } from "./socket-path.ts";
+import { type SocketPath, socketElsewhere, socketPathIn } from "./socket-path.ts";
 
 export interface ControlClient {
   status(): Promise<StatusDocument>;
@@ -21,10 +21,24 @@ export interface ControlClient {
 /** A running agent answers at once; only its disk may make it slow. */
 const TIMEOUT_MS = 30_000;
 
-/** Reaches the agent that holds this buffer; null where none runs. */
+/**
+ * Reaches the agent that holds this buffer; null where none runs.
+ * @throws AgentError NOT_PERMITTED where the buffer is another user's.
+ */
 export async function connectControl(directory: string): Promise<ControlClient | null> {
   if (!existsSync(directory)) return null;
-  const socket = socketPathIn(directory);
+  try {
+    const elsewhere = socketElsewhere(directory);
+    return await connectTo(elsewhere === null ? socketPathIn(directory) : { path: elsewhere, release: () => {} });
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    const { uid } = statSync(directory);
+    const advice = `it belongs to user ${uid}, this is user ${process.getuid?.()}; run the command as that user`;
+    throw new AgentError("NOT_PERMITTED", `the buffer in ${directory} may not be used: ${advice}`, { cause: error });
+  }
+}
+
+async function connectTo(socket: SocketPath): Promise<ControlClient | null> {
   const dispatcher = new Agent({
     connect: { socketPath: socket.path },
     bodyTimeout: TIMEOUT_MS,
@@ -84,4 +98,8 @@ function isAbsent(error: unknown): boolean {
   if (error instanceof errors.SocketError) return true;
   const code = error instanceof Error && "code" in error ? error.code : null;
   return code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET";
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
 }

@@ -12,10 +12,12 @@ import type { Handler } from "../intake/routes.ts";
 import { type HttpDoor, openHttpDoor } from "../intake/server.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine } from "../operator/quarantine.ts";
-import { socketPathIn } from "./socket-path.ts";
+import { forgetElsewhere, placeSocketElsewhere, type SocketPath, socketPathIn } from "./socket-path.ts";
 
 export interface ControlOptions {
   readonly directory: string;
+  /** Where a runtime directory is looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly status: () => Promise<object>;
   readonly verify: () => Promise<readonly string[]>;
   readonly lines: LinesDoor;
@@ -28,11 +30,24 @@ export interface ControlOptions {
 
 /** Opens the socket. The caller holds the buffer, so a socket that lies there is a dead process's. */
 export async function openControl(options: ControlOptions): Promise<Pick<HttpDoor, "close">> {
-  const socket = socketPathIn(options.directory);
-  rmSync(socket.path, { force: true });
+  const { directory, env, logger } = options;
+  const handle = createHandler(options);
+  forgetElsewhere(directory);
+  try {
+    return await openAt(socketPathIn(directory), handle, logger);
+  } catch (error) {
+    if (!isWithoutSockets(error)) throw error;
+    const elsewhere = placeSocketElsewhere(directory, env);
+    logger.info({ path: elsewhere.path }, "the buffer's file system takes no sockets; the control socket is elsewhere");
+    return await openAt(elsewhere, handle, logger);
+  }
+}
+
+async function openAt(socket: SocketPath, handle: Handler, logger: Logger): Promise<Pick<HttpDoor, "close">> {
   const before = process.umask(0o177);
   try {
-    const door = await openHttpDoor({ path: socket.path }, createHandler(options), options.logger);
+    rmSync(socket.path, { force: true });
+    const door = await openHttpDoor({ path: socket.path }, handle, logger);
     chmodSync(socket.path, 0o600);
     return {
       async close(graceMs) {
@@ -41,9 +56,20 @@ export async function openControl(options: ControlOptions): Promise<Pick<HttpDoo
         socket.release();
       },
     };
+  } catch (error) {
+    socket.release();
+    throw error;
   } finally {
     process.umask(before);
   }
+}
+
+/** What file systems answer that have no unix sockets: network and FUSE file systems, FAT, some containers'. */
+const WITHOUT_SOCKETS = new Set(["ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EPERM"]);
+
+function isWithoutSockets(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : null;
+  return cause instanceof Error && "code" in cause && WITHOUT_SOCKETS.has(String(cause.code));
 }
 
 function createHandler(options: ControlOptions): Handler {

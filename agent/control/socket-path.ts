@@ -1,8 +1,11 @@
 /** Where the control socket of a running agent is. */
-import { closeSync, openSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 
-export const SOCKET_FILE = "control.sock";
+const SOCKET_FILE = "control.sock";
+/** Says where the socket is, where the buffer's file system has none. */
+const ELSEWHERE_FILE = "control.path";
 
 /** The kernel takes at most about this many bytes of a unix socket's path. */
 const PATH_BYTES_MAX = 100;
@@ -21,4 +24,33 @@ export function socketPathIn(directory: string): SocketPath {
   if (Buffer.byteLength(path) <= PATH_BYTES_MAX || process.platform !== "linux") return { path, release: () => {} };
   const descriptor = openSync(directory, "r");
   return { path: `/proc/self/fd/${descriptor}/${SOCKET_FILE}`, release: () => closeSync(descriptor) };
+}
+
+/** The socket of a buffer whose file system takes none; null where there is no such. */
+export function socketElsewhere(directory: string): string | null {
+  try {
+    return readFileSync(join(directory, ELSEWHERE_FILE), "utf8").trim() || null;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/**
+ * A path for the socket in a new private directory: systemd's runtime directory, else the user's, else the temporary
+ * one. Written down in the buffer, for whoever looks for the agent there.
+ */
+export function placeSocketElsewhere(directory: string, env: Readonly<Record<string, string | undefined>>): SocketPath {
+  forgetElsewhere(directory);
+  const runtime = env["RUNTIME_DIRECTORY"]?.split(":")[0] || env["XDG_RUNTIME_DIR"] || tmpdir();
+  const path = join(mkdtempSync(join(runtime, "weir-agent-")), SOCKET_FILE);
+  writeFileSync(join(directory, ELSEWHERE_FILE), `${path}\n`, { mode: 0o600 });
+  return { path, release: () => forgetElsewhere(directory) };
+}
+
+/** Removes what says where the socket is, and the directory it was in. */
+export function forgetElsewhere(directory: string): void {
+  const before = socketElsewhere(directory);
+  if (before !== null) rmSync(dirname(before), { recursive: true, force: true });
+  rmSync(join(directory, ELSEWHERE_FILE), { force: true });
 }

@@ -1,5 +1,4 @@
 /** The agent inside another program: the same guarantees, no HTTP. */
-import { pino } from "pino";
 import { parseStream } from "../../shared/events/kind.ts";
 import { LIST_MEMBER } from "../../shared/intake/solvimon-answer.ts";
 import { DEFAULT_LIMITS, HEADER, SOLVIMON_VERSION } from "../../shared/wire.ts";
@@ -10,6 +9,7 @@ import { createUsageDoor } from "../intake/usage-door.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createLogLimit } from "../runtime/log-limit.ts";
+import { createLogger } from "../runtime/logger.ts";
 import type { AppendResult, OpenAgent } from "./types.ts";
 
 const LOOK_EVERY_MS = 100;
@@ -23,7 +23,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
     env,
     clock,
     random: Math.random,
-    logger: pino({ level: "warn", hooks: limit.hooks }, pino.destination({ dest: 2, sync: true })),
+    logger: createLogger({ level: "warn", hooks: limit.hooks, stream: process.stderr }),
     onFault: (error) => {
       fault = error;
     },

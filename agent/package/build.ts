@@ -7,8 +7,17 @@ import { sampleText } from "../config/sample.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const OUT = process.argv[2] ?? join(ROOT, "dist/agent");
+const NODE_MAJOR = 24;
 /** A drain of millions of events stays below 150 MB with these. */
 const SHEBANG = "#!/usr/bin/env -S node --max-semi-space-size=1 --max-old-space-size=96 --v8-pool-size=1";
+
+/** One of the package's files, as an entry names it. */
+const fileIn = (name: string) => JSON.stringify(`./${name}.js`);
+
+/** Sets `needed`: null, or what this Node lacks, in words. */
+const NODE_NEEDED = `const { version, execPath, versions } = process;
+const isOld = Number(versions.node.split(".")[0]) < ${NODE_MAJOR};
+const needed = isOld ? \`needs Node ${NODE_MAJOR} or later, this is \${version} (\${execPath})\` : null;`;
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
@@ -17,7 +26,7 @@ await build({
   entryPoints: {
     main: "agent/main.ts",
     "log-thread": "agent/buffer/thread.ts",
-    index: "agent/library/open-agent.ts",
+    library: "agent/library/open-agent.ts",
   },
   outdir: OUT,
   bundle: true,
@@ -30,8 +39,28 @@ await build({
   },
   logLevel: "warning",
 });
-// By its own name a program would not be known as the entry point behind npm's link.
-writeFileSync(join(OUT, "weir-agent.js"), `${SHEBANG}\nimport { start } from "./main.js";\nawait start();\n`);
+// The entries import nothing themselves: an older Node must come as far as saying what is needed. By its own name a
+// program would not be known as the entry point behind npm's link.
+writeFileSync(
+  join(OUT, "weir-agent.js"),
+  `${SHEBANG}
+${NODE_NEEDED}
+if (needed === null) {
+  const { start } = await import(${fileIn("main")});
+  await start();
+} else {
+  console.error("weir-agent: " + needed);
+  process.exitCode = 1;
+}
+`,
+);
+writeFileSync(
+  join(OUT, "index.js"),
+  `${NODE_NEEDED}
+if (needed !== null) throw new Error("weir-agent: " + needed);
+export const { openAgent } = await import(${fileIn("library")});
+`,
+);
 chmodSync(join(OUT, "weir-agent.js"), 0o755);
 
 const types = readFileSync(join(ROOT, "agent/library/types.ts"), "utf8");
@@ -49,7 +78,7 @@ const manifest = {
   description: "Takes usage events beside a service, keeps them on disk, delivers each exactly once to a Weir edge.",
   license,
   type: "module",
-  engines: { node: ">=24" },
+  engines: { node: `>=${NODE_MAJOR}` },
   bin: { "weir-agent": "weir-agent.js" },
   exports: { ".": { types: "./index.d.ts", default: "./index.js" } },
   files: ["*.js", "index.d.ts", "weir-agent.sample.toml", "weir-agent.service", "LICENSE", "README.md"],

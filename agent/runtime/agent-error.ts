@@ -1,6 +1,6 @@
-/** Faults that end a command or a start: each with a stable code, so that callers need not read messages. */
+/** Errors that end a command or a start: each with a stable code, so that callers need not read messages. */
 
-export type AgentFaultCode =
+export type AgentErrorCode =
   /** The configuration cannot be used as it is; exit code 2. */
   | "CONFIG"
   /** Another process holds the buffer. */
@@ -13,6 +13,8 @@ export type AgentFaultCode =
   | "BUFFER_BROKEN"
   /** There is no buffer yet. */
   | "BUFFER_ABSENT"
+  /** The buffer is another user's. */
+  | "NOT_PERMITTED"
   /** The thread that writes the log ended while it was needed. */
   | "LOG_STOPPED"
   /** The destination does not tell what was asked. */
@@ -26,8 +28,8 @@ export type AgentFaultCode =
   | "LISTEN";
 
 export class AgentError extends Error {
-  readonly code: AgentFaultCode;
-  constructor(code: AgentFaultCode, message: string, options?: ErrorOptions) {
+  readonly code: AgentErrorCode;
+  constructor(code: AgentErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "AgentError";
     this.code = code;

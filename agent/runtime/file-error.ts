@@ -22,3 +22,8 @@ export function fileErrorText(error: unknown): string {
   const words = WORDS[code];
   return words === undefined ? messageOf(error) : `${words} (${code})`;
 }
+
+/** Whether an error is the system's answer to a call, say to open a file or a socket. */
+export function isFileError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error && "code" in error;
+}

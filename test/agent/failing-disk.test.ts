@@ -37,7 +37,7 @@ test.runIf(canMount)(
     const filler = createFiller(disk);
     filler.fill(3 * MIB);
     const load = startLoad({ url: () => url, eventsEach: 10, padding: 10_000 });
-    await until(() => (load.statuses.get(507) ?? 0) >= 3, { what: "the disk to be full", timeoutMs: 60_000 });
+    await until(() => (load.statuses.get(507) ?? 0) >= 3, { what: "the disk to be full" });
     await load.stop();
     expect([...load.statuses.keys()].sort()).toEqual([200, 507]);
 
@@ -99,7 +99,7 @@ test.runIf(canTrace)(
       await until(() => load.owed.size >= enough, { what: "events to be taken" });
       await failNextSync(process);
       const readyLines = () => process.stdout().match(/^agent ready on .*$/gm) ?? [];
-      await until(() => readyLines().length > round, { what: "the log to be opened anew", timeoutMs: 60_000 });
+      await until(() => readyLines().length > round, { what: "the log to be opened anew" });
       expect(new Set(readyLines())).toEqual(new Set([`agent ready on ${url}`]));
     }
     const before = load.owed.size;
@@ -135,7 +135,7 @@ test("a log whose file is spoilt beneath a running agent is set aside whole and 
   const url = await process.ready;
   const load = startLoad({ url: () => url, padding: 20_000 });
   // More than the writer has in memory, so that it has to look into the file.
-  await until(() => load.owed.size >= 400, { what: "the file to grow", timeoutMs: 60_000 });
+  await until(() => load.owed.size >= 400, { what: "the file to grow" });
   spoilPages(join(buffer, "buffer.db"));
   const before = new Set(load.owed);
   destination.reply = () => undefined;

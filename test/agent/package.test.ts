@@ -9,6 +9,34 @@ import { tempDir } from "../../tools/processes/temp-dir.ts";
 const TSC = fileURLToPath(new URL("../../node_modules/.bin/tsc", import.meta.url));
 const BUILD = fileURLToPath(new URL("../../agent/package/build.ts", import.meta.url));
 
+/** A Node that is too old: an installed one, else this one that says it is. */
+const OLD_NODE = ["/usr/bin/node", "/usr/local/bin/node"].find((path) => {
+  const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8" });
+  return /^v(18|20|22)\./.test(stdout ?? "");
+});
+
+test("on a Node that is too old the command and the library say which one is needed, in one line", () => {
+  const { path, remove } = tempDir("weir-package-old");
+  onTestFinished(remove);
+  execFileSync(process.execPath, [BUILD, path]);
+  const pretend = join(path, "pretend.cjs");
+  writeFileSync(
+    pretend,
+    'const versions = { ...process.versions, node: "20.1.2" };' +
+      'Object.defineProperty(process, "versions", { value: versions });' +
+      'Object.defineProperty(process, "version", { value: "v20.1.2" });',
+  );
+  const old = OLD_NODE === undefined ? [process.execPath, "--require", pretend] : [OLD_NODE];
+  const [command = "", ...flags] = old;
+  const run = spawnSync(command, [...flags, join(path, "weir-agent.js"), "status"], { encoding: "utf8" });
+  expect([run.status, run.stdout]).toEqual([1, ""]);
+  expect(run.stderr).toMatch(/^weir-agent: needs Node 24 or later, this is v\d+\.\d+\.\d+ \(.*\)\n$/);
+  const used = join(path, "use.js");
+  writeFileSync(used, `import(${JSON.stringify("./index.js")}).catch((error) => console.log(error.message));`);
+  const imported = spawnSync(command, [...flags, used], { encoding: "utf8" });
+  expect(imported.stdout).toMatch(/^weir-agent: needs Node 24 or later/);
+});
+
 test("the packed agent installs into an empty folder, runs, and can be imported", async () => {
   const { path, remove } = tempDir("weir-package");
   onTestFinished(remove);

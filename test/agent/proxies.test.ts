@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../tools/processes/free-port.ts";
 import { until } from "../../tools/processes/until.ts";
 import { logLines } from "./support/log-lines.ts";
 import { openProxy } from "./support/proxy.ts";
@@ -47,9 +48,7 @@ test("without one, nobody is asked", async () => {
 });
 
 test("a proxy that is down is an outage: nothing is lost, and all arrives once it is back", async () => {
-  const first = await openProxy();
-  const { port } = first;
-  await first.close();
+  const port = await freePort();
   await using agent = await setup({ env: { HTTP_PROXY: `http://127.0.0.1:${port}` } });
   for (let n = 0; n < 10; n++) await agent.post(PATH, eventNumber(n));
   const { destination, ledger } = await agent.reach("an outage", (s) => s.destination.state === "unreachable");

@@ -64,7 +64,7 @@ test("an agent whose standard output nobody reads goes on, and ends as it should
   onTestFinished(() => void agent.kill("SIGKILL"));
   agent.stdout?.destroy();
   const url = `http://127.0.0.1:${port}`;
-  await until(async () => (await fetch(`${url}/healthz`)).ok, { what: "the agent to be ready", timeoutMs: 60_000 });
+  await until(async () => (await fetch(`${url}/healthz`)).ok, { what: "the agent to be ready" });
   const headers = { "content-type": "application/json" };
   const posted = await fetch(`${url}/usage/bulk/m`, { method: "POST", headers, body: eventNumber(1) });
   expect(posted.status).toBe(200);

@@ -138,7 +138,7 @@ test("an overloaded destination is given fewer calls at once, and more again whe
   expect(most).toBeGreaterThan(2);
   expect(most).toBeLessThanOrEqual(MOST);
   expect(agent.destination.taken.size).toBe(600);
-}, 60_000);
+});
 
 test("after an outage the backlog begins with one call at a time and gathers pace", async () => {
   let down = true;

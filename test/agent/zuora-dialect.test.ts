@@ -48,8 +48,7 @@ test("through lost answers, 5xx, 429, 401 and 413, each event is at Zuora once",
   const { ledger } = await agent.drained();
   expect(ledger).toMatchObject({ accepted: 100, delivered: 100, quarantined: 0 });
   expect((await taken()).toSorted()).toEqual(texts.toSorted());
-  const items = (await (await fetch(`${twin.url}/twin/faults`)).json()) as { items: unknown[] };
-  expect(items.items).toEqual([]);
+  expect(await twin.pendingFaults()).toEqual([]);
 });
 
 test("a call that may have been taken is repeated to the letter, over a restart and with more waiting", async () => {
@@ -96,10 +95,13 @@ test("a 401 brings one new token; wrong credentials pause, and what was kept goe
   const { agent, twin, taken } = await vendorSetup("zuora", {
     agent: { upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 50" },
   });
-  await twin.faults([{ path: "/oauth/token", times: 2, status: 401 }]);
+  // Until it is taken back: a pause of so many probes may be over before anybody has looked.
+  await twin.faults([{ path: "/oauth/token", times: 1_000_000, status: 401 }]);
   await agent.post("/usage/bulk/m", eventNumber(1));
   const paused = await agent.reach("the pause", ({ destination }) => destination.state === "paused");
   expect(paused.destination.last_error).toContain("401");
+  expect(paused.ledger.pending).toBe(1);
+  await twin.clearFaults();
   await agent.drained();
   await twin.faults([{ path: INGEST, times: 2, status: 401 }]);
   await agent.post("/usage/bulk/m", eventNumber(2));
@@ -111,11 +113,10 @@ test("Solvimon's events stay pending at a Zuora destination, and the status says
   const { agent, taken } = await vendorSetup("zuora");
   await agent.post("/v1/ingest/persist-data", solvimonEvent("persist"));
   await agent.post("/usage/bulk/m", eventNumber(1));
-  const status = await agent.reach("the rest to be delivered", ({ ledger }) => ledger.delivered === 1);
-  expect(status.destination).toMatchObject({
-    state: "paused",
-    last_error: "persist stays here: a zuora destination takes usage streams only",
-  });
+  await agent.reach("the rest to be delivered", ({ ledger }) => ledger.delivered === 1);
+  // The two streams go their own ways: the one may be through before the other was looked at.
+  const status = await agent.reach("the status to say why", ({ destination }) => destination.state === "paused");
+  expect(status.destination.last_error).toBe("persist stays here: a zuora destination takes usage streams only");
   expect(status.ledger.pending).toBe(1);
   expect(await taken()).toEqual([eventNumber(1)]);
   expect((await agent.post("/v1/events/calculate", "{}")).status).toBe(404);

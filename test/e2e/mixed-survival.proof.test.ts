@@ -127,7 +127,6 @@ it.each<[string, readonly string[], readonly string[]]>([
       await river.faults(FAULTS);
       await until(() => books.owed.size >= before + STRIDE, {
         what: "the clients to be answered",
-        timeoutMs: 60_000,
         everyMs: 5,
         signal: stop.signal,
       });

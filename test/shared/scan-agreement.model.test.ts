@@ -36,7 +36,7 @@ test(`the scanner agrees with JSON.parse on ${BODIES} random bodies, its stricte
     expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(BODIES / 500);
   expect(seen.get("accepted")).toBeGreaterThan(BODIES / 4);
   expect(seen.get("no JSON")).toBeGreaterThan(BODIES / 10);
-}, 60_000);
+});
 
 test("lines agree with JSON.parse line by line", () => {
   const seen = new Map<string, number>();
@@ -51,7 +51,7 @@ test("lines agree with JSON.parse line by line", () => {
     seen.set(verdict.seen, (seen.get(verdict.seen) ?? 0) + 1);
   }
   for (const kind of ["accepted", "no JSON", "duplicate-key"]) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(100);
-}, 60_000);
+});
 
 const STRICTER = [
   "duplicate-key",

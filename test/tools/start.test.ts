@@ -50,7 +50,7 @@ test("a start that is killed hard leaves no process, and the next one goes on wh
   const first = start();
   await flowing(first);
   await first.kill("SIGKILL");
-  await until(() => processesNaming(state).length === 0, { what: "the orphans to end", timeoutMs: 30_000 });
+  await until(() => processesNaming(state).length === 0, { what: "the orphans to end" });
   const second = start();
   await flowing(second);
   const summary = await until(() => /sample (\d+)\/10000 \| agent accepted (\d+)/.exec(second.stdout()), {

@@ -41,7 +41,7 @@ const AGENT = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 const TORTURED_AGENT = fileURLToPath(new URL("./agent.ts", import.meta.url));
 const CLIENTS = 4;
 /** A life that does not come to its point by then is ended from outside. */
-const LIFE_MS_MAX = 20_000;
+const LIFE_MS_MAX = 120_000;
 const DRAIN_MS_MAX = 600_000;
 
 interface Ledger {

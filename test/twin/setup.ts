@@ -38,6 +38,10 @@ export async function setupTwin(options: TwinOptions = {}) {
     post(`/v1/${name}`, body, { ...sent, headers: { "x-api-key": "twin-key", ...sent.headers } });
 
   const faults = (script: unknown) => post("/twin/faults", JSON.stringify(script));
+  /** What of the script is still to come. */
+  const pendingFaults = async () =>
+    ((await (await fetch(`${url}/twin/faults`)).json()) as { items: Record<string, unknown>[] }).items;
+  const clearFaults = () => fetch(`${url}/twin/faults`, { method: "DELETE" });
   const counts = async () => (await (await fetch(`${url}/twin/counts`)).json()) as Record<string, unknown>;
   const lines = async (query = "") => {
     const text = await (await fetch(`${url}/twin/events${query}`)).text();
@@ -47,5 +51,18 @@ export async function setupTwin(options: TwinOptions = {}) {
     const listed = (await (await fetch(`${url}/twin/requests`)).json()) as { items: Record<string, unknown>[] };
     return listed.items;
   };
-  return { url, post, askToken, authorize, usage, solvimon, faults, counts, lines, requests };
+  return {
+    url,
+    post,
+    askToken,
+    authorize,
+    usage,
+    solvimon,
+    faults,
+    pendingFaults,
+    clearFaults,
+    counts,
+    lines,
+    requests,
+  };
 }

@@ -19,7 +19,7 @@ import { Director, plotOf } from "./plot.ts";
 import { createTeller, type Teller } from "./reporter.ts";
 
 const FEED = { bodyEvents: 100, eventsPerSecond: 350 };
-const DRAIN_MS_MAX = 90_000;
+const DRAIN_MS_MAX = 300_000;
 const SHOW_EVERY_MS = 200;
 /** Short waits between attempts, so that the story fits into a minute. */
 const UPLOAD = { linger_ms: 100, batch_events: 500, backoff_base_ms: 100, backoff_max_ms: 1_000, timeout_ms: 5_000 };

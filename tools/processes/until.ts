@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface UntilOptions {
   /** What is waited for, for the message: "the buffer to drain". */
   readonly what: string;
+  /** Only what never comes runs into it: long enough for a machine that is busy with much else. */
   readonly timeoutMs?: number;
   readonly everyMs?: number;
   /** Ends the wait early by throwing its reason. */
@@ -15,7 +16,7 @@ export interface UntilOptions {
  */
 export async function until<T>(
   ask: () => T | Promise<T>,
-  { what, timeoutMs = 10_000, everyMs = 25, signal }: UntilOptions,
+  { what, timeoutMs = 120_000, everyMs = 25, signal }: UntilOptions,
 ): Promise<Exclude<T, null | undefined | false>> {
   const deadline = performance.now() + timeoutMs;
   let last: unknown;

@@ -1,0 +1,37 @@
+/** The files that are followed, as the configuration names them now: new ones are taken up, those that are gone end. */
+import { startTail, type TailOptions } from "./tail.ts";
+
+export interface FollowedFile {
+  readonly path: string;
+  readonly stream: string;
+}
+
+export interface FollowedFiles {
+  /** Resolves once those that are no longer named have ended, and the new ones have begun. */
+  follow(files: readonly FollowedFile[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** How far a file was read stays on record, so that one that is named again goes on from there. */
+export function createFollowedFiles(options: Omit<TailOptions, "path" | "stream">): FollowedFiles {
+  const running = new Map<string, { stop(): Promise<void> }>();
+  let changing: Promise<void> = Promise.resolve();
+
+  const change = async (files: readonly FollowedFile[]) => {
+    const wanted = new Map(files.map((file) => [JSON.stringify([file.path, file.stream]), file]));
+    const gone = [...running].filter(([key]) => !wanted.has(key));
+    // One that changed its stream is two here: the old one is at rest before the new one reads on.
+    await Promise.all(gone.map(([, tail]) => tail.stop()));
+    for (const [key] of gone) running.delete(key);
+    for (const [key, file] of wanted) {
+      if (!running.has(key)) running.set(key, startTail({ ...options, ...file }));
+    }
+  };
+  return {
+    follow(files) {
+      changing = changing.then(() => change(files));
+      return changing;
+    },
+    stop: () => changing.then(() => change([])),
+  };
+}
