@@ -20,14 +20,26 @@ export function backoffMs(attempt: number, random: number, settings: BackoffSett
 /** No server is believed that asks for more than a day: a wrong clock there must not stop us for good. */
 export const RETRY_AFTER_MAX_MS = 86_400_000;
 
+/** Milliseconds since 1970 of a Date header in the one form that servers send (RFC 9110, section 5.6.7); else null. */
+export function httpDateMs(header: string | null): number | null {
+  // `Date.parse` finds a date in much else.
+  if (header === null || !/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), .* GMT$/.test(header)) return null;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? null : at;
+}
+
 /**
- * Reads a Retry-After header in either form (RFC 9110, section 10.2.3): seconds, or an HTTP date.
+ * Reads a Retry-After header in either form (RFC 9110, section 10.2.3): seconds, or an HTTP date. Several in seconds,
+ * each from another on the way, come as a list: the longest keeps them all.
  * @returns milliseconds from `nowMs`, at most a day; null where there is none or it cannot be read.
  */
 export function retryAfterMs(header: string | null | undefined, nowMs: number): number | null {
   const text = header?.trim();
   if (!text) return null;
-  if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Math.ceil(Number(text) * 1000), RETRY_AFTER_MAX_MS);
+  const seconds = text.split(",").map((part) => part.trim());
+  if (seconds.every((part) => /^\d+(\.\d+)?$/.test(part))) {
+    return Math.min(Math.ceil(Math.max(...seconds.map(Number)) * 1000), RETRY_AFTER_MAX_MS);
+  }
   // `Date.parse` finds a date in any word before a number, so the weekday that opens each form is asked for.
   if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return null;
   // The oldest form names no zone; all three are in UTC, whatever the zone of this machine.

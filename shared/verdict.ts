@@ -10,10 +10,13 @@ export type CallResult =
       readonly kind: "answer";
       readonly status: number;
       readonly retryAfter?: string | null;
-      /** False for a 2xx whose body does not account for the events sent. */
-      readonly accounted?: boolean;
+      /**
+       * Of a 2xx: whether its body accounts for the events sent, by what its vendor documents as success. "some": a
+       * part of them is refused, and it is not said which. "none": whatever it was, it proves nothing.
+       */
+      readonly accounted: "all" | "some" | "none";
     }
-  /** No answer: the request may or may not have been taken. */
+  /** The request may or may not have been accepted. */
   | { readonly kind: "no-response"; readonly reason: "network" | "timeout" };
 
 export type Verdict =
@@ -21,16 +24,19 @@ export type Verdict =
   /** Too large as it is: halve it; a single event goes to quarantine. */
   | { readonly kind: "split" }
   /** Nothing to this destination before `waitMs` have passed. */
-  | { readonly kind: "wait"; readonly waitMs: number }
+  | { readonly kind: "wait"; readonly waitMs: number; readonly holds: "destination" }
   /** Only a person can mend it: keep everything, probe now and then. */
-  | { readonly kind: "pause"; readonly scope: "destination" | "stream" }
+  | { readonly kind: "pause"; readonly holds: Hold }
   /** Passing trouble: the same call again after a backoff, without end. */
   | { readonly kind: "retry" }
-  /** Some event in it is refused: halve until it stands alone, quarantine it, deliver the rest. */
+  /** Some event in it is rejected: halve until it stands alone, quarantine it, deliver the rest. */
   | { readonly kind: "bisect" };
 
+/** How far a pause reaches: all calls to the destination, those with the same credentials, or one stream's. */
+export type Hold = "destination" | "credentials" | "lane";
+
 export interface CallHistory {
-  /** An earlier attempt of this very call ended without an answer, so it may have been taken. */
+  /** An earlier attempt of this very call ended without an answer, so it may have been accepted. */
   readonly outcomeUnknown: boolean;
 }
 
@@ -40,18 +46,37 @@ export interface CallHistory {
 export function decide(result: CallResult, history: CallHistory, nowMs: number): Verdict {
   if (result.kind === "no-response") return { kind: "retry" };
   const { status } = result;
-  if (status >= 200 && status < 300) return result.accounted === false ? { kind: "retry" } : { kind: "delivered" };
+  if (isSuccess(status)) return BY_ACCOUNT[result.accounted];
   if (status === 413) return { kind: "split" };
   if (status === 429 || status === 503) {
     const waitMs = retryAfterMs(result.retryAfter, nowMs);
-    return waitMs === null ? { kind: "retry" } : { kind: "wait", waitMs };
+    return waitMs === null ? { kind: "retry" } : { kind: "wait", waitMs, holds: "destination" };
   }
-  if (status === 401 || status === 403) return { kind: "pause", scope: "destination" };
-  // The call's own first try, whose answer was lost, is what it conflicts with: it was taken.
+  if (status === 401) return { kind: "pause", holds: "credentials" };
+  if (status === 403) return { kind: "pause", holds: "destination" };
+  // The call's own first try, whose answer was lost, is what it conflicts with: it was accepted.
   if (status === 409 && history.outcomeUnknown) return { kind: "delivered" };
   if (status === 400 || status === 409 || status === 422) return { kind: "bisect" };
   if (status === 408 || status === 425 || status < 400 || status >= 500) return { kind: "retry" };
   // 404 and its kin (405, 410, 415, …) blame the address, not an event: quarantining every event would only
   // move the damage.
-  return { kind: "pause", scope: "stream" };
+  return { kind: "pause", holds: "lane" };
+}
+
+/** A 2xx that proves nothing is no answer: what sent it may be a proxy, and the events still have to arrive. */
+const BY_ACCOUNT: Record<(CallResult & { kind: "answer" })["accounted"], Verdict> = {
+  all: { kind: "delivered" },
+  some: { kind: "bisect" },
+  none: { kind: "retry" },
+};
+
+/** Whether a call may have been accepted though it is not known to be: no response, or a success that proves nothing. */
+export function leavesDoubt(
+  result: { readonly kind: "no-response" } | { readonly kind: "answer"; readonly status: number },
+): boolean {
+  return result.kind === "no-response" || isSuccess(result.status);
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
 }

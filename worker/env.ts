@@ -1,6 +1,7 @@
 /** Bindings and settings of the Worker, parsed once an instance. Nothing else reads the environment. */
 import { z } from "zod";
 import type { BackoffSettings } from "../shared/backoff.ts";
+import { UPSTREAM_NAMES, type UpstreamName } from "../shared/vendors/vendors.ts";
 import { type BodyLimits, DEFAULT_LIMITS } from "../shared/wire.ts";
 
 /** Look at this stream: something of it is pending. Carries no event; the ledger is the truth. */
@@ -17,6 +18,10 @@ export interface Bindings {
 
 const whole = (fallback: number, min = 1) =>
   z.preprocess((value) => (value === "" || value === undefined ? fallback : value), z.coerce.number().int().min(min));
+const wholeOrNone = z.preprocess(
+  (value) => (value === "" || value === undefined ? null : value),
+  z.coerce.number().int().min(1).nullable(),
+);
 const url = z
   .string()
   .default("")
@@ -29,41 +34,42 @@ const settingsSchema = z.object({
   MAX_BODY_BYTES: whole(DEFAULT_LIMITS.bodyBytesMax),
   MAX_EVENTS: whole(DEFAULT_LIMITS.eventsMax),
   RATE_LIMIT_PER_MINUTE: whole(0, 0),
-  ZUORA_BASE_URL: url,
-  ZUORA_INGEST_PATH: z.string().min(1).default("/meters/streaming/ingestion/{meterGlobalId}"),
-  ZUORA_CLIENT_ID: text,
-  ZUORA_CLIENT_SECRET: text,
-  ZUORA_MAX_BYTES: whole(4_000_000),
-  ZUORA_MAX_EVENTS: whole(10_000),
-  SOLVIMON_BASE_URL: url,
-  SOLVIMON_API_KEY: text,
   UPSTREAM_TIMEOUT_MS: whole(30_000),
   BACKOFF_BASE_MS: whole(500),
   BACKOFF_MAX_MS: whole(60_000),
 });
 
-export interface ZuoraSettings {
+/** Of every upstream, each name behind the vendor's own and an underscore: ZUORA_BASE_URL. */
+const upstreamSchema = z.object({
+  BASE_URL: url,
+  INGEST_PATH: text,
+  CLIENT_ID: text,
+  CLIENT_SECRET: text,
+  API_KEY: text,
+  MAX_BYTES: wholeOrNone,
+  MAX_EVENTS: wholeOrNone,
+});
+
+export interface UpstreamSettings {
   /** Null: nothing is sent, events stay pending. */
   readonly baseUrl: string | null;
-  readonly ingestPath: string;
+  /** Null: the vendor's own. */
+  readonly ingestPath: string | null;
+  /** Where it takes a client's tokens. */
   readonly clientId: string;
   readonly clientSecret: string;
-  readonly bytesMax: number;
-  readonly eventsMax: number;
-}
-
-export interface SolvimonSettings {
-  /** Null: nothing is sent, events stay pending. */
-  readonly baseUrl: string | null;
+  /** Where it takes a key. */
   readonly apiKey: string;
+  /** Of a call, in place of the vendor's own limits; null: those. */
+  readonly bytesMax: number | null;
+  readonly eventsMax: number | null;
 }
 
 export interface Settings {
   readonly limits: BodyLimits;
   /** Requests a key may send in a minute to one Worker instance; 0 for any number. */
   readonly rateLimitPerMinute: number;
-  readonly zuora: ZuoraSettings;
-  readonly solvimon: SolvimonSettings;
+  readonly upstreams: Readonly<Record<UpstreamName, UpstreamSettings>>;
   readonly upstreamTimeoutMs: number;
   readonly backoff: BackoffSettings;
 }
@@ -74,24 +80,45 @@ export interface Settings {
  */
 export function parseSettings(bindings: Bindings): Settings {
   const parsed = settingsSchema.safeParse(bindings);
-  if (!parsed.success) {
-    const wrong = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    throw new Error(`settings: ${wrong.join("; ")}`);
+  const upstreams = UPSTREAM_NAMES.map((name) => parseUpstream(name, bindings));
+  const wrong = [parsed.error, ...upstreams.map(({ error }) => error)].flatMap((error) => [...(error?.issues ?? [])]);
+  if (wrong.length > 0 || !parsed.success) {
+    throw new Error(`settings: ${wrong.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ")}`);
   }
   const set = parsed.data;
   return {
     limits: { ...DEFAULT_LIMITS, bodyBytesMax: set.MAX_BODY_BYTES, eventsMax: set.MAX_EVENTS },
     rateLimitPerMinute: set.RATE_LIMIT_PER_MINUTE,
-    zuora: {
-      baseUrl: set.ZUORA_BASE_URL,
-      ingestPath: set.ZUORA_INGEST_PATH,
-      clientId: set.ZUORA_CLIENT_ID,
-      clientSecret: set.ZUORA_CLIENT_SECRET,
-      bytesMax: set.ZUORA_MAX_BYTES,
-      eventsMax: set.ZUORA_MAX_EVENTS,
-    },
-    solvimon: { baseUrl: set.SOLVIMON_BASE_URL, apiKey: set.SOLVIMON_API_KEY },
+    upstreams: Object.fromEntries(
+      upstreams.flatMap(({ data }) => (data === undefined ? [] : [data])),
+    ) as Settings["upstreams"],
     upstreamTimeoutMs: set.UPSTREAM_TIMEOUT_MS,
     backoff: { baseMs: set.BACKOFF_BASE_MS, maxMs: set.BACKOFF_MAX_MS },
   };
+}
+
+interface UpstreamParsed {
+  readonly data?: readonly [UpstreamName, UpstreamSettings];
+  readonly error?: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] };
+}
+
+/** One upstream's settings by its name; an issue's path is the setting as a person writes it. */
+function parseUpstream(name: UpstreamName, bindings: Bindings): UpstreamParsed {
+  const prefix = `${name.toUpperCase()}_`;
+  const own = Object.keys(upstreamSchema.shape).map((key) => [key, bindings[prefix + key]]);
+  const { data: set, error } = upstreamSchema.safeParse(Object.fromEntries(own));
+  if (set === undefined) {
+    const issues = error?.issues ?? [];
+    return { error: { issues: issues.map(({ path, message }) => ({ path: [prefix + path.join(".")], message })) } };
+  }
+  const settings: UpstreamSettings = {
+    baseUrl: set.BASE_URL,
+    ingestPath: set.INGEST_PATH === "" ? null : set.INGEST_PATH,
+    clientId: set.CLIENT_ID,
+    clientSecret: set.CLIENT_SECRET,
+    apiKey: set.API_KEY,
+    bytesMax: set.MAX_BYTES,
+    eventsMax: set.MAX_EVENTS,
+  };
+  return { data: [name, settings] as const };
 }

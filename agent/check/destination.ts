@@ -1,9 +1,9 @@
 /** Whether the destination answers, takes the credentials, knows the streams, and has the time we have. */
 import { z } from "zod";
 import { parseStream } from "../../shared/events/kind.ts";
+import { readRefusal } from "../../shared/vendors/answer-body.ts";
 import type { Config } from "../config/config.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { readRefusal } from "../upload/answer.ts";
 import type { Dialect } from "../upload/dialect.ts";
 import type { ExchangeResult } from "../upload/transport.ts";
 import { type Finding, failed, sound, warned } from "./finding.ts";
@@ -31,21 +31,26 @@ export async function checkDestination(config: Config, dialect: Dialect, clock: 
   ];
 }
 
-function reached(url: string, dialect: Dialect, { status }: Answer): Finding {
-  if (dialect.isLetIn(status) || status === 401 || status === 403) return sound("destination", `${url} answers`);
-  const kind = dialect.name === "edge" ? "an edge" : `${dialect.name}'s side`;
-  return failed("destination", `${url} answered ${status}, which ${kind} would not; look at destination.url`);
+function reached(url: string, dialect: Dialect, answer: Answer): Finding {
+  const { status } = answer;
+  if (dialect.isLetIn(answer) || status === 401 || status === 403) return sound("destination", `${url} answers`);
+  return failed(
+    "destination",
+    `${url} answered ${status}, which ${dialect.vendor.title} would not; look at destination.url`,
+  );
 }
 
-function credentials(config: Config, dialect: Dialect, { status, body }: Answer): Finding {
-  if (dialect.isLetIn(status)) return sound("credentials", "taken");
+function credentials(config: Config, dialect: Dialect, answer: Answer): Finding {
+  const { status, body } = answer;
+  if (dialect.isLetIn(answer)) return sound("credentials", "taken");
   const source = sourceOf(config.destination);
   const said = body === null ? "" : readRefusal(status, body).message;
   const words =
     said === "" || said.includes(`answered ${status}`) ? `answered ${status}` : `answered ${status}: ${said}`;
   if (status === 401) return failed("credentials", `${source} is not known there (${words})`);
   if (status !== 403) return failed("credentials", `not known: ${words}`);
-  const needed = dialect.name === "edge" ? "; it needs METER_DATA.INGEST" : "";
+  const { permission } = dialect.vendor;
+  const needed = permission === null ? "" : `; it needs ${permission}`;
   return failed("credentials", `${source} may not send events (${words})${needed}`);
 }
 

@@ -62,7 +62,7 @@ export function checkSettings(config: Config): Finding[] {
 /** Followed streams that the destination has no door for. */
 export function checkTailStreams(config: Config, dialect: Dialect): Finding[] {
   return config.tails.flatMap(({ path, stream }) => {
-    const way = dialect.way(stream);
-    return way.kind === "none" ? [failed("configuration", `[[tail]] ${path}: ${way.why}`)] : [];
+    const mode = dialect.deliveryMode(stream);
+    return mode.kind === "none" ? [failed("configuration", `[[tail]] ${path}: ${mode.why}`)] : [];
   });
 }

@@ -37,7 +37,7 @@ export async function audit(options: AuditOptions, terminal: Terminal): Promise<
   const transport = dialect.schemaSource;
   if (transport === null) {
     await dialect.close();
-    throw new AgentError("CONFIG", `audit: only an edge keeps a ledger to compare with, not ${dialect.name}`);
+    throw new AgentError("CONFIG", `audit: only an edge keeps a ledger to compare with, not ${dialect.vendor.name}`);
   }
   const access = await reachBuffer(config.buffer.directory, () => openOwn(config, terminal), terminal);
   const holder = access.kind === "running" ? await withProducer(access.client) : access.own;

@@ -2,12 +2,13 @@
 
 import { backoffMs } from "../../shared/backoff.ts";
 import type { Random } from "../../shared/clock.ts";
-import type { Verdict } from "../../shared/verdict.ts";
+import { readRefusal } from "../../shared/vendors/answer-body.ts";
+import type { Conflict } from "../../shared/vendors/vendor.ts";
+import { leavesDoubt, type Verdict } from "../../shared/verdict.ts";
 import { freeBytes } from "../buffer/tables/event-run.ts";
 import type { QuarantineReason } from "../buffer/transactions/operations.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Wakeup } from "../runtime/wakeup.ts";
-import { type Conflict, readRefusal } from "./answer.ts";
 import type { CallCargo, Dialect, SentCall } from "./dialect.ts";
 import type { Gate } from "./gate.ts";
 import type { Health } from "./health.ts";
@@ -92,12 +93,11 @@ async function repeatUntilKnown(
       continue;
     }
     const sent = cargo.run.events.ends.length;
-    const { verdict, conflicts } = dialect.judge(result, sent, { outcomeUnknown }, timeOf(result, clock));
+    const { verdict, conflicts } = dialect.judge(result, sent, { outcomeUnknown }, clock.now());
     health.judged(verdict, result);
     tellGate(context, verdict);
     tellWindow(place, result, verdict);
-    // No response, and a success that proves nothing, leave open whether the call was taken.
-    outcomeUnknown ||= left && (result.kind === "no-response" || isSuccess(result));
+    outcomeUnknown ||= left && leavesDoubt(result);
     if (verdict.kind !== "delivered" && !outcomeUnknown) await record.refused();
     switch (verdict.kind) {
       case "delivered":
@@ -106,7 +106,7 @@ async function repeatUntilKnown(
       case "bisect":
         return { kind: "refused", why: verdict.kind === "split" ? "size" : "content", reason: refusalOf(result) };
       case "pause":
-        if (verdict.scope === "stream") return { kind: "stream-paused", message: refusalOf(result).message };
+        if (verdict.holds === "lane") return { kind: "stream-paused", message: refusalOf(result).message };
         break;
       case "wait":
         break;
@@ -120,15 +120,6 @@ async function repeatUntilKnown(
       }
     }
   }
-}
-
-/** The server's own time, where it told it: a date it names is a date by its clock, however wrong ours is. */
-function timeOf(result: ExchangeResult & { kind: "answer" | "no-response" }, clock: Clock): number {
-  return (result.kind === "answer" ? result.dateMs : null) ?? clock.now();
-}
-
-function isSuccess(result: ExchangeResult & { kind: "answer" }): boolean {
-  return result.status >= 200 && result.status < 300;
 }
 
 interface PlacedCall extends SentCall {
@@ -174,7 +165,7 @@ function tellGate({ gate, settings, random }: CallContext, verdict: Verdict): vo
   const { backoffMaxMs } = settings();
   // What says nothing about being let in leaves a pause as it is; every other answer ends one.
   if (verdict.kind === "retry") gate.postpone(backoffMaxMs);
-  else if (verdict.kind === "pause" && verdict.scope === "destination") gate.pause(backoffMaxMs);
+  else if (verdict.kind === "pause" && verdict.holds !== "lane") gate.pause(backoffMaxMs);
   else gate.reopen();
   if (verdict.kind === "wait") gate.quiet(verdict.waitMs + random() * OVERSTAY_MS_MAX);
 }

@@ -1,13 +1,13 @@
 /** The destination that the configuration names, with its secrets read. */
 
+import { VENDORS } from "../../shared/vendors/vendors.ts";
 import type { Config } from "../config/config.ts";
 import { readApiKey, readSecretFile } from "../config/secrets.ts";
+import { AgentError } from "../runtime/agent-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Dialect } from "./dialect.ts";
-import { createEdgeDialect } from "./edge-dialect.ts";
-import { createSolvimonDialect } from "./solvimon-dialect.ts";
 import { createTransport, type Transport, type TransportOptions } from "./transport.ts";
-import { createZuoraDialect } from "./zuora-dialect.ts";
+import { createVendorDialect } from "./vendor-dialect.ts";
 
 /**
  * @throws AgentError CONFIG where a secret is not to be had, naming where it was looked for.
@@ -19,13 +19,16 @@ export function openDialect(
   open: (options: TransportOptions) => Transport = createTransport,
 ): Dialect {
   const { url, dialect, client } = destination;
+  const vendor = VENDORS[dialect];
+  const { credentials, answerBytesMax } = vendor;
   // One more than the uploader has calls: schemas are fetched beside them.
-  const connect = (apiKey: string | null) =>
-    open({ url, apiKey, timeoutMs: upload.timeoutMs, connections: upload.concurrency + 1, env });
-  if (dialect === "zuora" && client !== null) {
-    const secret = readSecretFile(client.secretFile, "destination.client_secret_file");
-    return createZuoraDialect({ transport: connect(null), client: { id: client.id, secret }, clock });
+  const connect = (headers: Readonly<Record<string, string>>) =>
+    open({ url, headers, timeoutMs: upload.timeoutMs, connections: upload.concurrency + 1, answerBytesMax, env });
+  if (credentials.kind === "key") {
+    const transport = connect(credentials.headers(readApiKey(destination.apiKey, env)));
+    return createVendorDialect({ vendor, transport, client: null, clock });
   }
-  const transport = connect(readApiKey(destination.apiKey, env));
-  return dialect === "solvimon" ? createSolvimonDialect(transport) : createEdgeDialect(transport);
+  if (client === null) throw new AgentError("CONFIG", `destination.client_id: required by dialect "${dialect}"`);
+  const secret = readSecretFile(client.secretFile, "destination.client_secret_file");
+  return createVendorDialect({ vendor, transport: connect({}), client: { id: client.id, secret }, clock });
 }

@@ -1,13 +1,12 @@
 /** What the uploader needs to know of a destination: what it takes, how a call to it looks, what its answers mean. */
-import type { CallHistory, Verdict } from "../../shared/verdict.ts";
+import type { Judgement } from "../../shared/vendors/judge.ts";
+import type { Answer, Vendor } from "../../shared/vendors/vendor.ts";
+import type { CallHistory } from "../../shared/verdict.ts";
 import type { PendingRun } from "../buffer/transactions/operations.ts";
-import type { Conflict } from "./answer.ts";
 import type { Exchange, ExchangeResult, Transport } from "./transport.ts";
 
-export type DialectName = "edge" | "zuora" | "solvimon";
-
 /** How a stream's events travel to a destination. */
-export type Way =
+export type DeliveryMode =
   /** Many a call. */
   | { readonly kind: "batches"; readonly eventsMax: number }
   /** Each in a call of its own; so many are fixed and settled together. */
@@ -30,20 +29,14 @@ export interface SentCall {
   readonly left: boolean;
 }
 
-export interface Judgement {
-  readonly verdict: Verdict;
-  /** Events of a delivered call that the destination has with other content. */
-  readonly conflicts: readonly Conflict[];
-}
-
 export interface Dialect {
-  readonly name: DialectName;
+  readonly vendor: Pick<Vendor, "name" | "title" | "permission">;
   /**
    * Whether shipments are fixed on disk before their first attempt, since only the very same call under the same
    * key is known there as a repeat; otherwise positions tell.
    */
   readonly fixesShipments: boolean;
-  way(stream: string): Way;
+  deliveryMode(stream: string): DeliveryMode;
   exchange(cargo: CallCargo): Exchange;
   send(exchange: Exchange, signal: AbortSignal): Promise<SentCall>;
   judge(
@@ -55,7 +48,7 @@ export interface Dialect {
   /** One harmless call that tells whether the destination answers and takes the credentials. */
   greet(signal: AbortSignal): Promise<ExchangeResult>;
   /** Whether an answer to {@link greet} is one that is let in. */
-  isLetIn(status: number): boolean;
+  isLetIn(answer: Answer): boolean;
   /** Where event schemas are fetched from; null where nobody has any. */
   readonly schemaSource: Transport | null;
   /** Where calculations are passed on to; null where nobody calculates. */

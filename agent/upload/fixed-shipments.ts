@@ -4,8 +4,9 @@
  * are settled.
  */
 
+import { reprocessGroupOf } from "../../shared/vendors/reprocess-group.ts";
 import type { Log } from "../buffer/log.ts";
-import { joinRuns } from "../buffer/tables/event-run.ts";
+import { eventBytes, joinRuns } from "../buffer/tables/event-run.ts";
 import type { FixedShipment, PendingRun } from "../buffer/transactions/operations.ts";
 import type { Size } from "./batch-size.ts";
 import { freeStretches, type PositionRange } from "./in-flight.ts";
@@ -110,17 +111,16 @@ async function readExactly(log: Log, stream: string, { first, count }: FixedShip
   };
 }
 
-const CLOSING = Buffer.from('"is_last_reprocess_item"');
-
 /**
  * A persist event that closes its reprocessing group goes out after all that came before it: what is packed ends
  * before one, and one goes alone once nothing else of its stream is under way. Null: not now.
  */
 function untilClosing(run: PendingRun, inFlight: readonly PositionRange[]): PendingRun | null {
-  const { body, ends } = run.events;
-  const at = Buffer.from(body.buffer, body.byteOffset, body.byteLength).indexOf(CLOSING);
-  if (at < 0) return run;
-  const index = ends.findIndex((end) => end > at);
+  const index = run.events.ends.findIndex((_, event) => {
+    const source = Buffer.from(eventBytes(run.events, event)).toString("utf8");
+    return reprocessGroupOf(source)?.closes ?? false;
+  });
+  if (index < 0) return run;
   if (index > 0) return slicePending(run, 0, index);
   return inFlight.length > 0 ? null : slicePending(run, 0, 1);
 }

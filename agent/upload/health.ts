@@ -97,7 +97,7 @@ function errorOf(verdict: Verdict, result: ExchangeResult): string | null {
       return `answered ${status}`;
     case "pause":
       // A stream that is not known is that stream's trouble.
-      return verdict.scope === "destination" ? `answered ${status}` : null;
+      return verdict.holds !== "lane" ? `answered ${status}` : null;
     default:
       return null;
   }

@@ -2,6 +2,7 @@
 import { promisify } from "node:util";
 import { constants, gunzip, gzip } from "node:zlib";
 import { type Dispatcher, request } from "undici";
+import { httpDateMs } from "../../shared/backoff.ts";
 import { HEADER } from "../../shared/wire.ts";
 import { KeptConnectionClosed } from "./connection.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -64,16 +65,15 @@ export interface Transport {
 
 export interface TransportOptions {
   readonly url: string;
-  /** Sent as X-API-KEY with every call; never logged. Null where calls carry credentials of their own. */
-  readonly apiKey: string | null;
+  /** Sent with every call, a key among them; never logged. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly connections: number;
+  /** Bytes read of an answer, after inflation. */
+  readonly answerBytesMax: number;
   /** Where proxies are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
-
-/** The largest answer: a result with reasons for each of 10,000 events stays well below. */
-const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
 type Response = Dispatcher.ResponseData;
 
@@ -95,7 +95,7 @@ export function createTransport(options: TransportOptions): Transport {
     single ??= createDispatcher({ ...options, fresh: true });
     return single;
   };
-  const key: Record<string, string> = options.apiKey === null ? {} : { [HEADER.apiKey]: options.apiKey };
+  const { headers: credentials, answerBytesMax } = options;
 
   /** Sends once; once more at once where the connection had been kept and was closed under the call. */
   const ask = async (target: string, call: RequestOptions): Promise<{ response: Response; repeated: boolean }> => {
@@ -121,7 +121,7 @@ export function createTransport(options: TransportOptions): Transport {
           method: exchange.method,
           headers: {
             ...exchange.headers,
-            ...key,
+            ...credentials,
             [HEADER.acceptEncoding]: "gzip",
             ...(body === undefined ? {} : { [HEADER.contentType]: exchange.contentType ?? "application/json" }),
             ...(body !== undefined && zipped ? { [HEADER.contentEncoding]: "gzip" } : {}),
@@ -129,7 +129,7 @@ export function createTransport(options: TransportOptions): Transport {
           body: body ?? null,
           signal: AbortSignal.any([signal, deadline]),
         });
-        return await readAnswer(response, repeated);
+        return await readAnswer(response, repeated, answerBytesMax);
       } catch (error) {
         if (signal.aborted) return { kind: "aborted" };
         const reason = deadline.aborted ? "timeout" : "network";
@@ -139,9 +139,9 @@ export function createTransport(options: TransportOptions): Transport {
     async pass({ target, headers, body }) {
       const deadline = AbortSignal.timeout(options.timeoutMs);
       try {
-        const call = { method: "POST", headers: { ...headers, ...key }, body, signal: deadline } as const;
+        const call = { method: "POST", headers: { ...headers, ...credentials }, body, signal: deadline } as const;
         const { response } = await ask(target, call);
-        const answered = await readBounded(response);
+        const answered = await readBounded(response, answerBytesMax);
         if (answered === null) return { kind: "no-response", message: "the answer is too large" };
         return { kind: "answer", status: response.statusCode, headers: headersOf(response), body: answered };
       } catch (error) {
@@ -152,30 +152,24 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-async function readAnswer(response: Response, repeated: boolean): Promise<ExchangeResult> {
-  const bytes = await readBounded(response);
+async function readAnswer(response: Response, repeated: boolean, bytesMax: number): Promise<ExchangeResult> {
+  const bytes = await readBounded(response, bytesMax);
   const coding = headerOf(response, HEADER.contentEncoding);
   return {
     kind: "answer",
     status: response.statusCode,
     retryAfter: headerOf(response, HEADER.retryAfter),
     etag: headerOf(response, "etag"),
-    dateMs: dateOf(headerOf(response, "date")),
+    dateMs: httpDateMs(headerOf(response, "date")),
     repeated,
-    body: bytes === null ? null : await textOf(bytes, coding),
+    body: bytes === null ? null : await textOf(bytes, coding, bytesMax),
   };
 }
 
+/** One that came several times is a list of them (RFC 9110, section 5.3). */
 function headerOf(response: Response, name: string): string | null {
   const value = response.headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? null;
-}
-
-/** Only the form that servers send (RFC 9110, section 5.6.7): `Date.parse` finds a date in much else. */
-function dateOf(header: string | null): number | null {
-  if (header === null || !/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), .* GMT$/.test(header)) return null;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? null : at;
+  return (Array.isArray(value) ? value.join(", ") : value) ?? null;
 }
 
 function headersOf(response: Response): Record<string, string> {
@@ -185,12 +179,12 @@ function headersOf(response: Response): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
-async function readBounded(response: Response): Promise<Buffer | null> {
+async function readBounded(response: Response, bytesMax: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX) {
+    if (bytes > bytesMax) {
       response.body.destroy();
       return null;
     }
@@ -199,11 +193,11 @@ async function readBounded(response: Response): Promise<Buffer | null> {
   return Buffer.concat(chunks);
 }
 
-async function textOf(bytes: Buffer, coding: string | null): Promise<string | null> {
+async function textOf(bytes: Buffer, coding: string | null, bytesMax: number): Promise<string | null> {
   if (coding === null || coding === "identity") return bytes.toString("utf8");
   if (coding !== "gzip") return null;
   try {
-    return (await gunzipAsync(bytes, { maxOutputLength: ANSWER_BYTES_MAX })).toString("utf8");
+    return (await gunzipAsync(bytes, { maxOutputLength: bytesMax })).toString("utf8");
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-/** Which pending streams a destination has no door for. */
+/** Which pending streams a destination does not take. */
 import type { Log } from "../buffer/log.ts";
 import type { Dialect } from "./dialect.ts";
 
@@ -8,8 +8,8 @@ export function untaken(dialect: Dialect, log: Log): { readonly why: string | nu
   let isAll = true;
   for (const { stream, pending } of log.streams()) {
     if (pending === 0) continue;
-    const way = dialect.way(stream);
-    if (way.kind === "none") why ??= way.why;
+    const mode = dialect.deliveryMode(stream);
+    if (mode.kind === "none") why ??= mode.why;
     else isAll = false;
   }
   return { why, isAll };

@@ -96,7 +96,7 @@ export function startUploader(options: UploaderOptions): Uploader {
   const notice = (stream: string): void => {
     const ledger = log.stream(stream);
     if (ledger === null || ledger.pending === 0) return;
-    if (options.dialect().way(stream).kind === "none") return;
+    if (options.dialect().deliveryMode(stream).kind === "none") return;
     const lane = lanes.get(stream) ?? { stream, inFlight: [], dueAt: null, pausedUntil: null };
     lanes.set(stream, lane);
     if (lane.dueAt !== null && !isFull(ledger, lane, settings())) return;
@@ -159,10 +159,10 @@ export function startUploader(options: UploaderOptions): Uploader {
   const take = async (lane: Lane): Promise<boolean> => {
     const { stream } = lane;
     const dialect = options.dialect();
-    const way = dialect.way(stream);
-    if (way.kind === "none") return false;
+    const mode = dialect.deliveryMode(stream);
+    if (mode.kind === "none") return false;
     const learned = sizer.next();
-    const size = { ...learned, events: Math.min(learned.events, way.eventsMax) };
+    const size = { ...learned, events: Math.min(learned.events, mode.eventsMax) };
     if (dialect.fixesShipments) {
       const next = await fixed.next(stream, lane.inFlight, size);
       if (next.kind === "nothing") return false;
@@ -171,7 +171,7 @@ export function startUploader(options: UploaderOptions): Uploader {
         return true;
       }
       const { loaded } = next;
-      const shipFixed = way.kind === "single" ? shipSingly : shipAsOne;
+      const shipFixed = mode.kind === "single" ? shipSingly : shipAsOne;
       launch(lane, loaded.shipment.first, loaded.shipment.count, async (settled) => {
         const { end, left } = await shipFixed(stream, loaded, settled, context);
         freeBytes(loaded.run.events.body);

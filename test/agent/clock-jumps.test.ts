@@ -6,7 +6,8 @@ import { startCore } from "../../agent/core.ts";
 import type { Clock } from "../../agent/runtime/clock.ts";
 import { systemClock } from "../../agent/runtime/clock.ts";
 import { createTransport } from "../../agent/upload/transport.ts";
-import { createZuoraTokens } from "../../agent/upload/zuora-token.ts";
+import { createVendorDialect } from "../../agent/upload/vendor-dialect.ts";
+import { zuora } from "../../shared/vendors/zuora.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { until } from "../../tools/processes/until.ts";
 import { openDestination } from "./support/destination.ts";
@@ -139,23 +140,30 @@ test("a token is kept for as long as it lasts and no longer, whatever the time o
   const clock = fakeClock();
   const destination = await openDestination();
   let fetched = 0;
-  destination.reply = () => ({ status: 200, body: { access_token: `token-${++fetched}`, expires_in: 3600 } });
+  destination.reply = ({ path }) => ({
+    ...{ status: 200, body: path === "/oauth/token" ? { access_token: `token-${++fetched}`, expires_in: 3600 } : {} },
+  });
   const transport = createTransport({
-    ...{ url: destination.url, apiKey: null, timeoutMs: 60_000, connections: 1, env: {} },
+    ...{ url: destination.url, headers: {}, timeoutMs: 60_000, connections: 1, answerBytesMax: 1_000_000, env: {} },
   });
   onTestFinished(async () => {
     await transport.close();
     await destination.close();
   });
-  const tokens = createZuoraTokens(transport, { id: "i", secret: "s" }, clock);
-  const current = () => tokens.current(new AbortController().signal);
-  expect(await current()).toEqual({ kind: "token", token: "token-1" });
+  const dialect = createVendorDialect({ vendor: zuora, transport, client: { id: "i", secret: "s" }, clock });
+  /** The token that a call carries. */
+  const current = async () => {
+    const call = { method: "POST", path: "/", headers: {}, body: Buffer.from("[{}]") } as const;
+    await dialect.send(call, new AbortController().signal);
+    return destination.calls.at(-1)?.headers.authorization;
+  };
+  expect(await current()).toBe("Bearer token-1");
   clock.jump(YEAR_MS);
-  expect(await current()).toEqual({ kind: "token", token: "token-1" });
+  expect(await current()).toBe("Bearer token-1");
   clock.jump(-2 * YEAR_MS);
   await clock.advance(3539_000);
-  expect(await current()).toEqual({ kind: "token", token: "token-1" });
+  expect(await current()).toBe("Bearer token-1");
   // A minute before its end another is fetched, so that none ends on the way.
   await clock.advance(1000);
-  expect(await current()).toEqual({ kind: "token", token: "token-2" });
+  expect(await current()).toBe("Bearer token-2");
 });

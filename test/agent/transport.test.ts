@@ -20,7 +20,9 @@ async function setup(server: Server, timeoutMs = 60_000) {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
-  const transport = createTransport({ url, apiKey: "key", timeoutMs, connections: 2, env: {} });
+  const transport = createTransport({
+    ...{ url, headers: { "x-api-key": "key" }, timeoutMs, connections: 2, answerBytesMax: 1_000_000, env: {} },
+  });
   const stop = new AbortController();
   onTestFinished(async () => {
     await transport.close();

@@ -54,17 +54,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the settlement not one transaction with the count",
-    file: "worker/delivery/settlements.ts",
-    find: "  await db.batch([\n    SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),\n    ...settlementStatements(db, lease, shipment, settlement, now),\n  ]);",
-    replace:
-      "  for (const statement of settlementStatements(db, lease, shipment, settlement, now).reverse()) await statement.run();",
+    file: "worker/delivery/outbox.ts",
+    find: "  await db.batch(statements);\n}",
+    replace: "  for (const statement of statements.reverse()) await statement.run();\n}",
     tests: ["test/worker/crash-points.test.ts", "test/worker/delivery.test.ts"],
   },
   {
     name: "a 2xx that does not account for the events taken for delivered",
     file: "shared/verdict.ts",
-    find: 'return result.accounted === false ? { kind: "retry" } : { kind: "delivered" };',
-    replace: 'return { kind: "delivered" };',
+    find: 'none: { kind: "retry" },',
+    replace: 'none: { kind: "delivered" },',
     tests: ["test/shared/verdict.test.ts"],
   },
   {
@@ -90,9 +89,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "anyone may name a tenant",
-    file: "worker/accounts/principal.ts",
-    find: 'tenant === principal.tenant || isPermitted(principal, "WEIR.OPERATOR")',
-    replace: 'tenant === principal.tenant || isPermitted(principal, "WEIR.ADMIN")',
+    file: "worker/routes/tenant.ts",
+    find: 'isPermitted(principal, "WEIR.OPERATOR") ? named : null',
+    replace: 'isPermitted(principal, "WEIR.ADMIN") ? named : null',
     tests: ["test/worker/isolation.test.ts"],
   },
   {

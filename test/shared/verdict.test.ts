@@ -5,21 +5,23 @@ const NOW = Date.UTC(2026, 0, 1);
 const KNOWN: CallHistory = { outcomeUnknown: false };
 const UNKNOWN: CallHistory = { outcomeUnknown: true };
 
-const answer = (status: number, more: Omit<CallResult & { kind: "answer" }, "kind" | "status"> = {}): CallResult => ({
+const answer = (status: number, more: Partial<CallResult & { kind: "answer" }> = {}): CallResult => ({
   kind: "answer",
   status,
+  accounted: "all",
   ...more,
 });
 
 const RETRY: Verdict = { kind: "retry" };
 const BISECT: Verdict = { kind: "bisect" };
-const DESTINATION: Verdict = { kind: "pause", scope: "destination" };
-const STREAM: Verdict = { kind: "pause", scope: "stream" };
+const CREDENTIALS: Verdict = { kind: "pause", holds: "credentials" };
+const DESTINATION: Verdict = { kind: "pause", holds: "destination" };
+const LANE: Verdict = { kind: "pause", holds: "lane" };
 
 /** Every status that is treated apart; the rest goes by its class. */
 const APART = new Map<number, Verdict>([
   [400, BISECT],
-  [401, DESTINATION],
+  [401, CREDENTIALS],
   [403, DESTINATION],
   [408, RETRY],
   [409, BISECT],
@@ -32,7 +34,7 @@ const BY_CLASS = new Map<number, Verdict>([
   [1, RETRY],
   [2, { kind: "delivered" }],
   [3, RETRY],
-  [4, STREAM],
+  [4, LANE],
   [5, RETRY],
 ]);
 
@@ -45,9 +47,17 @@ describe("an answer", () => {
   });
 
   test.each([429, 503])("of status %i holds everything for as long as it asks, in either form", (status) => {
-    expect(decide(answer(status, { retryAfter: "3" }), KNOWN, NOW)).toEqual({ kind: "wait", waitMs: 3_000 });
+    expect(decide(answer(status, { retryAfter: "3" }), KNOWN, NOW)).toEqual({
+      kind: "wait",
+      waitMs: 3_000,
+      holds: "destination",
+    });
     const date = new Date(NOW + 5_000).toUTCString();
-    expect(decide(answer(status, { retryAfter: date }), KNOWN, NOW)).toEqual({ kind: "wait", waitMs: 5_000 });
+    expect(decide(answer(status, { retryAfter: date }), KNOWN, NOW)).toEqual({
+      kind: "wait",
+      waitMs: 5_000,
+      holds: "destination",
+    });
     for (const retryAfter of [null, undefined, "", "soon"]) {
       expect(decide(answer(status, retryAfter === undefined ? {} : { retryAfter }), KNOWN, NOW)).toEqual(RETRY);
     }
@@ -63,9 +73,10 @@ describe("an answer", () => {
 
   test("of 2xx that does not account for the events is repeated, never taken for delivered", () => {
     for (let status = 200; status < 300; status++) {
-      expect(decide(answer(status, { accounted: false }), KNOWN, NOW)).toEqual(RETRY);
-      expect(decide(answer(status, { accounted: false }), UNKNOWN, NOW)).toEqual(RETRY);
-      expect(decide(answer(status, { accounted: true }), KNOWN, NOW)).toEqual({ kind: "delivered" });
+      expect(decide(answer(status, { accounted: "none" }), KNOWN, NOW)).toEqual(RETRY);
+      expect(decide(answer(status, { accounted: "none" }), UNKNOWN, NOW)).toEqual(RETRY);
+      expect(decide(answer(status, { accounted: "all" }), KNOWN, NOW)).toEqual({ kind: "delivered" });
+      expect(decide(answer(status, { accounted: "some" }), KNOWN, NOW)).toEqual(BISECT);
     }
   });
 

@@ -4,18 +4,25 @@
  */
 
 import type { ClockAndRandom } from "../../shared/clock.ts";
-import { parseStream } from "../../shared/events/kind.ts";
+import type { CallLimits } from "../../shared/vendors/vendor.ts";
+import { UPSTREAM_NAMES, UPSTREAMS } from "../../shared/vendors/vendors.ts";
 import type { Settings } from "../env.ts";
 import { entrySpans } from "../ledger/entries.ts";
 import { storedEventId } from "../ledger/stored-event.ts";
 import type { CallOutcome, Dialect } from "./dialect.ts";
 import type { Fetch } from "./exchange.ts";
-import { createOutbox, type Outbox, type SentBatch } from "./outbox.ts";
+import {
+  type BatchRow,
+  createOutbox,
+  type Outbox,
+  type QuarantinedEvent,
+  type Settlement,
+  type Shipment,
+  type StreamKey,
+} from "./outbox.ts";
 import type { Part } from "./pack.ts";
 import { type Shipping, ship, streamScope } from "./ship.ts";
-import type { QuarantinedEvent, Settlement, Shipment, StreamKey } from "./shipment.ts";
-import { createSolvimon } from "./solvimon.ts";
-import { createZuora } from "./zuora.ts";
+import { createUpstream } from "./upstream.ts";
 
 export interface DeliveryRuntime extends ClockAndRandom {
   readonly fetch: Fetch;
@@ -49,21 +56,17 @@ const DELAY_SECONDS_MAX = 43_200;
 export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts): Delivery {
   const { clock, fetch } = runtime;
   const outbox = createOutbox(db);
-  const { baseUrl } = settings.zuora;
-  const zuora = baseUrl === null ? null : createZuora({ ...settings.zuora, baseUrl }, fetch, clock.now);
-  const solvimonUrl = settings.solvimon.baseUrl;
-  const solvimon = solvimonUrl === null ? null : createSolvimon({ ...settings.solvimon, baseUrl: solvimonUrl }, fetch);
-  const dialectOf = (stream: string): Dialect | null => (parseStream(stream)?.kind === "usage" ? zuora : solvimon);
+  const dialects = upstreamsOf(settings, fetch, clock.now);
 
   async function deliver(key: StreamKey): Promise<void> {
-    const dialect = dialectOf(key.stream);
-    if (dialect === null) return;
+    const [dialect, limits] = dialectOf(key.stream, dialects) ?? [];
+    if (dialect === undefined || limits === undefined) return;
     const scopes = [dialect.name, streamScope(dialect, key)] as const;
     for (let round = 0; round < ROUNDS_MAX; round++) {
       // Two tries at most go into a call (a fresh token), each with a token fetch before it.
       const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
       const request = { ...key, now: clock.now(), leaseMs, count: CALLS_AT_ONCE, scopes };
-      const shipments = await outbox.lease(request, dialect.limitsOf(key.stream));
+      const shipments = await outbox.take(request, limits);
       if (shipments.length === 0) return scheduleNext(key, scopes);
       const settled = await Promise.all(shipments.map((shipment) => shipOne(shipment, dialect)));
       if (settled.some((kind) => kind === "postponed")) return scheduleNext(key, scopes);
@@ -97,21 +100,39 @@ export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts):
   };
 }
 
+/** Those that have a base URL. */
+function upstreamsOf(settings: Settings, fetch: Fetch, now: () => number): Dialect[] {
+  return UPSTREAM_NAMES.flatMap((name) => {
+    const { baseUrl } = settings.upstreams[name];
+    if (baseUrl === null) return [];
+    return [createUpstream(UPSTREAMS[name], { settings: { ...settings.upstreams[name], baseUrl }, fetch, now })];
+  });
+}
+
+/** The first that takes a stream, and what one call of it may carry. */
+function dialectOf(stream: string, dialects: readonly Dialect[]): [Dialect, CallLimits] | null {
+  for (const dialect of dialects) {
+    const limits = dialect.limitsOf(stream);
+    if (limits !== null) return [dialect, limits];
+  }
+  return null;
+}
+
 async function settlementOf(shipping: Shipping, shipment: Shipment, outbox: Outbox): Promise<Settlement> {
   const { settlement } = shipping;
-  if (settlement.kind !== "guilty") return settlement;
+  if (settlement.kind !== "rejected") return settlement;
   const row = await outbox.batch(settlement.part.batch);
   return { kind: "quarantined", event: rejectedEvent(shipment.stream, settlement.part, row, settlement.outcome) };
 }
 
-/** The one event of a call that the upstream refuses, with its id and the upstream's words. */
-function rejectedEvent(stream: string, part: Part, row: SentBatch, outcome: CallOutcome): QuarantinedEvent {
+/** The one event of a call that the upstream refuses, with its id and the response's text. */
+function rejectedEvent(stream: string, part: Part, row: BatchRow, outcome: CallOutcome): QuarantinedEvent {
   const spans = entrySpans(row.entries);
   const entry = spans.findIndex((span, i) => i >= part.from && i <= part.to && span.end > span.start);
   const span = spans[entry];
   if (span === undefined) throw new Error(`batch ${part.batch} has no event between ${part.from} and ${part.to}`);
   const event = row.payload.slice(span.start, span.end);
-  const status = outcome.result.kind === "answer" ? outcome.result.status : 0;
+  const status = outcome.response.kind === "answer" ? outcome.response.status : 0;
   const reasons = [{ code: status, message: `the upstream refused the event with ${status}` }];
   return {
     producer: row.producer ?? "",
@@ -120,6 +141,6 @@ function rejectedEvent(stream: string, part: Part, row: SentBatch, outcome: Call
     eventId: row.origin_id ?? storedEventId(stream, row, entry, span.index, event),
     event,
     reasons: JSON.stringify(reasons),
-    upstream: outcome.words,
+    upstream: outcome.text,
   };
 }

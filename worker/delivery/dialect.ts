@@ -1,6 +1,5 @@
 /** What delivery needs to know of an upstream. */
-import type { CallResult } from "../../shared/verdict.ts";
-import type { CallLimits } from "./pack.ts";
+import type { CallLimits, Vendor, VendorResponse } from "../../shared/vendors/vendor.ts";
 
 export interface OutboundEvent {
   readonly source: string;
@@ -20,17 +19,19 @@ export interface OutboundCall {
 }
 
 export interface CallOutcome {
-  readonly result: CallResult;
+  readonly response: VendorResponse;
   /** False where the call itself never left, so that its outcome cannot be unknown. */
-  readonly sent: boolean;
-  /** The upstream's own words, cut to a bound. */
-  readonly words: string | null;
+  readonly left: boolean;
+  /** The response's own text, cut to a bound. */
+  readonly text: string;
 }
 
 export interface Dialect {
   /** Names the destination in holds. */
   readonly name: string;
-  limitsOf(stream: string): CallLimits;
+  readonly vendor: Vendor;
+  /** Null for a stream that it does not take. */
+  limitsOf(stream: string): CallLimits | null;
   /** Whether it needs the events one by one. */
   readonly takesSingly: boolean;
   send(call: OutboundCall): Promise<CallOutcome>;

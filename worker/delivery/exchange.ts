@@ -1,62 +1,60 @@
-/** One HTTP exchange with an upstream, bounded in time and in what is read of the answer. */
-import type { CallResult } from "../../shared/verdict.ts";
+/** One HTTP exchange with an upstream, bounded in time and in what is read of the response. */
+import { httpDateMs } from "../../shared/backoff.ts";
+import type { VendorResponse } from "../../shared/vendors/vendor.ts";
 
 export type Fetch = typeof fetch;
 
-export interface Exchange {
-  readonly result: CallResult;
-  /** The answer's text, cut to a bound. */
-  readonly words: string | null;
+export interface Bound {
+  readonly fetch: Fetch;
+  /** Of a response body after inflation; what is larger is not read. */
+  readonly bytesMax: number;
 }
 
-/** Bytes read of an answer; enough for a hundred reasons. */
-const ANSWER_BYTES_MAX = 65_536;
-
 /**
- * @param timeoutMs bounds the whole exchange, the answer's body included.
+ * @param timeoutMs bounds the whole exchange, the response's body included.
  */
-export async function exchange(fetch: Fetch, url: string, init: RequestInit, timeoutMs: number): Promise<Exchange> {
+export async function exchange(
+  { fetch, bytesMax }: Bound,
+  url: string,
+  init: RequestInit,
+  timeoutMs: number,
+): Promise<VendorResponse> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(url, { ...init, redirect: "manual", signal });
-    const words = await readText(response);
-    const accounted = response.ok ? !isFailure(words) : undefined;
+    const { status, headers } = response;
+    const body = await readText(response, bytesMax);
     return {
-      result: {
-        kind: "answer",
-        status: response.status,
-        retryAfter: response.headers.get("retry-after"),
-        ...(accounted === undefined ? {} : { accounted }),
-      },
-      words,
+      kind: "answer",
+      status,
+      retryAfter: headers.get("retry-after"),
+      dateMs: httpDateMs(headers.get("date")),
+      body,
     };
   } catch (cause) {
     // fetch tells a cut connection, a refused one and a time-out by exceptions; all are no response to the decider.
     const reason = signal.aborted ? "timeout" : "network";
-    const words = cause instanceof Error ? cause.message : String(cause);
-    return { result: { kind: "no-response", reason }, words };
+    return { kind: "no-response", reason, message: cause instanceof Error ? cause.message : String(cause) };
   }
 }
 
-async function readText(response: Response): Promise<string> {
+/** Null for a body larger than the bound. */
+async function readText(response: Response, bytesMax: number): Promise<string | null> {
   if (response.body === null) return "";
   const decoder = new TextDecoder();
   const reader = response.body.getReader();
   let text = "";
+  let bytes = 0;
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
-    text += decoder.decode(value, { stream: true });
-    if (text.length >= ANSWER_BYTES_MAX) {
+    bytes += value.length;
+    if (bytes > bytesMax) {
       await reader.cancel();
-      return text.slice(0, ANSWER_BYTES_MAX);
+      return null;
     }
+    text += decoder.decode(value, { stream: true });
   }
-}
-
-/** A 2xx that says in its body that it did not succeed. */
-function isFailure(words: string): boolean {
-  return /"success"\s*:\s*false/.test(words);
 }
 
 /** Compresses a text with the runtime's own gzip. */

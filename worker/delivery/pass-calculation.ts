@@ -1,5 +1,6 @@
-/** Hands a calculation to Solvimon where Weir has no catalog to answer by, and its answer back. */
-import { SOLVIMON_VERSION } from "../../shared/wire.ts";
+/** Hands a calculation to the upstream that calculates, where Weir has no catalog to answer by, and its answer back. */
+import { UPSTREAM_NAMES, UPSTREAMS } from "../../shared/vendors/vendors.ts";
+import { HEADER } from "../../shared/wire.ts";
 import type { Settings } from "../env.ts";
 import type { Fetch } from "./exchange.ts";
 
@@ -15,21 +16,25 @@ export type PassOutcome =
   /** No answer in time, or none at all. */
   | { readonly kind: "no-response"; readonly cause: unknown };
 
-/** @returns null where no Solvimon is set. */
+/** @returns null where no upstream that calculates is set. */
 export async function passCalculation(
   fetch: Fetch,
-  { solvimon, upstreamTimeoutMs }: Settings,
+  { upstreams, upstreamTimeoutMs }: Settings,
   { body, query, platformId }: PassedCall,
 ): Promise<PassOutcome | null> {
-  if (solvimon.baseUrl === null) return null;
+  const name = UPSTREAM_NAMES.find((of) => UPSTREAMS[of].calculatePath !== null && upstreams[of].baseUrl !== null);
+  if (name === undefined) return null;
+  const { calculatePath, credentials } = UPSTREAMS[name];
+  const { baseUrl, apiKey } = upstreams[name];
+  if (credentials.kind !== "key") return null;
   const headers = {
-    "x-api-key": solvimon.apiKey,
-    "content-type": "application/json",
-    ...(platformId === null ? {} : { "x-platform-id": platformId }),
+    ...credentials.headers(apiKey),
+    [HEADER.contentType]: "application/json",
+    ...(platformId === null ? {} : { [HEADER.platformId]: platformId }),
   };
-  const url = `${solvimon.baseUrl}/v${SOLVIMON_VERSION}/events/calculate${query}`;
   try {
     const signal = AbortSignal.timeout(upstreamTimeoutMs);
+    const url = `${baseUrl}${calculatePath}${query}`;
     const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
     const contentType = answer.headers.get("content-type") ?? "application/json";
     return { kind: "answer", status: answer.status, contentType, text: await answer.text() };

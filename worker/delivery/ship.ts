@@ -1,22 +1,23 @@
-/** Sends one call and says what came of it. Decides by the shared verdict; touches no database. */
+/** Sends one call and says what came of it. Decides by the shared rules; touches no database. */
 import { backoffMs } from "../../shared/backoff.ts";
 import type { ClockAndRandom } from "../../shared/clock.ts";
-import { decide, type Verdict } from "../../shared/verdict.ts";
+import { judge } from "../../shared/vendors/judge.ts";
+import { leavesDoubt, type Verdict } from "../../shared/verdict.ts";
 import type { Settings } from "../env.ts";
 import { ENTRY_STATUS, type EntrySpan, entrySpans } from "../ledger/entries.ts";
 import type { CallOutcome, Dialect, OutboundEvent } from "./dialect.ts";
+import type { AttemptRecord, Cargo, Settlement, Shipment } from "./outbox.ts";
 import { halve, type Part } from "./pack.ts";
-import type { AttemptRecord, Cargo, Settlement, Shipment } from "./shipment.ts";
 
-/** Characters of the upstream's words kept with an attempt. */
-const WORDS_KEPT = 1000;
+/** Characters of the response's text kept with an attempt. */
+const TEXT_KEPT = 1000;
 
 /** At most this is added to a Retry-After. */
 const WAIT_MORE_MS = 2_000;
 
 export interface Shipping {
   readonly record: AttemptRecord;
-  readonly settlement: Settlement | { readonly kind: "guilty"; readonly part: Part; readonly outcome: CallOutcome };
+  readonly settlement: Settlement | { readonly kind: "rejected"; readonly part: Part; readonly outcome: CallOutcome };
 }
 
 export async function ship(
@@ -36,7 +37,8 @@ export async function ship(
     events: () => layout.events(),
     timeoutMs: settings.upstreamTimeoutMs,
   });
-  const verdict = decide(outcome.result, { outcomeUnknown: shipment.outcomeUnknown }, clock.now());
+  const history = { outcomeUnknown: shipment.outcomeUnknown };
+  const { verdict } = judge(dialect.vendor, outcome.response, shipment.events, history, clock.now());
   const record = recordOf(outcome, verdict, at, clock.now() - at);
   return {
     record,
@@ -57,10 +59,10 @@ function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement
   const { shipment, dialect, settings, outcome } = of;
   const { backoff } = settings;
   const retryMs = backoffMs(shipment.attempt, of.random(), backoff);
-  const outcomeUnknown = outcome.sent && outcome.result.kind === "no-response";
+  const outcomeUnknown = outcome.left && leavesDoubt(outcome.response);
   const postponed = (waitMs: number, scope?: string) => {
     const nextAt = of.clock.now() + waitMs;
-    const reason = (outcome.words ?? "").slice(0, WORDS_KEPT);
+    const reason = outcome.text.slice(0, TEXT_KEPT);
     return {
       kind: "postponed" as const,
       nextAt,
@@ -74,14 +76,14 @@ function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement
     case "split":
     case "bisect": {
       const [only] = shipment.parts;
-      if (shipment.events === 1 && only !== undefined) return { kind: "guilty", part: only, outcome };
+      if (shipment.events === 1 && only !== undefined) return { kind: "rejected", part: only, outcome };
       return { kind: "split", halves: halve(shipment.parts, of.layout.isSent) };
     }
     case "wait":
       // Never less than asked for; a little more, so that a Retry-After of 0 is no licence to hammer.
       return postponed(verdict.waitMs + Math.min(WAIT_MORE_MS, retryMs), dialect.name);
     case "pause":
-      return postponed(backoff.maxMs, verdict.scope === "destination" ? dialect.name : streamScope(dialect, shipment));
+      return postponed(backoff.maxMs, verdict.holds === "lane" ? streamScope(dialect, shipment) : dialect.name);
     case "retry":
       return postponed(retryMs);
   }
@@ -92,15 +94,14 @@ export function streamScope(dialect: Dialect, of: { readonly tenant: string; rea
   return `${dialect.name} ${of.tenant} ${of.stream}`;
 }
 
-function recordOf(outcome: CallOutcome, verdict: Verdict, at: number, durationMs: number): AttemptRecord {
-  const { result, words } = outcome;
-  const noResponse = result.kind === "no-response" ? `${result.reason}: ` : "";
+function recordOf({ response, text }: CallOutcome, verdict: Verdict, at: number, durationMs: number): AttemptRecord {
+  const noResponse = response.kind === "no-response" ? `${response.reason}: ` : "";
   return {
     at,
     durationMs,
-    status: result.kind === "answer" ? result.status : null,
+    status: response.kind === "answer" ? response.status : null,
     verdict: verdict.kind,
-    message: verdict.kind === "delivered" || words === null ? null : (noResponse + words).slice(0, WORDS_KEPT),
+    message: verdict.kind === "delivered" ? null : (noResponse + text).slice(0, TEXT_KEPT),
   };
 }
 

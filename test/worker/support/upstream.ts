@@ -1,15 +1,21 @@
-/** Starts the upstream twin, in Node, for the tests that run inside workerd. */
+/** Starts the upstream twin and the table of answers, in Node, for the tests that run inside workerd. */
 import type { TestProject } from "vitest/node";
 import { createTwin } from "../../../tools/twin/twin.ts";
+import { openAnswerServer } from "../../vendors/answer-server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
     twinUrl: string;
+    answersUrl: string;
   }
 }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const twin = await createTwin({ port: 0 });
+  const answers = await openAnswerServer();
   project.provide("twinUrl", twin.url);
-  return () => twin.close();
+  project.provide("answersUrl", answers.url);
+  return async () => {
+    await Promise.all([twin.close(), answers.close()]);
+  };
 }

@@ -1,4 +1,0 @@
-/** Prints the OpenAPI document that the Worker serves, without a Worker. */
-import { createOpenApiDocument } from "../../worker/routes.ts";
-
-process.stdout.write(`${JSON.stringify(createOpenApiDocument(), null, 2)}\n`);
