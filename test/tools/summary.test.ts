@@ -19,9 +19,43 @@ const IN_STEP: Snapshot = {
 };
 const plain = (snapshot: Snapshot) => summaryLines(snapshot, createColors(false));
 
-test("ledgers are in step when the twin has all that this run delivered", () => {
+test("ledgers are in step when the twins have all that was delivered, this one and those before it", () => {
   expect(plain(IN_STEP).at(-1)).toContain("in step");
-  expect(plain({ ...IN_STEP, deliveredBefore: 999 }).at(-1)).toContain("delivered 201, the twin has 200");
+  expect(plain({ ...IN_STEP, deliveredBefore: 999 }).at(-1)).toContain("delivered 1,200, the twin has 1,199");
+});
+
+test("the numbers shown are equal where it says in step, also after a start that found delivered events", () => {
+  const shown = plain(IN_STEP);
+  const row = (name: string) => shown.find((line) => line.startsWith(name))?.split(/\s{2,}/);
+  expect([row("agent")?.[3], row("edge")?.[1], row("edge")?.[3], row("twin")?.[1]]).toEqual(Array(4).fill("1,200"));
+  expect(shown.join("\n")).toContain("of these, 1,000 went to the twin in earlier runs");
+});
+
+test.each<[string, Partial<Snapshot["ledgers"]>, string]>([
+  [
+    "another tenant's events at the twin",
+    { twin: { requests: 1, events: 203, distinct: 203, by_stream: {} } },
+    "the edge has delivered 1,200, the twin has 1,203 (events of another tenant",
+  ],
+  [
+    "a twin that began anew",
+    { twin: { requests: 0, events: 0, distinct: 0, by_stream: {} } },
+    "the edge has delivered 1,200, the twin has 1,000 (events that this twin does not have)",
+  ],
+  [
+    "an agent that began anew",
+    { agent: { producer: "p", ledger: { ...HOP, accepted: 10, delivered: 10 } } },
+    "the agent has delivered 10, the edge has accepted 1,200 (events that came to the edge by another way",
+  ],
+  [
+    "repeats that the edge folded",
+    { agent: { producer: "p", ledger: { ...HOP, accepted: 1203, delivered: 1203 } } },
+    "the agent has delivered 1,203, the edge has accepted 1,200 (repeats that the edge folded",
+  ],
+])("%s are not in step, and it says how the numbers differ", (_, ledgers, says) => {
+  const last = plain({ ...IN_STEP, ledgers: { ...IN_STEP.ledgers, ...ledgers } }).at(-1);
+  expect(last).toContain(says);
+  expect(last).not.toContain("in step");
 });
 
 test("what is on its way is counted over both hops", () => {

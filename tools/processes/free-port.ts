@@ -17,14 +17,18 @@ export async function freePort(random: () => number = Math.random): Promise<numb
   throw new Error(`no free port on 127.0.0.1 from ${FIRST} to ${LAST}`);
 }
 
-/** The port itself, or null where somebody listens on it already; 0 finds any. */
+/**
+ * The port itself, or null where somebody listens on it already; 0 finds any.
+ * @throws Error where it may not be listened on at all.
+ */
 export async function portIfFree(wanted: number): Promise<number | null> {
   const server = createServer();
   try {
     server.listen(wanted, "127.0.0.1");
     await once(server, "listening");
-  } catch {
-    return null;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") return null;
+    throw error;
   }
   const { port } = server.address() as AddressInfo;
   server.close();

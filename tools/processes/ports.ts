@@ -12,7 +12,8 @@ export async function choosePort(name: string, asked: number | undefined, fallba
   const wanted = asked ?? fallback;
   const port = await portIfFree(wanted);
   if (port !== null) return { kind: "port", port, notice: null };
-  if (asked !== undefined) return { kind: "taken", message: `port ${wanted} for the ${name} is taken` };
+  if (asked !== undefined)
+    return { kind: "taken", message: `port ${wanted} for the ${name} is taken; choose another with --port-${name}` };
   const free = await freePort();
   return { kind: "port", port: free, notice: `port ${wanted} is taken, so the ${name} uses ${free}` };
 }

@@ -1,8 +1,10 @@
 /** Edge, agent and twin, wired together. */
 import { join } from "node:path";
+import { readEdgeLedger, sumOf } from "../reconcile/ledgers.ts";
 import { addSampleCatalog } from "../sample/sample.ts";
 import { lastWords } from "./node-process.ts";
 import type { Restartable } from "./restartable.ts";
+import { until } from "./until.ts";
 import { runAgent, runEdge, runTwin, twinVars } from "./weir-processes.ts";
 
 export interface StackOptions {
@@ -28,6 +30,8 @@ export interface Stack {
   readonly edge: Restartable;
   readonly agent: Restartable;
   readonly twin: Restartable;
+  /** What the edge had delivered before this twin, whose memory begins with it, was there to take it. */
+  readonly deliveredBefore: number;
   /** Ends all three softly, at once; each keeps what it has on disk. */
   stop(): Promise<void>;
 }
@@ -45,10 +49,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return part;
   };
   try {
-    const twin = await begin("twin", runTwin({ port: ports.twin }));
-    const vars = { ...twinVars(twin.url), ...options.edgeVars };
+    // The edge first, and its ledger read: while there is no twin, nothing it holds can be delivered.
+    const vars = { ...twinVars(`http://127.0.0.1:${ports.twin}`), ...options.edgeVars };
     const edge = await begin("edge", runEdge({ port: ports.edge, persistTo: join(stateDirectory, "edge"), vars }));
+    const ledger = await until(() => readEdgeLedger(edge.url), { what: "the edge's ledger", signal: options.signal });
+    const { delivered: deliveredBefore } = sumOf(ledger);
     await addSampleCatalog(edge.url);
+    const twin = await begin("twin", runTwin({ port: ports.twin }));
     const agentOptions = {
       port: ports.agent,
       id: options.agentId,
@@ -57,7 +64,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       upload: options.upload ?? {},
     };
     const agent = await begin("agent", runAgent(agentOptions));
-    return { edge, agent, twin, stop };
+    return { edge, agent, twin, deliveredBefore, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,4 +1,4 @@
-/** Reads the ledgers of agent, edge and twin, each through its public door. */
+/** Reads the ledgers of agent, edge and twin, each through its public routes. */
 import { z } from "zod";
 import { LOCAL_KEYS } from "../sample/local-keys.ts";
 
@@ -51,13 +51,19 @@ export interface LedgerAddresses {
 
 /** @param producer only this one's rows of the edge's ledger. */
 export async function readLedgers(urls: LedgerAddresses, producer?: string): Promise<Ledgers> {
-  const query = producer === undefined ? "" : `?producer=${encodeURIComponent(producer)}`;
   const [agent, edge, twin] = await Promise.all([
     read(`${urls.agent}/status`, agentSchema),
-    read(`${urls.edge}/admin/ledger${query}`, edgeSchema, { "x-api-key": LOCAL_KEYS.admin }),
+    readEdgeLedger(urls.edge, producer),
     read(`${urls.twin}/twin/counts`, twinSchema),
   ]);
-  return { agent, edge: edge?.items ?? null, twin };
+  return { agent, edge, twin };
+}
+
+/** Of the local tenant; null where the edge did not answer. */
+export async function readEdgeLedger(url: string, producer?: string): Promise<readonly EdgeRow[] | null> {
+  const query = producer === undefined ? "" : `?producer=${encodeURIComponent(producer)}`;
+  const ledger = await read(`${url}/admin/ledger${query}`, edgeSchema, { "x-api-key": LOCAL_KEYS.admin });
+  return ledger?.items ?? null;
 }
 
 /** The rows of a ledger as one. */
@@ -73,7 +79,7 @@ export function sumOf(rows: readonly HopLedger[]): HopLedger {
   return sum;
 }
 
-/** Null while nobody answers; an answer of another shape is a fault and throws. */
+/** Null while nobody answers; an answer of another shape throws. */
 async function read<T>(url: string, schema: z.ZodType<T>, headers: Record<string, string> = {}): Promise<T | null> {
   let body: unknown;
   try {

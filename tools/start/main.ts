@@ -8,8 +8,6 @@ import { Command, InvalidArgumentError } from "commander";
 import { choosePort } from "../processes/ports.ts";
 import { firstDeath, type Stack, startStack } from "../processes/stack.ts";
 import { stopSignal } from "../processes/stop-signals.ts";
-import { until } from "../processes/until.ts";
-import { type LedgerAddresses, readLedgers, sumOf } from "../reconcile/ledgers.ts";
 import { feed } from "../sample/feeder.ts";
 import { readSampleEvents, SAMPLE_METER, SAMPLE_PATH } from "../sample/sample.ts";
 import { FedMark } from "./fed-mark.ts";
@@ -19,7 +17,6 @@ import { claimState } from "./state-claim.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Slow enough to watch: the sample lasts 50 s. */
 const FEED = { bodyEvents: 20, eventsPerSecond: 200 };
-const LEFTOVERS_MS_MAX = 5_000;
 
 interface Flags {
   portEdge?: number;
@@ -100,7 +97,6 @@ async function work(stack: Stack, signal: AbortSignal): Promise<void> {
   const mark = new FedMark(flags.state);
   let fed = mark.read();
   const from = fed;
-  const deliveredBefore = await readDeliveredBefore(urls, signal);
   const flowing = Promise.withResolvers<void>();
   const feeding = feed({
     ...FEED,
@@ -130,24 +126,10 @@ async function work(stack: Stack, signal: AbortSignal): Promise<void> {
     output: process.stdout,
     fed: () => fed,
     total: lines.length,
-    deliveredBefore,
+    deliveredBefore: stack.deliveredBefore,
     signal,
   });
   await Promise.all([feeding, showing]);
-}
-
-/**
- * How much the edge had delivered before this twin was there to take it: what it counts more than the twin once
- * the leftovers of an earlier run are through, or as it stands when they take too long.
- */
-async function readDeliveredBefore(urls: LedgerAddresses, signal: AbortSignal): Promise<number> {
-  const quiet = async () => {
-    const { agent, edge } = await readLedgers(urls);
-    return agent?.ledger.pending === 0 && edge !== null && sumOf(edge).pending === 0;
-  };
-  await until(quiet, { what: "the leftovers to be delivered", timeoutMs: LEFTOVERS_MS_MAX, signal }).catch(() => null);
-  const { edge, twin } = await readLedgers(urls);
-  return sumOf(edge ?? []).delivered - (twin?.events ?? 0);
 }
 
 /** What a person may do now. */

@@ -1,5 +1,6 @@
 /** The twin as a command of its own: `node tools/twin/main.ts --port 8789`. */
 import { Command, InvalidArgumentError } from "commander";
+import { portIfFree } from "../processes/free-port.ts";
 import { createTwin } from "./twin.ts";
 import { DEFAULT_ZUORA } from "./zuora.ts";
 
@@ -14,7 +15,7 @@ interface Flags {
   ignoreIdempotencyKeys: boolean;
 }
 
-const command = new Command("twin")
+const command = new Command("npm run twin --")
   .description("A stand-in for Zuora Mediation and Solvimon on 127.0.0.1; its own routes are under /twin.")
   .option("--port <port>", "0 picks a free one", wholeNumber, 8789)
   .option("--zuora-client-id <id>", "for POST /oauth/token; without it any client is taken")
@@ -35,6 +36,8 @@ const flags = command.parse().opts<Flags>();
 const honoursIdempotencyKeys = !flags.ignoreIdempotencyKeys;
 
 try {
+  if ((await portIfFree(flags.port)) === null)
+    throw new Error(`port ${flags.port} is taken; choose another with --port`);
   const twin = await createTwin({
     port: flags.port,
     zuora: {
@@ -54,6 +57,6 @@ try {
   }
   console.log(`twin ready on ${twin.url}`);
 } catch (error) {
-  console.error(`twin: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`npm run twin: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 }
