@@ -25,13 +25,15 @@ export async function showLiveSummary(options: LiveSummaryOptions): Promise<void
   const show = output.isTTY ? terminalDisplay(output) : lineDisplay(output);
   const rates = { agent: new Rate(), edge: new Rate(), twin: new Rate() };
   while (!signal.aborted) {
+    // Before the ledgers: what was fed by now is what they have at least.
+    const fed = options.fed();
     const ledgers = await readLedgers(urls);
     if (signal.aborted) return;
     sampleRates(rates, ledgers);
     show({
       ledgers,
       rates: { agent: rates.agent.perSecond(), edge: rates.edge.perSecond(), twin: rates.twin.perSecond() },
-      fed: options.fed(),
+      fed,
       total: options.total,
       deliveredBefore: options.deliveredBefore,
     });
