@@ -84,8 +84,11 @@ async function checkThere(config: Config, { env, clock }: Terminal): Promise<Fin
   try {
     dialect = openDialect(config, env, clock);
   } catch (error) {
-    const message = messageOf(error);
-    return [failed("configuration", message), failed("credentials", `not known: ${message}`)];
+    // Whose fault it is has been said; that the destination was not asked is what is left to say.
+    return [
+      failed("configuration", messageOf(error)),
+      failed("credentials", "not known: the destination was not asked"),
+    ];
   }
   try {
     return [...checkTailStreams(config, dialect), ...(await checkDestination(config, dialect, clock))];

@@ -1,7 +1,7 @@
 /** The way to the destination: proxies, certificates, connections. */
 import { EnvHttpProxyAgent } from "undici";
-import { AgentError } from "../runtime/agent-error.ts";
 import { watchedPools } from "./connection.ts";
+import { noProxyText, proxyUrl } from "./proxy.ts";
 
 export interface DispatcherOptions {
   readonly timeoutMs: number;
@@ -21,9 +21,9 @@ export function createDispatcher({ timeoutMs, connections, env, fresh }: Dispatc
   // call got no answer is closed with it, where an HTTP/2 session to a peer that vanished would take the next ones.
   const connect = { timeout: timeoutMs, rejectUnauthorized: true, allowH2: false };
   return new EnvHttpProxyAgent({
-    httpProxy: proxyOf(env, "http_proxy"),
-    httpsProxy: proxyOf(env, "https_proxy"),
-    noProxy: env["no_proxy"] ?? env["NO_PROXY"] ?? "",
+    httpProxy: proxyUrl(env, "http_proxy"),
+    httpsProxy: proxyUrl(env, "https_proxy"),
+    noProxy: noProxyText(env),
     factory: watchedPools(connections, fresh),
     allowH2: false,
     connect,
@@ -33,30 +33,4 @@ export function createDispatcher({ timeoutMs, connections, env, fresh }: Dispatc
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-}
-
-/** A proxy as people write it: a host and port alone is an http proxy. */
-function proxyOf(env: DispatcherOptions["env"], name: string): string {
-  const variable = env[name] === undefined ? name.toUpperCase() : name;
-  const text = env[variable]?.trim() ?? "";
-  if (text === "") return "";
-  const url = /^[a-z0-9+.-]+:\/\//i.test(text) ? text : `http://${text}`;
-  // Its value may hold a password, so that no message shows it.
-  if (!isProxy(url)) {
-    const form = "say http://host:port, a user and password before the host percent-encoded";
-    throw new AgentError("CONFIG", `the environment variable ${variable} is no proxy's URL: ${form}`);
-  }
-  return url;
-}
-
-function isProxy(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password } = new URL(text);
-  try {
-    decodeURIComponent(username + password);
-  } catch {
-    // A bare percent sign: what it would be sent as is anybody's guess.
-    return false;
-  }
-  return protocol === "http:" || protocol === "https:" || protocol === "socks5:";
 }

@@ -7,6 +7,7 @@ import { HEADER } from "../../shared/wire.ts";
 import { KeptConnectionClosed } from "./connection.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { describeNoResponse } from "./no-response.ts";
+import { proxyTo } from "./proxy.ts";
 
 export interface Exchange {
   readonly method: "GET" | "POST";
@@ -90,6 +91,7 @@ const gunzipAsync = promisify<Uint8Array, object, Buffer>(gunzip);
 export function createTransport(options: TransportOptions): Transport {
   const base = options.url.replace(/\/+$/, "");
   const kept = createDispatcher({ ...options, fresh: false });
+  const place = { url: options.url, proxy: proxyTo(options.url, options.env) };
   let single: Dispatcher | null = null;
   const fresh = () => {
     single ??= createDispatcher({ ...options, fresh: true });
@@ -107,7 +109,7 @@ export function createTransport(options: TransportOptions): Transport {
     }
   };
   const noResponseOf = (error: unknown, deadline: AbortSignal) =>
-    deadline.aborted ? `no answer within ${options.timeoutMs} ms` : describeNoResponse(error);
+    deadline.aborted ? `no answer within ${options.timeoutMs} ms` : describeNoResponse(error, place);
 
   return {
     async send(exchange, signal) {

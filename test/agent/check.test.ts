@@ -128,7 +128,7 @@ test.each<[what: string, sections: Sections, failures: string[]]>([
       "disk: buffer.path: ",
       "buffer: ",
       "a solvimon destination takes no usage streams",
-      "destination: http://127.0.0.1:1: connect ECONNREFUSED",
+      "destination: http://127.0.0.1:1: nothing listens on 127.0.0.1:1 (ECONNREFUSED)",
       "credentials: not known",
     ],
   ],

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -233,4 +233,32 @@ test("SIGHUP reads the configuration again and takes paused uploads up at once",
   process.kill(running.pid, "SIGHUP");
   await until(() => running.stderr().includes("the configuration stays as it was"), { what: "the refusal in the log" });
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
+test("SIGHUP takes up a file that is newly followed, ends one that is gone, and goes on with one that comes back", async () => {
+  const { agent, destination } = await setup();
+  destination.schemas = { streams: [{ meter_global_id: "m" }] };
+  const file = (name: string) => join(agent.directory, `${name}.ndjson`);
+  const follow = (name: string) => `[[tail]]\npath = "${name}.ndjson"\nstream = "usage/m"\n`;
+  const has = (n: number) => [...destination.taken.values()].includes(eventNumber(n));
+  writeFileSync(file("first"), `${eventNumber(1)}\n`);
+  writeFileSync(file("second"), `${eventNumber(2)}\n`);
+  agent.configure(destination.url, follow("first"));
+  const running = agent.run();
+  await running.ready;
+  await until(() => has(1), { what: "the first file's event" });
+
+  agent.configure(destination.url, follow("second"));
+  process.kill(running.pid, "SIGHUP");
+  await until(() => has(2), { what: "the second file's event" });
+  // The second has begun, so the first has ended: what it gets now waits.
+  appendFileSync(file("first"), `${eventNumber(3)}\n`);
+  appendFileSync(file("second"), `${eventNumber(4)}\n`);
+  await until(() => has(4), { what: "the second file's next event" });
+  expect(destination.taken.size).toBe(3);
+
+  agent.configure(destination.url, follow("first") + follow("second"));
+  process.kill(running.pid, "SIGHUP");
+  await until(() => has(3), { what: "what the first file got meanwhile" });
+  expect([...destination.taken.values()].toSorted()).toEqual([1, 2, 3, 4].map(eventNumber));
 });
