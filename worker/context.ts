@@ -9,7 +9,13 @@ import type { Services } from "./services.ts";
 
 export interface WeirEnv {
   Bindings: Bindings;
-  Variables: { services: Services; principal: Principal; requestId: string };
+  Variables: {
+    services: Services;
+    principal: Principal;
+    /** Whose data the request is about: the key's own tenant, unless an operator names another. */
+    tenant: string;
+    requestId: string;
+  };
 }
 
 export type WeirContext = Context<WeirEnv>;
@@ -32,13 +38,17 @@ const SOLVIMON_CODE: Record<RefusalStatus, SolvimonCode> = {
   503: "INTERNAL_ERROR",
 };
 
-/** Answers with an error in the shape of the route's dialect. */
+/**
+ * Answers with an error in the shape of the route's dialect.
+ * @param code for Solvimon's routes, where the status does not say enough.
+ */
 export function refuse(
   c: WeirContext,
   status: RefusalStatus,
   message: string,
   reasons: readonly ValidationError[] = [],
+  code: SolvimonCode = SOLVIMON_CODE[status],
 ) {
-  if (SOLVIMON_ROUTE.test(c.req.path)) return c.json(solvimonError(SOLVIMON_CODE[status], message), status);
+  if (SOLVIMON_ROUTE.test(c.req.path)) return c.json(solvimonError(code, message), status);
   return c.json(usageRefusal(message, reasons), status);
 }

@@ -12,7 +12,7 @@ import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
 import { logWarning } from "./log.ts";
-import { Rates } from "./middleware/rate-limit.ts";
+import { Rates } from "./rates.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
 import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
 

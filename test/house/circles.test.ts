@@ -5,11 +5,8 @@ import { importsOf, sourceFiles, textOf } from "./source-imports.ts";
 
 /** Circles that are still to be opened, by their members. None may be added, and one that is open must go from here. */
 const LEFT: { readonly files: readonly string[][]; readonly folders: readonly string[][] } = {
-  files: [["worker/context.ts", "worker/middleware/rate-limit.ts", "worker/services.ts"]],
-  folders: [
-    ["agent/buffer/tables/", "agent/buffer/transactions/"],
-    ["worker/context.ts", "worker/middleware/", "worker/services.ts"],
-  ],
+  files: [],
+  folders: [["agent/buffer/tables/", "agent/buffer/transactions/"]],
 };
 
 const known = new Set(sourceFiles());

@@ -20,7 +20,7 @@ const named =
   (target: string) =>
     names.some((name) => target === name || target.startsWith(`${name}/`));
 /** Folders of one command of package.json each; checks is those of `npm run check`. */
-const COMMANDS = ["start", "demo", "edge", "deploy", "twin", "checks"].map((name) => `tools/${name}`);
+const COMMANDS = ["start", "demo", "edge", "deploy", "twin", "checks", "openapi"].map((name) => `tools/${name}`);
 const isVendor = named(
   ...["zuora", "solvimon", "weir"].flatMap((name) => [`shared/vendors/${name}`, `shared/vendors/${name}.ts`]),
 );
@@ -76,17 +76,16 @@ const RULES: readonly Rule[] = [
       !target.endsWith("-sql.ts"),
   },
   {
-    of: "worker/openapi: itself, shared and the pure forms that check requests; it is made without a Worker too",
+    of: "worker/openapi: itself, shared, zod and the names of permissions; it knows no route",
     files: under("worker/openapi"),
     may: ({ target }) =>
-      under("shared", "worker/openapi")(target) ||
-      named(
-        "zod",
-        "worker/accounts/key-requests.ts",
-        "worker/accounts/principal.ts",
-        "worker/catalog/schema/document.ts",
-        "worker/ledger/stored-event.ts",
-      )(target),
+      under("shared", "worker/openapi")(target) || named("zod", "worker/accounts/principal.ts")(target),
+  },
+  {
+    of: "worker/http: how a route is said; no route, no database, no ledger, no delivery",
+    files: under("worker/http"),
+    may: ({ target }) =>
+      !named("drizzle-orm", "worker/routes", "worker/database", "worker/ledger", "worker/delivery")(target),
   },
   {
     of: "worker/middleware: neither drizzle nor database nor ledger nor delivery",
@@ -150,11 +149,11 @@ const RULES: readonly Rule[] = [
       !named("shared/verdict.ts", "shared/backoff.ts")(target),
   },
   {
-    of: "tools: of the agent nothing, of the Worker the hash of a key and what describes its API",
+    of: "tools: of the agent nothing, of the Worker the hash of a key and the routes that describe its API",
     files: under("tools"),
     may: ({ target }) =>
       !under("agent")(target) &&
-      (!under("worker")(target) || named("worker/openapi", "worker/accounts/key-hash.ts")(target)),
+      (!under("worker")(target) || named("worker/routes.ts", "worker/accounts/key-hash.ts")(target)),
   },
   {
     of: "shared, worker and agent: never the commands around them",

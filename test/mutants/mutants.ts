@@ -54,9 +54,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the settlement not one transaction with the count",
-    file: "worker/delivery/outbox.ts",
-    find: "  await db.batch(statements);\n}",
-    replace: "  for (const statement of statements.reverse()) await statement.run();\n}",
+    file: "worker/delivery/settlements.ts",
+    find: "  await db.batch([\n    SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),\n    ...settlementStatements(db, lease, shipment, settlement, now),\n  ]);",
+    replace:
+      "  for (const statement of settlementStatements(db, lease, shipment, settlement, now).reverse()) await statement.run();",
     tests: ["test/worker/crash-points.test.ts", "test/worker/delivery.test.ts"],
   },
   {
@@ -89,9 +90,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "anyone may name a tenant",
-    file: "worker/routes/tenant.ts",
-    find: 'isPermitted(principal, "WEIR.OPERATOR") ? named : null',
-    replace: 'isPermitted(principal, "WEIR.ADMIN") ? named : null',
+    file: "worker/accounts/principal.ts",
+    find: 'tenant === principal.tenant || isPermitted(principal, "WEIR.OPERATOR")',
+    replace: 'tenant === principal.tenant || isPermitted(principal, "WEIR.ADMIN")',
     tests: ["test/worker/isolation.test.ts"],
   },
   {

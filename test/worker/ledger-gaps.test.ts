@@ -17,7 +17,7 @@ beforeAll(async () => {
     const headers = { "weir-producer": "p", "weir-sequence": String(position) };
     expect((await edge.post("m", event, headers)).status).toBe(200);
   }
-});
+}, 240_000);
 
 async function row(query = ""): Promise<LedgerRow> {
   const response = await edge.request(`/ledger?producer=p${query}`);

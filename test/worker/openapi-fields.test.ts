@@ -3,11 +3,11 @@ import { Validator } from "@cfworker/json-schema";
 import { describe, expect, it } from "vitest";
 import { checkSolvimonEvent, FIELDS, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
 import { scanDocument } from "../../shared/json/document.ts";
-import { createDocument } from "../../worker/openapi/document.ts";
 import { EXAMPLE } from "../../worker/openapi/solvimon-examples.ts";
 import { SCHEMA_NAME } from "../../worker/openapi/solvimon-schemas.ts";
+import { createOpenApiDocument } from "../../worker/routes.ts";
 
-const { schemas } = createDocument().components;
+const { schemas } = createOpenApiDocument().components;
 const KINDS = Object.keys(FIELDS) as SolvimonKind[];
 const EUR = { quantity: "1", currency: "EUR" };
 

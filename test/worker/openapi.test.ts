@@ -3,7 +3,7 @@ import { Validator } from "@cfworker/json-schema";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hashApiKey } from "../../worker/accounts/key-hash.ts";
 import { createApp } from "../../worker/app.ts";
-import { createDocument } from "../../worker/openapi/document.ts";
+import { createOpenApiDocument } from "../../worker/routes.ts";
 import { bindings, setupEdge, type TestEdge } from "./support/edge.ts";
 
 interface Media {
@@ -35,7 +35,7 @@ interface Documented {
   readonly operation: Operation;
 }
 
-const document = createDocument();
+const document = createOpenApiDocument();
 const operations: Documented[] = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({
     method: method.toUpperCase(),

@@ -17,3 +17,8 @@ export interface Principal {
 export function isPermitted(principal: Principal, permission: Permission): boolean {
   return principal.permissions.includes(permission);
 }
+
+/** Whether a key may see and change what is a tenant's: its own, any where it is an operator's. */
+export function mayActFor(principal: Principal, tenant: string): boolean {
+  return tenant === principal.tenant || isPermitted(principal, "WEIR.OPERATOR");
+}

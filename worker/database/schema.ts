@@ -58,7 +58,7 @@ export const batches = sqliteTable(
     /** The quarantine entry that this row sends again; its event keeps that entry's id. */
     replayOf: integer("replay_of"),
     receivedAt: integer("received_at").notNull(),
-    /** When each entry was first received by an agent on the way, JSON array of texts; null where none was told. */
+    /** When each entry was first received by an agent on the way, JSON array of texts; null where none was reported. */
     times: text("times"),
     /** A fixed number of bytes an entry: see entries.ts. */
     entries: blob("entries", { mode: "buffer" }).notNull(),
@@ -112,7 +112,7 @@ export const corrections = sqliteTable(
   (table) => [primaryKey({ columns: [table.batch, table.entry, table.hash] })],
 );
 
-/** Positions taken, coalesced: as many rows as a producer's stream has gaps, plus one. */
+/** Positions accepted, coalesced: as many rows as a producer's stream has gaps, plus one. */
 export const ranges = sqliteTable(
   "ranges",
   {
@@ -167,8 +167,7 @@ export const shipments = sqliteTable(
     /** The reprocessing group of a persist event, and whether it closes the group: it then waits for the rest. */
     reprocessId: text("reprocess_id"),
     closes: integer("closes").notNull().default(0),
-    /** open | delivered | split | quarantined. */
-    state: text("state").notNull(),
+    state: text("state", { enum: ["open", "delivered", "split", "quarantined"] }).notNull(),
     attempts: integer("attempts").notNull().default(0),
     /** 1 while an attempt is under way; found so by a later lease, that attempt's outcome is unknown. */
     inFlight: integer("in_flight").notNull().default(0),
@@ -180,7 +179,7 @@ export const shipments = sqliteTable(
   (table) => [index("shipments_open").on(table.tenant, table.stream, table.id).where(sql`state = 'open'`)],
 );
 
-/** Which calls carried a batch: for telling what became of an event. */
+/** Which calls carried a batch: for reporting what became of an event. */
 export const shipmentParts = sqliteTable(
   "shipment_parts",
   {
@@ -198,7 +197,7 @@ export const reprocessGroups = sqliteTable(
     reprocessId: text("reprocess_id").notNull(),
     accepted: integer("accepted").notNull(),
     settled: integer("settled").notNull().default(0),
-    /** 1 once its last item was taken; a later one is refused. */
+    /** 1 once its last item was accepted; a later one is rejected. */
     closed: integer("closed").notNull(),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.reprocessId] })],
@@ -215,7 +214,7 @@ export const attempts = sqliteTable(
     /** HTTP status; null where no answer came. */
     status: integer("status"),
     verdict: text("verdict").notNull(),
-    /** The upstream's own words, cut to 1,000 characters. */
+    /** The response's text, cut to 1,000 characters. */
     message: text("message"),
   },
   (table) => [primaryKey({ columns: [table.shipment, table.attempt] })],
@@ -243,13 +242,12 @@ export const quarantine = sqliteTable(
     /** Source text. */
     event: text("event").notNull(),
     context: text("context").notNull(),
-    /** JSON array of faults. */
+    /** JSON array of validation errors. */
     reasons: text("reasons").notNull(),
-    /** The upstream's own words where it was the one to refuse. */
+    /** The response's text where the upstream was the one to refuse. */
     upstream: text("upstream"),
     createdAt: integer("created_at").notNull(),
-    /** open | replayed | discarded. */
-    state: text("state").notNull(),
+    state: text("state", { enum: ["open", "replayed", "discarded"] }).notNull(),
     /** When and, for a discard, why it was settled. */
     settledAt: integer("settled_at"),
     note: text("note"),

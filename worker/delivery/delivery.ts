@@ -11,17 +11,10 @@ import { entrySpans } from "../ledger/entries.ts";
 import { storedEventId } from "../ledger/stored-event.ts";
 import type { CallOutcome, Dialect } from "./dialect.ts";
 import type { Fetch } from "./exchange.ts";
-import {
-  type BatchRow,
-  createOutbox,
-  type Outbox,
-  type QuarantinedEvent,
-  type Settlement,
-  type Shipment,
-  type StreamKey,
-} from "./outbox.ts";
+import { createOutbox, type Outbox, type SentBatch } from "./outbox.ts";
 import type { Part } from "./pack.ts";
 import { type Shipping, ship, streamScope } from "./ship.ts";
+import type { QuarantinedEvent, Settlement, Shipment, StreamKey } from "./shipment.ts";
 import { createUpstream } from "./upstream.ts";
 
 export interface DeliveryRuntime extends ClockAndRandom {
@@ -66,7 +59,7 @@ export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts):
       // Two tries at most go into a call (a fresh token), each with a token fetch before it.
       const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
       const request = { ...key, now: clock.now(), leaseMs, count: CALLS_AT_ONCE, scopes };
-      const shipments = await outbox.take(request, limits);
+      const shipments = await outbox.lease(request, limits);
       if (shipments.length === 0) return scheduleNext(key, scopes);
       const settled = await Promise.all(shipments.map((shipment) => shipOne(shipment, dialect)));
       if (settled.some((kind) => kind === "postponed")) return scheduleNext(key, scopes);
@@ -126,7 +119,7 @@ async function settlementOf(shipping: Shipping, shipment: Shipment, outbox: Outb
 }
 
 /** The one event of a call that the upstream refuses, with its id and the response's text. */
-function rejectedEvent(stream: string, part: Part, row: BatchRow, outcome: CallOutcome): QuarantinedEvent {
+function rejectedEvent(stream: string, part: Part, row: SentBatch, outcome: CallOutcome): QuarantinedEvent {
   const spans = entrySpans(row.entries);
   const entry = spans.findIndex((span, i) => i >= part.from && i <= part.to && span.end > span.start);
   const span = spans[entry];

@@ -1,5 +1,6 @@
 /** Packs batches into calls that the upstream will take. Pure. */
 import type { CallLimits } from "../../shared/vendors/vendor.ts";
+import type { OutboxRow } from "../database/rows.ts";
 
 /** A run of a batch's entries, both ends inclusive, and how many events of it are to be sent. */
 export interface Part {
@@ -10,12 +11,7 @@ export interface Part {
 }
 
 /** A batch in the outbox. */
-export interface OutboxRow {
-  readonly batch: number;
-  readonly context: string;
-  readonly entries: number;
-  readonly events: number;
-  readonly bytes: number;
+export interface OutboxBatch extends Omit<OutboxRow, "tenant" | "stream"> {
   /** Sizes of its entries where it may be too large for one call: bytes, 0 for an entry that is not sent. */
   readonly sizes?: readonly number[];
 }
@@ -35,7 +31,7 @@ export function isOversized(row: { readonly bytes: number; readonly events: numb
  * Packs rows in their order into as few calls as their contexts and the limits allow. An event that is too
  * large by itself gets a call of its own, so that the upstream may refuse just that one.
  */
-export function packCalls(rows: readonly OutboxRow[], limits: CallLimits): PackedCall[] {
+export function packCalls(rows: readonly OutboxBatch[], limits: CallLimits): PackedCall[] {
   const calls: PackedCall[] = [];
   const open = new Map<string, OpenCall>();
   for (const row of rows) {
@@ -76,7 +72,7 @@ function hasRoom(call: OpenCall, piece: Piece, limits: CallLimits): boolean {
   return call.bytes + piece.bytes + 1 <= limits.bytesMax && call.events + piece.events <= limits.eventsMax;
 }
 
-function piecesOf(row: OutboxRow, limits: CallLimits): Piece[] {
+function piecesOf(row: OutboxBatch, limits: CallLimits): Piece[] {
   if (row.sizes === undefined || !isOversized(row, limits)) {
     return [{ batch: row.batch, from: 0, to: row.entries - 1, events: row.events, bytes: row.bytes }];
   }
@@ -112,16 +108,16 @@ export function halve(parts: readonly Part[], isSent: IsSent): [Part[], Part[]] 
   const half = Math.floor(total / 2);
   const left: Part[] = [];
   const right: Part[] = [];
-  let taken = 0;
+  let placed = 0;
   for (const part of parts) {
-    if (taken + part.events <= half) left.push(part);
-    else if (taken >= half) right.push(part);
+    if (placed + part.events <= half) left.push(part);
+    else if (placed >= half) right.push(part);
     else {
-      const cutAfter = entryOfNth(part, half - taken, isSent);
-      left.push({ ...part, to: cutAfter, events: half - taken });
-      right.push({ ...part, from: cutAfter + 1, events: part.events - (half - taken) });
+      const cutAfter = entryOfNth(part, half - placed, isSent);
+      left.push({ ...part, to: cutAfter, events: half - placed });
+      right.push({ ...part, from: cutAfter + 1, events: part.events - (half - placed) });
     }
-    taken += part.events;
+    placed += part.events;
   }
   return [left, right];
 }

@@ -6,8 +6,8 @@ import { leavesDoubt, type Verdict } from "../../shared/verdict.ts";
 import type { Settings } from "../env.ts";
 import { ENTRY_STATUS, type EntrySpan, entrySpans } from "../ledger/entries.ts";
 import type { CallOutcome, Dialect, OutboundEvent } from "./dialect.ts";
-import type { AttemptRecord, Cargo, Settlement, Shipment } from "./outbox.ts";
 import { halve, type Part } from "./pack.ts";
+import type { AttemptRecord, Cargo, Settlement, Shipment } from "./shipment.ts";
 
 /** Characters of the response's text kept with an attempt. */
 const TEXT_KEPT = 1000;

@@ -1,10 +1,9 @@
 /** Gives each checked event its identity, its id and its key in the ledger. */
 import type { Kind } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
+import { CONTENT_HASH_BYTES, contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
 import type { CheckedEvent } from "../../shared/intake/usage-body.ts";
-import { HASH_BYTES } from "../ledger/entries.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import type { IncomingEvent, ReprocessGroup } from "../ledger/plan.ts";
 import type { Measure } from "../usage/measure.ts";
@@ -49,7 +48,7 @@ export function identify(events: readonly DigestedEvent[], rule: IdentityRule): 
     return {
       index,
       source: event.source,
-      hash: event.hash.subarray(0, HASH_BYTES),
+      hash: event.hash.subarray(0, CONTENT_HASH_BYTES),
       id,
       identity: identity.by,
       key: identity.by === "position" ? null : ledgerKey(rule.tenant, id),

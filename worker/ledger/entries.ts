@@ -3,8 +3,9 @@
  * payload, 4 of its index in the request's body, 1 of its status; integers big-endian.
  */
 
-export const ENTRY_BYTES = 25;
-export const HASH_BYTES = 16;
+import { CONTENT_HASH_BYTES } from "../../shared/identity.ts";
+
+export const ENTRY_BYTES = CONTENT_HASH_BYTES + 9;
 
 export const ENTRY_STATUS = {
   /** In the payload, to be delivered. */
@@ -31,10 +32,10 @@ export function encodeEntries(entries: readonly Entry[]): Uint8Array {
   const view = new DataView(bytes.buffer);
   entries.forEach((entry, i) => {
     const at = i * ENTRY_BYTES;
-    bytes.set(entry.hash.subarray(0, HASH_BYTES), at);
-    view.setUint32(at + HASH_BYTES, entry.length);
-    view.setUint32(at + HASH_BYTES + 4, entry.index);
-    bytes[at + HASH_BYTES + 8] = entry.status;
+    bytes.set(entry.hash.subarray(0, CONTENT_HASH_BYTES), at);
+    view.setUint32(at + CONTENT_HASH_BYTES, entry.length);
+    view.setUint32(at + CONTENT_HASH_BYTES + 4, entry.index);
+    bytes[at + CONTENT_HASH_BYTES + 8] = entry.status;
   });
   return bytes;
 }
@@ -55,7 +56,7 @@ export function entrySpans(hex: string): EntrySpan[] {
   const spans: EntrySpan[] = [];
   let start = 0;
   for (let at = 0; at < hex.length; at += ENTRY_BYTES * 2) {
-    const lengthAt = at + HASH_BYTES * 2;
+    const lengthAt = at + CONTENT_HASH_BYTES * 2;
     const length = Number.parseInt(hex.slice(lengthAt, lengthAt + 8), 16);
     const index = Number.parseInt(hex.slice(lengthAt + 8, lengthAt + 16), 16);
     const status = Number.parseInt(hex.slice(lengthAt + 16, lengthAt + 18), 16);

@@ -5,75 +5,112 @@
  * inserts the request's first row only if the key is valid, the catalog stands and the positions are free.
  * Every later one works only if that very row (id and nonce) is there. Nothing claimed, nothing written.
  */
-import { ENTRY_BYTES, HASH_BYTES } from "./entries.ts";
+import { CONTENT_HASH_BYTES } from "../../shared/identity.ts";
+import type { OutboxRow } from "../database/rows.ts";
+import type { batches, counters } from "../database/schema.ts";
+import { statement } from "../database/statement.ts";
+import { ENTRY_BYTES } from "./entries.ts";
 
-/** Numbered parameters: a statement's values are listed in this order. */
-const BATCH_COLUMNS =
-  "id, nonce, tenant, stream, producer, first, last, context, idempotency_key, own_id_field, received_at, times, entries, payload";
-
-/** The key is still valid and the catalog unchanged. Parameters: key id, now, tenant, catalog version. */
-function gate(key: string, now: string, tenant: string, version: string): string {
-  return `EXISTS (SELECT 1 FROM api_keys WHERE id = ${key} AND revoked_at IS NULL
-    AND (expires_at IS NULL OR expires_at > ${now}))
-  AND coalesce((SELECT version FROM catalogs WHERE tenant = ${tenant}), 0) = ${version}`;
+/** The first row of a request, by which its whole transaction is known. */
+export interface Claim {
+  readonly claimId: number;
+  readonly nonce: string;
 }
 
+/** The transaction holds its claim. */
+export const CLAIMED = "EXISTS (SELECT 1 FROM batches WHERE id = :claimId AND nonce = :nonce)";
+
+/** Whose stream it is; the producer "" for events without one. */
+export interface StreamOf {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly producer: string;
+}
+
+/** The key is still valid and the catalog unchanged. */
+interface Gate {
+  readonly tenant: string;
+  readonly apiKeyId: string;
+  readonly now: number;
+  readonly catalogVersion: number;
+}
+
+const KEY_VALID = `EXISTS (SELECT 1 FROM api_keys WHERE id = :apiKeyId AND revoked_at IS NULL
+    AND (expires_at IS NULL OR expires_at > :now))`;
+const CATALOG_VERSION = "coalesce((SELECT version FROM catalogs WHERE tenant = :tenant), 0)";
+const GATE = `${KEY_VALID} AND ${CATALOG_VERSION} = :catalogVersion`;
+
+/** A row of `batches`; its entries as bytes. */
+export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replayOf"> & {
+  readonly entries: Uint8Array;
+};
+
+const BATCH_COLUMNS =
+  "id, nonce, tenant, stream, producer, first, last, context, idempotency_key, own_id_field, received_at, times, entries, payload";
+const BATCH_VALUES =
+  ":id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :idempotencyKey, :ownIdField, :receivedAt, :times, :entries, :payload";
+
 /**
- * ?1-?14 the columns, ?15 key id, ?16 now, ?17 catalog version, ?18 JSON array of [first, last] runs,
- * ?19 JSON array of reprocessing groups, of which none may be closed.
+ * `runs`: JSON array of [first, last]. `groups`: JSON array of reprocessing groups, of which none may be closed.
  * Batches of a producer never overlap, so of those that begin at or before a run's end only the last one can
  * reach into it: one seek a run, never a scan.
  */
-export const CLAIM = `INSERT INTO batches (${BATCH_COLUMNS})
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
-WHERE ${gate("?15", "?16", "?3", "?17")}
-  AND NOT EXISTS (SELECT 1 FROM json_each(?19) AS wanted CROSS JOIN reprocess_groups AS held
-    ON held.tenant = ?3 AND held.reprocess_id = wanted.value WHERE held.closed = 1)
-  AND NOT EXISTS (SELECT 1 FROM json_each(?18) AS run WHERE (
-    SELECT last FROM batches WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND first <= run.value ->> 1
-    ORDER BY first DESC LIMIT 1) >= run.value ->> 0)`;
+export const CLAIM = statement<BatchColumns & Gate & { runs: string; groups: string }>(`INSERT INTO batches
+  (${BATCH_COLUMNS})
+SELECT ${BATCH_VALUES}
+WHERE ${GATE}
+  AND NOT EXISTS (SELECT 1 FROM json_each(:groups) AS wanted CROSS JOIN reprocess_groups AS held
+    ON held.tenant = :tenant AND held.reprocess_id = wanted.value WHERE held.closed = 1)
+  AND NOT EXISTS (SELECT 1 FROM json_each(:runs) AS run WHERE (
+    SELECT last FROM batches WHERE tenant = :tenant AND stream = :stream AND producer = :producer
+      AND first <= run.value ->> 1
+    ORDER BY first DESC LIMIT 1) >= run.value ->> 0)`);
 
-const CLAIMED = "EXISTS (SELECT 1 FROM batches WHERE id = ?1 AND nonce = ?2)";
+export const FURTHER_ROW = statement<Claim & BatchColumns>(`INSERT INTO batches (${BATCH_COLUMNS})
+SELECT ${BATCH_VALUES} WHERE ${CLAIMED}`);
 
-/** ?1, ?2 the claim; ?3-?16 the columns. */
-export const FURTHER_ROW = `INSERT INTO batches (${BATCH_COLUMNS})
-SELECT ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE ${CLAIMED}`;
-
-/** ?3 tenant, ?4 JSON [[group, accepted, 1 if closed], …]. */
-export const GROUPS = `INSERT INTO reprocess_groups (tenant, reprocess_id, accepted, closed)
-SELECT ?3, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?4) WHERE ${CLAIMED}
+/** `groups`: JSON [[group, accepted, 1 if closed], …]. */
+export const GROUPS = statement<
+  Claim & { tenant: string; groups: string }
+>(`INSERT INTO reprocess_groups (tenant, reprocess_id, accepted, closed)
+SELECT :tenant, value ->> 0, value ->> 1, value ->> 2 FROM json_each(:groups) WHERE ${CLAIMED}
 ON CONFLICT (tenant, reprocess_id) DO UPDATE SET
-  accepted = accepted + excluded.accepted, closed = max(closed, excluded.closed)`;
+  accepted = accepted + excluded.accepted, closed = max(closed, excluded.closed)`);
 
-/** Fails the whole transaction where a key is known. ?3 batch id, ?4 JSON array of hex keys by entry. */
-export const KEYS = `INSERT INTO keys (key, batch, entry)
-SELECT unhex(value), ?3, key FROM json_each(?4) WHERE value <> '' AND ${CLAIMED}`;
+/** Fails the whole transaction where a key is known. `keys`: JSON array of hex keys by entry. */
+export const KEYS = statement<Claim & { batch: number; keys: string }>(`INSERT INTO keys (key, batch, entry)
+SELECT unhex(value), :batch, key FROM json_each(:keys) WHERE value <> '' AND ${CLAIMED}`);
 
-/** ?3 tenant, ?4 stream, ?5 batch id, ?6 context, ?7 entries, ?8 events, ?9 bytes. */
-export const OUTBOX = `INSERT INTO outbox (tenant, stream, batch, context, entries, events, bytes)
-SELECT ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ${CLAIMED}`;
+export const OUTBOX = statement<
+  Claim & OutboxRow
+>(`INSERT INTO outbox (tenant, stream, batch, context, entries, events, bytes)
+SELECT :tenant, :stream, :batch, :context, :entries, :events, :bytes WHERE ${CLAIMED}`);
 
-/**
- * Adds a run of positions, grown together with the range that ends before it and the one that begins after.
- * ?3 tenant, ?4 stream, ?5 producer, ?6 first, ?7 last.
- */
-export const RANGE = `INSERT INTO ranges (tenant, stream, producer, first, last)
-SELECT ?3, ?4, ?5,
-  coalesce((SELECT first FROM (SELECT first, last FROM ranges WHERE tenant = ?3 AND stream = ?4 AND producer = ?5
-    AND first < ?6 ORDER BY first DESC LIMIT 1) WHERE last = ?6 - 1), ?6),
-  coalesce((SELECT last FROM ranges WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND first = ?7 + 1), ?7)
+const RANGES = "ranges WHERE tenant = :tenant AND stream = :stream AND producer = :producer";
+
+/** Adds a run of positions, grown together with the range that ends before it and the one that begins after. */
+export const RANGE = statement<
+  Claim & StreamOf & { first: number; last: number }
+>(`INSERT INTO ranges (tenant, stream, producer, first, last)
+SELECT :tenant, :stream, :producer,
+  coalesce((SELECT first FROM (SELECT first, last FROM ${RANGES}
+    AND first < :first ORDER BY first DESC LIMIT 1) WHERE last = :first - 1), :first),
+  coalesce((SELECT last FROM ${RANGES} AND first = :last + 1), :last)
 WHERE ${CLAIMED}
-ON CONFLICT (tenant, stream, producer, first) DO UPDATE SET last = excluded.last`;
+ON CONFLICT (tenant, stream, producer, first) DO UPDATE SET last = excluded.last`);
 
-/** Drops the range that RANGE has grown into. ?3 tenant, ?4 stream, ?5 producer, ?6 last + 1. */
-export const RANGE_ABSORBED = `DELETE FROM ranges
-WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND first = ?6 AND ${CLAIMED}`;
+/** Drops the range that RANGE has grown into. */
+export const RANGE_ABSORBED = statement<Claim & StreamOf & { last: number }>(
+  `DELETE FROM ${RANGES} AND first = :last + 1 AND ${CLAIMED}`,
+);
 
-/** ?3 tenant, ?4 stream, ?5 producer, ?6 context, ?7 now, ?8 JSON [[batch, entry, event id, event, reasons], …]. */
-export const QUARANTINE = `INSERT INTO quarantine
+/** `held`: JSON [[batch, entry, event id, event, reasons], …]. */
+export const QUARANTINE = statement<Claim & StreamOf & { context: string; now: number; held: string }>(
+  `INSERT INTO quarantine
   (tenant, stream, producer, batch, entry, event_id, event, context, reasons, created_at, state)
-SELECT ?3, ?4, ?5, value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?6, value ->> 4, ?7, 'open'
-FROM json_each(?8) WHERE ${CLAIMED}`;
+SELECT :tenant, :stream, :producer, value ->> 0, value ->> 1, value ->> 2, value ->> 3, :context, value ->> 4, :now, 'open'
+FROM json_each(:held) WHERE ${CLAIMED}`,
+);
 
 /** The parts of a digest added with carry: 32 bits a column, the lowest first. */
 function digestSum(column: "digest" | "positions"): string {
@@ -82,8 +119,13 @@ function digestSum(column: "digest" | "positions"): string {
   return [0, 1, 2, 3].map((i) => `${column}${i} = (${sum(i)}) & 4294967295`).join(",\n  ");
 }
 
-const COUNTER_COLUMNS = `tenant, stream, producer, accepted, duplicates, conflicts, quarantined,
-  digest0, digest1, digest2, digest3, positions0, positions1, positions2, positions3`;
+/** What a request adds to a row of `counters`. */
+export type CounterColumns = Omit<typeof counters.$inferSelect, "delivered" | "discarded">;
+
+const COUNTERS = `counters (tenant, stream, producer, accepted, duplicates, conflicts, quarantined,
+  digest0, digest1, digest2, digest3, positions0, positions1, positions2, positions3)
+SELECT :tenant, :stream, :producer, :accepted, :duplicates, :conflicts, :quarantined,
+  :digest0, :digest1, :digest2, :digest3, :positions0, :positions1, :positions2, :positions3`;
 
 const COUNT_UP = `ON CONFLICT (tenant, stream, producer) DO UPDATE SET
   accepted = accepted + excluded.accepted, duplicates = duplicates + excluded.duplicates,
@@ -91,52 +133,76 @@ const COUNT_UP = `ON CONFLICT (tenant, stream, producer) DO UPDATE SET
   ${digestSum("digest")},
   ${digestSum("positions")}`;
 
-/** ?1, ?2 the claim; ?3-?17 the columns. */
-export const COUNT = `INSERT INTO counters (${COUNTER_COLUMNS})
-SELECT ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17 WHERE ${CLAIMED}
-${COUNT_UP}`;
+export const COUNT = statement<Claim & CounterColumns>(`INSERT INTO ${COUNTERS} WHERE ${CLAIMED}
+${COUNT_UP}`);
 
-/** For a request that brings nothing new: only counted. ?1-?15 the columns, ?16 key id, ?17 now, ?18 version. */
-export const COUNT_ONLY = `INSERT INTO counters (${COUNTER_COLUMNS})
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15
-WHERE ${gate("?16", "?17", "?1", "?18")}
-${COUNT_UP}`;
+/** For a request that brings nothing new: only counted. */
+export const COUNT_ONLY = statement<CounterColumns & Gate>(`INSERT INTO ${COUNTERS} WHERE ${GATE}
+${COUNT_UP}`);
 
-/** Why a claim came to nothing. ?1 key id, ?2 now, ?3 tenant, ?4 batch id, ?5 nonce. */
-export const STANDING = `SELECT
-  EXISTS (SELECT 1 FROM api_keys WHERE id = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2))
-    AS key_valid,
-  coalesce((SELECT version FROM catalogs WHERE tenant = ?3), 0) AS catalog_version,
-  EXISTS (SELECT 1 FROM batches WHERE id = ?4 AND nonce = ?5) AS committed`;
+export interface Standing {
+  readonly key_valid: 0 | 1;
+  readonly catalog_version: number;
+  readonly committed: 0 | 1;
+}
 
-/** Which groups are closed. ?1 tenant, ?2 JSON array of groups. */
-export const CLOSED_GROUPS = `SELECT held.reprocess_id AS id FROM json_each(?2) AS wanted CROSS JOIN reprocess_groups AS held
-ON held.tenant = ?1 AND held.reprocess_id = wanted.value WHERE held.closed = 1`;
+/** Why a claim came to nothing. */
+export const STANDING = statement<Claim & Omit<Gate, "catalogVersion">, Standing>(`SELECT ${KEY_VALID} AS key_valid,
+  ${CATALOG_VERSION} AS catalog_version, ${CLAIMED} AS committed`);
 
-const OVERLAPPING = `batches.tenant = ?1 AND batches.stream = ?2 AND batches.producer = ?3
-  AND batches.first >= coalesce((SELECT first FROM batches WHERE tenant = ?1 AND stream = ?2 AND producer = ?3
-    AND first <= ?4 ORDER BY first DESC LIMIT 1), ?4)
-  AND batches.first <= ?5 AND batches.last >= ?4`;
+/** Which groups are closed. `groups`: JSON array of groups. */
+export const CLOSED_GROUPS = statement<
+  { tenant: string; groups: string },
+  { readonly id: string }
+>(`SELECT held.reprocess_id AS id FROM json_each(:groups) AS wanted CROSS JOIN reprocess_groups AS held
+ON held.tenant = :tenant AND held.reprocess_id = wanted.value WHERE held.closed = 1`);
 
-/**
- * The content hashes at the positions a run covers, cut out of the rows that hold them.
- * ?1 tenant, ?2 stream, ?3 producer, ?4 first, ?5 last. Gives from, and hex of the entries from there on.
- */
-export const TAKEN = `SELECT max(first, ?4) AS "from", hex(substr(entries, (max(first, ?4) - first) * ${ENTRY_BYTES} + 1,
-    (min(last, ?5) - max(first, ?4) + 1) * ${ENTRY_BYTES})) AS entries
-FROM batches WHERE ${OVERLAPPING}`;
+/** A run of positions. */
+interface Run {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly producer: string | null;
+  readonly first: number;
+  readonly last: number;
+}
 
-/** Second hashes of events that were corrected in quarantine, by position. Parameters as for TAKEN. */
-export const CORRECTED_POSITIONS = `SELECT batches.first + corrections.entry AS position, hex(corrections.hash) AS hash
-FROM batches CROSS JOIN corrections ON corrections.batch = batches.id WHERE ${OVERLAPPING}`;
+const OVERLAPPING = `batches.tenant = :tenant AND batches.stream = :stream AND batches.producer = :producer
+  AND batches.first >= coalesce((SELECT first FROM batches WHERE tenant = :tenant AND stream = :stream
+    AND producer = :producer AND first <= :first ORDER BY first DESC LIMIT 1), :first)
+  AND batches.first <= :last AND batches.last >= :first`;
 
-/** Content hashes of the keys that are known. ?1 JSON array of hex keys. */
-export const KNOWN_KEYS = `SELECT wanted.value AS key,
-  hex(substr(batches.entries, keys.entry * ${ENTRY_BYTES} + 1, ${HASH_BYTES})) AS hash
-FROM json_each(?1) AS wanted CROSS JOIN keys ON keys.key = unhex(wanted.value)
-CROSS JOIN batches ON batches.id = keys.batch`;
+/** The content hashes at the positions a run covers, cut out of the rows that hold them. */
+export const HELD_POSITIONS = statement<
+  Run,
+  { readonly from: number /** Hex, from there on. */; readonly entries: string }
+>(
+  `SELECT max(first, :first) AS "from",
+  hex(substr(entries, (max(first, :first) - first) * ${ENTRY_BYTES} + 1,
+    (min(last, :last) - max(first, :first) + 1) * ${ENTRY_BYTES})) AS entries
+FROM batches WHERE ${OVERLAPPING}`,
+);
 
-/** Second hashes of events that were corrected in quarantine, by key. ?1 JSON array of hex keys. */
-export const CORRECTED_KEYS = `SELECT wanted.value AS key, hex(corrections.hash) AS hash
-FROM json_each(?1) AS wanted CROSS JOIN keys ON keys.key = unhex(wanted.value)
-CROSS JOIN corrections ON corrections.batch = keys.batch AND corrections.entry = keys.entry`;
+/** Second hashes of events that were corrected in quarantine, by position. */
+export const CORRECTED_POSITIONS = statement<Run, { readonly position: number; readonly hash: string }>(
+  `SELECT batches.first + corrections.entry AS position, hex(corrections.hash) AS hash
+FROM batches CROSS JOIN corrections ON corrections.batch = batches.id WHERE ${OVERLAPPING}`,
+);
+
+export interface KeyHash {
+  readonly key: string;
+  readonly hash: string;
+}
+
+/** Content hashes of the keys that are known. `keys`: JSON array of hex keys. */
+export const KNOWN_KEYS = statement<{ keys: string }, KeyHash>(`SELECT wanted.value AS key,
+  hex(substr(batches.entries, keys.entry * ${ENTRY_BYTES} + 1, ${CONTENT_HASH_BYTES})) AS hash
+FROM json_each(:keys) AS wanted CROSS JOIN keys ON keys.key = unhex(wanted.value)
+CROSS JOIN batches ON batches.id = keys.batch`);
+
+/** Second hashes of events that were corrected in quarantine, by key. `keys`: JSON array of hex keys. */
+export const CORRECTED_KEYS = statement<
+  { keys: string },
+  KeyHash
+>(`SELECT wanted.value AS key, hex(corrections.hash) AS hash
+FROM json_each(:keys) AS wanted CROSS JOIN keys ON keys.key = unhex(wanted.value)
+CROSS JOIN corrections ON corrections.batch = keys.batch AND corrections.entry = keys.entry`);

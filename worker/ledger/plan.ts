@@ -6,9 +6,17 @@
 
 import { parseStream } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import { addDigests, type Digest, digestOf, EMPTY_DIGEST, eventId, toHex } from "../../shared/identity.ts";
+import {
+  addDigests,
+  CONTENT_HASH_BYTES,
+  type Digest,
+  digestOf,
+  EMPTY_DIGEST,
+  eventId,
+  toHex,
+} from "../../shared/identity.ts";
 import type { Measure } from "../usage/measure.ts";
-import { ENTRY_STATUS, type Entry, encodeEntries, HASH_BYTES } from "./entries.ts";
+import { ENTRY_STATUS, type Entry, encodeEntries } from "./entries.ts";
 
 /** A checked event with its identity. */
 export interface IncomingEvent {
@@ -173,7 +181,7 @@ function earlierIn(earlier: ReadonlyMap<string, string>, key: string | null): re
 }
 
 export function hashHex(hash: Uint8Array): string {
-  return toHex(hash.subarray(0, HASH_BYTES));
+  return toHex(hash.subarray(0, CONTENT_HASH_BYTES));
 }
 
 interface OpenRow {

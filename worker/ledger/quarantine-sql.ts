@@ -1,53 +1,99 @@
 /** The statements of quarantine: a list, and two ways out of it that each take an entry once. */
+import type { BatchRow, QuarantineRow } from "../database/rows.ts";
+import { statement } from "../database/statement.ts";
+import { CLAIMED, type Claim, type StreamOf } from "./filing-sql.ts";
 
-/** ?1 tenant, ?2 state, ?3 after this id, ?4 how many. */
-export const LIST = `SELECT id, event_id, stream, event, reasons, upstream, created_at, state, settled_at, note
-FROM quarantine WHERE tenant = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ?4`;
+/** As the list shows it. */
+export type QuarantineItem = Omit<
+  QuarantineRow,
+  "tenant" | "producer" | "batch" | "entry" | "context" | "replay_batch"
+>;
 
-/** ?1 id, ?2 tenant. */
-export const ENTRY = `SELECT quarantine.id, quarantine.event_id, quarantine.stream, quarantine.producer, quarantine.event,
+/** In order of their ids. */
+export const LIST = statement<
+  { tenant: string; state: QuarantineRow["state"]; after: number; count: number },
+  QuarantineItem
+>(`SELECT id, event_id, stream, event, reasons, upstream, created_at, state, settled_at, note
+FROM quarantine WHERE tenant = :tenant AND state = :state AND id > :after ORDER BY id LIMIT :count`);
+
+/** With what gave the event its identity, and when it was first received. */
+export interface QuarantineEntry
+  extends Pick<
+      QuarantineRow,
+      "id" | "event_id" | "stream" | "producer" | "event" | "context" | "batch" | "entry" | "state"
+    >,
+    Pick<BatchRow, "first" | "idempotency_key" | "received_at"> {
+  /** When an agent on the way first received it, if it says so. */
+  readonly reported_at: string | null;
+  /** 1 where it counts as usage already: the upstream refused it, not Weir. */
+  readonly has_fact: 0 | 1;
+}
+
+export const ENTRY = statement<{ id: number; tenant: string }, QuarantineEntry>(`SELECT quarantine.id,
+  quarantine.event_id, quarantine.stream, quarantine.producer, quarantine.event,
   quarantine.context, quarantine.batch, quarantine.entry, quarantine.state,
   batches.first AS first, batches.idempotency_key AS idempotency_key, batches.received_at AS received_at,
-  batches.times ->> ('$[' || quarantine.entry || ']') AS told_at,
+  batches.times ->> ('$[' || quarantine.entry || ']') AS reported_at,
   EXISTS (SELECT 1 FROM fact_runs CROSS JOIN facts ON facts.tenant = fact_runs.tenant
     AND facts.id BETWEEN fact_runs.first AND fact_runs.last
     WHERE fact_runs.batch = quarantine.batch AND facts.entry = quarantine.entry AND facts.void = 0) AS has_fact
 FROM quarantine CROSS JOIN batches ON batches.id = quarantine.batch
-WHERE quarantine.id = ?1 AND quarantine.tenant = ?2`;
+WHERE quarantine.id = :id AND quarantine.tenant = :tenant`);
 
-/** Where a key leads. ?1 hex key. */
-export const KEY = "SELECT batch, entry FROM keys WHERE key = unhex(?1)";
+/** Where an event's identity is filed. */
+interface Place {
+  readonly batch: number;
+  readonly entry: number;
+}
 
-/**
- * Claims a replay: the entry must still be open. ?1 batch id, ?2 nonce, ?3 quarantine id, ?4 tenant, ?5 now,
- * ?6 own id field, ?7 entries, ?8 payload.
- */
-export const REPLAY = `INSERT INTO batches
+/** Where a key, in hex, leads. */
+export const KEY = statement<{ key: string }, Place>("SELECT batch, entry FROM keys WHERE key = unhex(:key)");
+
+/** Claims a replay: the entry must still be open. */
+export const REPLAY = statement<
+  Claim & {
+    id: number;
+    tenant: string;
+    now: number;
+    ownIdField: string | null;
+    entries: Uint8Array;
+    payload: string;
+  }
+>(`INSERT INTO batches
   (id, nonce, tenant, stream, producer, context, own_id_field, replay_of, received_at, entries, payload)
-SELECT ?1, ?2, tenant, stream, nullif(producer, ''), context, ?6, id, ?5, ?7, ?8
-FROM quarantine WHERE id = ?3 AND tenant = ?4 AND state = 'open'`;
+SELECT :claimId, :nonce, tenant, stream, nullif(producer, ''), context, :ownIdField, id, :now, :entries, :payload
+FROM quarantine WHERE id = :id AND tenant = :tenant AND state = 'open'`);
 
-const CLAIMED = "EXISTS (SELECT 1 FROM batches WHERE id = ?1 AND nonce = ?2)";
+/** Of the place where the event was filed first. `hash`: hex of the corrected content's. */
+export const CORRECTION = statement<
+  Claim & Place & { hash: string }
+>(`INSERT OR IGNORE INTO corrections (batch, entry, hash)
+SELECT :batch, :entry, unhex(:hash) WHERE ${CLAIMED}`);
 
-/** ?3 original batch, ?4 its entry, ?5 hex of the corrected content's hash. */
-export const CORRECTION = `INSERT OR IGNORE INTO corrections (batch, entry, hash)
-SELECT ?3, ?4, unhex(?5) WHERE ${CLAIMED}`;
+/** Leads to where the event was filed first. Fails the transaction where the key is known. */
+export const CORRECTED_KEY = statement<Claim & Place & { key: string }>(
+  `INSERT INTO keys (key, batch, entry) SELECT unhex(:key), :batch, :entry WHERE ${CLAIMED}`,
+);
 
-/** ?3 hex key, ?4 original batch, ?5 its entry. Fails the transaction where the key is known. */
-export const CORRECTED_KEY = `INSERT INTO keys (key, batch, entry) SELECT unhex(?3), ?4, ?5 WHERE ${CLAIMED}`;
+export const COUNT_REPLAY = statement<Claim & StreamOf>(`UPDATE counters SET quarantined = quarantined - 1
+WHERE tenant = :tenant AND stream = :stream AND producer = :producer AND ${CLAIMED}`);
 
-/** ?3 tenant, ?4 stream, ?5 producer. */
-export const COUNT_REPLAY = `UPDATE counters SET quarantined = quarantined - 1
-WHERE tenant = ?3 AND stream = ?4 AND producer = ?5 AND ${CLAIMED}`;
+export const MARK_REPLAYED = statement<Claim & { id: number; now: number }>(
+  `UPDATE quarantine SET state = 'replayed', settled_at = :now, replay_batch = :claimId WHERE id = :id AND ${CLAIMED}`,
+);
 
-/** ?3 quarantine id, ?4 now. */
-export const MARK_REPLAYED = `UPDATE quarantine SET state = 'replayed', settled_at = ?4, replay_batch = ?1 WHERE id = ?3 AND ${CLAIMED}`;
-
-/** Before the entry is marked: the count looks whether it is open. ?1 id, ?2 tenant. */
-export const COUNT_DISCARD = `UPDATE counters SET quarantined = quarantined - 1, discarded = discarded + 1
+/** Before the entry is marked: the count looks whether it is open. */
+export const COUNT_DISCARD = statement<{
+  id: number;
+  tenant: string;
+}>(`UPDATE counters SET quarantined = quarantined - 1, discarded = discarded + 1
 WHERE (tenant, stream, producer) = (SELECT tenant, stream, producer FROM quarantine
-  WHERE id = ?1 AND tenant = ?2 AND state = 'open')`;
+  WHERE id = :id AND tenant = :tenant AND state = 'open')`);
 
-/** ?1 id, ?2 tenant, ?3 now, ?4 reason. */
-export const DISCARD = `UPDATE quarantine SET state = 'discarded', settled_at = ?3, note = ?4
-WHERE id = ?1 AND tenant = ?2 AND state = 'open'`;
+export const DISCARD = statement<{
+  id: number;
+  tenant: string;
+  now: number;
+  reason: string;
+}>(`UPDATE quarantine SET state = 'discarded', settled_at = :now, note = :reason
+WHERE id = :id AND tenant = :tenant AND state = 'open'`);

@@ -3,51 +3,18 @@
  * keeps its id) or by a discard; either way it stays on record and is known as a duplicate.
  */
 import type { ClockAndRandom } from "../../shared/clock.ts";
-import { toHex } from "../../shared/identity.ts";
+import { CONTENT_HASH_BYTES, toHex } from "../../shared/identity.ts";
 import type { Measure } from "../usage/measure.ts";
-import { ENTRY_STATUS, encodeEntries, HASH_BYTES } from "./entries.ts";
+import { ENTRY_STATUS, encodeEntries } from "./entries.ts";
 import { factJson } from "./fact.ts";
 import * as FACTS from "./facts-sql.ts";
 import * as FILING from "./filing-sql.ts";
-import type { Claim } from "./look-up.ts";
 import * as SQL from "./quarantine-sql.ts";
 import { createRowId, isDrawnTwice } from "./row-id.ts";
 import type { QuarantineState } from "./stored-event.ts";
 
-export interface QuarantineItem {
-  readonly id: number;
-  readonly event_id: string;
-  readonly stream: string;
-  /** Source text. */
-  readonly event: string;
-  /** JSON array of faults. */
-  readonly reasons: string;
-  readonly upstream: string | null;
-  readonly created_at: number;
-  readonly state: QuarantineState;
-  readonly settled_at: number | null;
-  readonly note: string | null;
-}
-
-export interface QuarantineEntry {
-  readonly id: number;
-  readonly event_id: string;
-  readonly stream: string;
-  readonly producer: string;
-  readonly event: string;
-  readonly context: string;
-  /** Where the event's identity is filed. */
-  readonly batch: number;
-  readonly entry: number;
-  readonly state: QuarantineState;
-  readonly first: number | null;
-  readonly idempotency_key: string | null;
-  /** When the event was first received, here and, if it says so, by an agent on the way. */
-  readonly received_at: number;
-  readonly told_at: string | null;
-  /** 1 where it counts as usage already: the upstream refused it, not the door. */
-  readonly has_fact: 0 | 1;
-}
+export type QuarantineItem = SQL.QuarantineItem;
+export type QuarantineEntry = SQL.QuarantineEntry;
 
 /** An event as it is to be sent again. */
 export interface Replay {
@@ -66,7 +33,7 @@ export type SettleOutcome =
   | { readonly kind: "done" }
   /** It was replayed or discarded before. */
   | { readonly kind: "settled" }
-  /** The corrected event is one that was taken before under another id. */
+  /** The corrected event is one that was accepted before under another id. */
   | { readonly kind: "known-elsewhere" };
 
 export interface Quarantine {
@@ -76,30 +43,28 @@ export interface Quarantine {
   discard(tenant: string, entry: QuarantineEntry, reason: string): Promise<SettleOutcome>;
 }
 
-export function createQuarantine(db: D1Database, of: ClockAndRandom): Quarantine {
+export function createQuarantine(db: D1Database, runtime: ClockAndRandom): Quarantine {
   return {
-    async list(tenant, state, after, count) {
-      return (await db.prepare(SQL.LIST).bind(tenant, state, after, count).all<QuarantineItem>()).results;
-    },
-    find: (tenant, id) => db.prepare(SQL.ENTRY).bind(id, tenant).first<QuarantineEntry>(),
-    replay: (tenant, entry, replay) => replayEntry(db, of, tenant, entry, replay),
-    async discard(tenant, entry, reason) {
-      const voiding = [FACTS.DIRTY_BY_DISCARD, FACTS.EPOCH_BY_DISCARD, FACTS.VOID_BY_DISCARD].map((sql) =>
-        db.prepare(sql).bind(entry.id, tenant, tenant, entry.batch, entry.entry),
-      );
+    list: (tenant, state, after, count) => SQL.LIST.all(db, { tenant, state, after, count }),
+    find: (tenant, id) => SQL.ENTRY.first(db, { id, tenant }),
+    replay: (tenant, entry, replay) => replayEntry(db, runtime, tenant, entry, replay),
+    async discard(tenant, { id, batch, entry }, reason) {
       const results = await db.batch([
-        ...voiding,
-        db.prepare(SQL.COUNT_DISCARD).bind(entry.id, tenant),
-        db.prepare(SQL.DISCARD).bind(entry.id, tenant, of.clock.now(), reason),
+        ...FACTS.VOID_BY_DISCARD.map((voiding) => voiding.bind(db, { id, tenant, batch, entry })),
+        SQL.COUNT_DISCARD.bind(db, { id, tenant }),
+        SQL.DISCARD.bind(db, { id, tenant, now: runtime.clock.now(), reason }),
       ]);
       return { kind: results.at(-1)?.meta.changes === 1 ? "done" : "settled" };
     },
   };
 }
 
+/** Row ids drawn for one replay. */
+const DRAWS_MAX = 4;
+
 async function replayEntry(
   db: D1Database,
-  of: ClockAndRandom,
+  { clock, random }: ClockAndRandom,
   tenant: string,
   entry: QuarantineEntry,
   replay: Replay,
@@ -107,64 +72,68 @@ async function replayEntry(
   const key = await keyToAdd(db, entry, replay);
   if (key === "known-elsewhere") return { kind: "known-elsewhere" };
   for (let draw = 1; ; draw++) {
+    const now = clock.now();
+    const claim = { claimId: createRowId(now, random()), nonce: crypto.randomUUID() };
     try {
-      return await tryReplay(db, of, tenant, entry, replay, key);
+      const [claimed] = await db.batch(replayStatements(db, claim, tenant, entry, { ...replay, key }, now));
+      return { kind: (claimed?.meta.changes ?? 0) > 0 ? "done" : "settled" };
     } catch (error) {
       if (!isDrawnTwice(error) || draw === DRAWS_MAX) throw error;
     }
   }
 }
 
-/** Row ids drawn for one replay. */
-const DRAWS_MAX = 4;
-
-async function tryReplay(
+/** The first of them claims: its changes say whether the transaction did anything. */
+function replayStatements(
   db: D1Database,
-  { clock, random }: ClockAndRandom,
+  claim: FILING.Claim,
   tenant: string,
-  entry: QuarantineEntry,
-  replay: Replay,
-  key: string | null,
-): Promise<SettleOutcome> {
-  const now = clock.now();
-  const claim: Claim = { id: createRowId(now, random()), nonce: crypto.randomUUID() };
-  const by = (sql: string, ...values: unknown[]) => db.prepare(sql).bind(claim.id, claim.nonce, ...values);
-  const { source, hash, ownIdField } = replay;
+  held: QuarantineEntry,
+  { source, hash, ownIdField, corrected, key, measure }: Replay,
+  now: number,
+): D1PreparedStatement[] {
+  const { id, stream, producer, context, batch, entry } = held;
+  const place = { ...claim, batch, entry };
   const entries = encodeEntries([{ hash, length: source.length, index: 0, status: ENTRY_STATUS.stored }]);
   const bytes = new TextEncoder().encode(source).length;
-  const results = await db.batch([
-    by(SQL.REPLAY, entry.id, tenant, now, ownIdField, entries, source),
-    by(FILING.OUTBOX, tenant, entry.stream, claim.id, entry.context, 1, 1, bytes),
-    ...(replay.corrected ? [by(SQL.CORRECTION, entry.batch, entry.entry, toHex(hash.subarray(0, HASH_BYTES)))] : []),
-    ...(key === null ? [] : [by(SQL.CORRECTED_KEY, key, entry.batch, entry.entry)]),
-    ...factStatements(by, tenant, entry, replay),
-    by(SQL.COUNT_REPLAY, tenant, entry.stream, entry.producer),
-    by(SQL.MARK_REPLAYED, entry.id, now),
-  ]);
-  return { kind: (results[0]?.meta.changes ?? 0) > 0 ? "done" : "settled" };
+  const row = { tenant, stream, batch: claim.claimId, context, entries: 1, events: 1, bytes };
+  const correctedHash = toHex(hash.subarray(0, CONTENT_HASH_BYTES));
+  return [
+    SQL.REPLAY.bind(db, { ...claim, id, tenant, now, ownIdField, entries, payload: source }),
+    FILING.OUTBOX.bind(db, { ...claim, ...row }),
+    ...(corrected ? [SQL.CORRECTION.bind(db, { ...place, hash: correctedHash })] : []),
+    ...(key === null ? [] : [SQL.CORRECTED_KEY.bind(db, { ...place, key })]),
+    ...factStatements(db, claim, tenant, held, corrected, measure),
+    SQL.COUNT_REPLAY.bind(db, { ...claim, tenant, stream, producer }),
+    SQL.MARK_REPLAYED.bind(db, { ...claim, id, now }),
+  ];
 }
 
-/** What is corrected counts as corrected; what the door kept back counts from now on; else it counts already. */
+/** What is corrected counts as corrected; what Weir kept back counts from now on; else it counts already. */
 function factStatements(
-  by: (sql: string, ...values: unknown[]) => D1PreparedStatement,
+  db: D1Database,
+  claim: FILING.Claim,
   tenant: string,
-  entry: QuarantineEntry,
-  { corrected, measure }: Replay,
+  { batch, entry, has_fact, reported_at, received_at }: QuarantineEntry,
+  corrected: boolean,
+  measure: Measure | null,
 ): D1PreparedStatement[] {
-  const place = [tenant, entry.batch, entry.entry];
   const voiding = corrected
-    ? [FACTS.DIRTY_BY_REPLAY, FACTS.EPOCH_BY_REPLAY, FACTS.VOID_BY_REPLAY].map((sql) => by(sql, ...place))
+    ? FACTS.VOID_BY_REPLAY.map((each) => each.bind(db, { ...claim, tenant, batch, entry }))
     : [];
-  if (measure === null || (entry.has_fact === 1 && !corrected)) return voiding;
-  const facts = [factJson(entry.entry, measure, entry.told_at, entry.received_at)];
-  const adding = [by(FACTS.FACTS, tenant, JSON.stringify(facts)), by(FACTS.FACT_RUN, tenant, entry.batch, 1)];
-  return [...voiding, ...adding];
+  if (measure === null || (has_fact === 1 && !corrected)) return voiding;
+  const facts = JSON.stringify([factJson(entry, measure, reported_at, received_at)]);
+  return [
+    ...voiding,
+    FACTS.ADD_FACTS.bind(db, { ...claim, tenant, facts }),
+    FACTS.ADD_FACT_RUN.bind(db, { ...claim, tenant, batch, count: 1 }),
+  ];
 }
 
 /** The key a corrected event brings, unless it leads to this very event already. */
-async function keyToAdd(db: D1Database, entry: QuarantineEntry, replay: Replay): Promise<string | null> {
-  if (replay.key === null) return null;
-  const held = await db.prepare(SQL.KEY).bind(replay.key).first<{ batch: number; entry: number }>();
-  if (held === null) return replay.key;
-  return held.batch === entry.batch && held.entry === entry.entry ? null : "known-elsewhere";
+async function keyToAdd(db: D1Database, { batch, entry }: QuarantineEntry, { key }: Replay): Promise<string | null> {
+  if (key === null) return null;
+  const held = await SQL.KEY.first(db, { key });
+  if (held === null) return key;
+  return held.batch === batch && held.entry === entry ? null : "known-elsewhere";
 }

@@ -1,28 +1,43 @@
 /** The statements behind metrics and statistics: each is bounded, and seeks where the ledger may be long. */
+import type { CounterRow, HoldRow } from "../database/rows.ts";
+import { statement } from "../database/statement.ts";
 import { ENTRY_BYTES, ENTRY_STATUS } from "./entries.ts";
+
+export type TotalsRow = Omit<CounterRow, "producer" | `digest${number}` | `positions${number}`> & {
+  readonly oldest_unpacked: number | null;
+  readonly oldest_packed: number | null;
+  readonly open_shipments: number;
+};
 
 /**
  * What stands in the ledger, a row a tenant and stream. What is pending is old by its oldest batch, whether that
- * waits in the outbox or in an open call; row ids are in order of time. ?1 how many rows.
+ * waits in the outbox or in an open call; row ids are in order of time.
  */
-export const TOTALS = `WITH totals AS (
+export const TOTALS = statement<{ count: number }, TotalsRow>(`WITH totals AS (
   SELECT tenant, stream, sum(accepted) AS accepted, sum(duplicates) AS duplicates, sum(conflicts) AS conflicts,
     sum(delivered) AS delivered, sum(quarantined) AS quarantined, sum(discarded) AS discarded
-  FROM counters GROUP BY tenant, stream ORDER BY tenant, stream LIMIT ?1)
+  FROM counters GROUP BY tenant, stream ORDER BY tenant, stream LIMIT :count)
 SELECT totals.*,
   (SELECT min(batch) FROM outbox WHERE outbox.tenant = totals.tenant AND outbox.stream = totals.stream) AS oldest_unpacked,
   (SELECT parts ->> '$[0][0]' FROM shipments WHERE state = 'open' AND shipments.tenant = totals.tenant
     AND shipments.stream = totals.stream ORDER BY id LIMIT 1) AS oldest_packed,
   (SELECT count(*) FROM shipments WHERE state = 'open' AND shipments.tenant = totals.tenant
     AND shipments.stream = totals.stream) AS open_shipments
-FROM totals`;
+FROM totals`);
 
-/** Destinations and streams that wait. ?1 now, ?2 how many rows. */
-export const HOLDS = "SELECT scope, until FROM holds WHERE until > ?1 ORDER BY scope LIMIT ?2";
+export type HoldUntil = Pick<HoldRow, "scope" | "until">;
 
-/** A tenant's streams. ?1 tenant, ?2 one stream or null, ?3 how many rows. */
-export const STREAMS = `SELECT DISTINCT stream FROM counters WHERE tenant = ?1 AND (?2 IS NULL OR stream = ?2)
-ORDER BY stream LIMIT ?3`;
+/** Destinations and streams that wait. */
+export const HOLDS = statement<{ now: number; count: number }, HoldUntil>(
+  "SELECT scope, until FROM holds WHERE until > :now ORDER BY scope LIMIT :count",
+);
+
+/** A tenant's streams, or the one that is named. */
+export const STREAMS = statement<
+  { tenant: string; stream: string | null; count: number },
+  { readonly stream: string }
+>(`SELECT DISTINCT stream FROM counters WHERE tenant = :tenant AND (:stream IS NULL OR stream = :stream)
+ORDER BY stream LIMIT :count`);
 
 /**
  * Entries of a batch that were accepted with it. Only a numbered event with an identity of its own can be there
@@ -33,8 +48,19 @@ const ACCEPTED = `CASE WHEN first IS NULL OR (own_id_field IS NULL AND idempoten
   ELSE (WITH RECURSIVE entry (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM entry WHERE n < length(entries) / ${ENTRY_BYTES})
     SELECT count(*) FROM entry WHERE substr(entries, n * ${ENTRY_BYTES}, 1) <> x'0${ENTRY_STATUS.positionOnly}') END`;
 
-/** Events accepted in each minute, the newest batches of a stream only. ?1 tenant, ?2 stream, ?3 from this id, ?4 received from, ?5 how many batches. */
-export const MINUTES = `SELECT received_at / 60000 AS minute, sum(accepted) AS accepted, count(*) AS batches FROM (
+export interface MinuteRow {
+  /** Minutes since 1970. */
+  readonly minute: number;
+  readonly accepted: number;
+  readonly batches: number;
+}
+
+/** Events accepted in each minute, the newest batches of a stream only: from an id and a time of receipt on. */
+export const MINUTES = statement<
+  { tenant: string; stream: string; firstId: number; from: number; count: number },
+  MinuteRow
+>(`SELECT received_at / 60000 AS minute, sum(accepted) AS accepted, count(*) AS batches FROM (
   SELECT received_at, ${ACCEPTED} AS accepted FROM batches
-  WHERE tenant = ?1 AND stream = ?2 AND id >= ?3 AND received_at >= ?4 AND replay_of IS NULL ORDER BY id DESC LIMIT ?5)
-GROUP BY minute ORDER BY minute`;
+  WHERE tenant = :tenant AND stream = :stream AND id >= :firstId AND received_at >= :from AND replay_of IS NULL
+  ORDER BY id DESC LIMIT :count)
+GROUP BY minute ORDER BY minute`);

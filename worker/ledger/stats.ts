@@ -19,11 +19,8 @@ export interface StreamTotals {
   readonly oldestPendingAt: number | null;
 }
 
-export interface Hold {
-  /** `zuora`, or `zuora TENANT STREAM`. */
-  readonly scope: string;
-  readonly until: number;
-}
+/** Its scope: `zuora`, or `zuora TENANT STREAM`. */
+export type Hold = SQL.HoldUntil;
 
 export interface StreamMinutes {
   readonly stream: string;
@@ -47,40 +44,27 @@ const MINUTE_STREAMS_MAX = 200;
 export const MINUTE_BATCHES_MAX = 5_000;
 const MINUTE_MS = 60_000;
 
-type TotalsRow = Omit<StreamTotals, "pending" | "openShipments" | "oldestPendingAt"> & {
-  readonly oldest_unpacked: number | null;
-  readonly oldest_packed: number | null;
-  readonly open_shipments: number;
-};
-interface MinuteRow {
-  readonly minute: number;
-  readonly accepted: number;
-  readonly batches: number;
-}
-
 export function createStats(db: D1Database): Stats {
   return {
     async totals() {
-      return (await db.prepare(SQL.TOTALS).bind(STREAMS_MAX).all<TotalsRow>()).results.map(totalsOf);
+      return (await SQL.TOTALS.all(db, { count: STREAMS_MAX })).map(totalsOf);
     },
-    async holds(now) {
-      return (await db.prepare(SQL.HOLDS).bind(now, HOLDS_MAX).all<Hold>()).results;
-    },
+    holds: (now) => SQL.HOLDS.all(db, { now, count: HOLDS_MAX }),
     async minutes(tenant, stream, from) {
-      const found = await db.prepare(SQL.STREAMS).bind(tenant, stream, MINUTE_STREAMS_MAX).all<{ stream: string }>();
-      const names = found.results.map((row) => row.stream);
-      if (names.length === 0) return [];
-      const statement = db.prepare(SQL.MINUTES);
+      const found = await SQL.STREAMS.all(db, { tenant, stream, count: MINUTE_STREAMS_MAX });
+      if (found.length === 0) return [];
       const firstId = createRowId(from, 0);
-      const results = await db.batch<MinuteRow>(
-        names.map((name) => statement.bind(tenant, name, firstId, from, MINUTE_BATCHES_MAX)),
+      const results = await db.batch(
+        found.map((row) =>
+          SQL.MINUTES.bind(db, { tenant, stream: row.stream, firstId, from, count: MINUTE_BATCHES_MAX }),
+        ),
       );
-      return names.map((name, i) => minutesOf(name, results[i]?.results ?? [], MINUTE_BATCHES_MAX));
+      return found.map((row, i) => minutesOf(row.stream, SQL.MINUTES.rows(results[i]), MINUTE_BATCHES_MAX));
     },
   };
 }
 
-function totalsOf(row: TotalsRow): StreamTotals {
+function totalsOf(row: SQL.TotalsRow): StreamTotals {
   const { oldest_unpacked, oldest_packed, open_shipments, ...counts } = row;
   const oldest = [oldest_unpacked, oldest_packed].filter((id) => id !== null);
   return {
@@ -92,7 +76,7 @@ function totalsOf(row: TotalsRow): StreamTotals {
 }
 
 /** Where the bound was met, the oldest minute was read in part and is left out. */
-export function minutesOf(stream: string, rows: readonly MinuteRow[], batchesMax: number): StreamMinutes {
+export function minutesOf(stream: string, rows: readonly SQL.MinuteRow[], batchesMax: number): StreamMinutes {
   const isCut = rows.reduce((sum, row) => sum + row.batches, 0) >= batchesMax;
   const whole = isCut ? rows.slice(1) : rows;
   const [oldest] = rows;

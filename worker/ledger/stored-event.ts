@@ -1,9 +1,10 @@
-/** Events read back out of the ledger: what was taken, under which id, and what became of it. */
+/** Events read back out of the ledger: what was accepted, under which id, and what became of it. */
 import { type Kind, parseStream } from "../../shared/events/kind.ts";
 import { READ_ONLY } from "../../shared/events/solvimon-fields.ts";
 import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
 import { scanDocument } from "../../shared/json/document.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
+import type { BatchRow } from "../database/rows.ts";
 
 export const EVENT_STATES = ["pending", "delivered", "quarantined", "discarded"] as const;
 export type EventState = (typeof EVENT_STATES)[number];
@@ -29,12 +30,7 @@ export interface StoredEvent {
 }
 
 /** What gives the entries of a batch their identity. */
-export interface IdentityRow {
-  readonly producer: string | null;
-  readonly first: number | null;
-  readonly idempotency_key: string | null;
-  readonly own_id_field: string | null;
-}
+export type IdentityRow = Pick<BatchRow, "producer" | "first" | "idempotency_key" | "own_id_field">;
 
 /**
  * The id of an event as it was filed.

@@ -20,6 +20,7 @@ export function requirePermission(...anyOf: Permission[]) {
       return refuse(c, 403, "the key does not cover the platform named in x-platform-id");
     }
     c.set("principal", principal);
+    c.set("tenant", principal.tenant);
     return next();
   });
 }

@@ -1,47 +1,35 @@
-/** The OpenAPI 3.1 document of every route, made from the schemas that check requests. */
-import { adminPaths } from "./admin-paths.ts";
-import { adminSchemas } from "./admin-schemas.ts";
-import { ANSWER_HEADERS, REFUSAL_STATUSES, refusal } from "./answers.ts";
-import { calculatePaths } from "./calculate-paths.ts";
-import { eventPaths } from "./event-paths.ts";
+/** The OpenAPI 3.1 document, made of what each route says of itself. Depends on nothing but the code. */
+import { takeComponents } from "./component.ts";
 import type { JsonSchema, Members } from "./json-schema.ts";
-import { keyPaths } from "./key-paths.ts";
-import { type Paths, TAGS } from "./operation.ts";
-import { PARAMETERS } from "./parameters.ts";
-import { servicePaths } from "./service-paths.ts";
-import { solvimonPaths } from "./solvimon-paths.ts";
-import { solvimonSchemas } from "./solvimon-schemas.ts";
-import { statsPaths } from "./stats-paths.ts";
-import { usagePaths } from "./usage-paths.ts";
-import { usageSchemas } from "./usage-schemas.ts";
+import { TAGS } from "./operation.ts";
 
 const VERSION = "0.1.0";
+
+/** What the document needs of a route. */
+export interface DescribedRoute {
+  readonly method: string;
+  /** As Hono writes it. */
+  readonly path: string;
+  readonly operation: JsonSchema;
+}
 
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: JsonSchema;
   readonly servers: readonly JsonSchema[];
   readonly tags: readonly JsonSchema[];
-  readonly paths: Paths;
+  readonly paths: Readonly<Record<string, Members>>;
   readonly components: Readonly<Record<string, Members>>;
 }
 
-/** The paths of every door; a new door's are added here. */
-function allPaths(): Paths {
-  return {
-    ...usagePaths(),
-    ...solvimonPaths(),
-    ...calculatePaths(),
-    ...eventPaths(),
-    ...adminPaths(),
-    ...keyPaths(),
-    ...statsPaths(),
-    ...servicePaths(),
-  };
-}
-
-/** Makes the whole document; it depends on nothing but the code. */
-export function createDocument(): OpenApiDocument {
+/** Describes the routes, in their order. */
+export function createDocument(routes: readonly DescribedRoute[]): OpenApiDocument {
+  const paths: Record<string, Record<string, JsonSchema>> = {};
+  for (const { method, path, operation } of routes) {
+    const named = documentPath(path);
+    paths[named] = { ...paths[named], [method]: operation };
+  }
+  const { document, components } = takeComponents(paths);
   return {
     openapi: "3.1.0",
     info: {
@@ -54,26 +42,17 @@ export function createDocument(): OpenApiDocument {
     },
     servers: [{ url: "/", description: "Where this document came from." }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
-    paths: allPaths(),
-    components: {
-      securitySchemes: securitySchemes(),
-      parameters: PARAMETERS,
-      headers: ANSWER_HEADERS,
-      responses: responses(),
-      schemas: { ...usageSchemas(), ...solvimonSchemas(), ...adminSchemas() },
-    },
+    paths: document as typeof paths,
+    components: { securitySchemes: SECURITY_SCHEMES, ...components },
   };
 }
 
-function securitySchemes(): Members {
-  return {
-    apiKey: { type: "apiKey", in: "header", name: "X-API-KEY", description: "An API key." },
-    bearer: { type: "http", scheme: "bearer", description: "An API key, or a token of /oauth/token." },
-  };
+/** `/:version{v[^/]*}/events/:id` is `/v{version}/events/{id}`. */
+function documentPath(path: string): string {
+  return path.replace(/:version\{v[^}]*\}/, "v{version}").replace(/:(\w+)/g, "{$1}");
 }
 
-function responses(): Members {
-  const of = (dialect: "Weir" | "Solvimon") =>
-    REFUSAL_STATUSES.map((status) => [`${dialect}${status}`, refusal(dialect, status)]);
-  return Object.fromEntries([...of("Weir"), ...of("Solvimon")]);
-}
+const SECURITY_SCHEMES: Members = {
+  apiKey: { type: "apiKey", in: "header", name: "X-API-KEY", description: "An API key." },
+  bearer: { type: "http", scheme: "bearer", description: "An API key, or a token of /oauth/token." },
+};

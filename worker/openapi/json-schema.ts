@@ -33,11 +33,6 @@ export function described(schema: JsonSchema, description: string): JsonSchema {
   return { ...schema, description };
 }
 
-/** A reference to one of the document's schemas. */
-export function schemaRef(name: string): JsonSchema {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
 export const TEXT: JsonSchema = { type: "string" };
 export const TIME: JsonSchema = { type: "string", format: "date-time" };
 export const COUNT: JsonSchema = { type: "integer", minimum: 0 };

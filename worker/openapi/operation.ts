@@ -1,10 +1,7 @@
-/** One operation: who may call it, what it takes, what it answers. */
+/** One operation: who may call it, what it accepts, what it answers. */
 import type { Permission } from "../accounts/principal.ts";
-import { type Dialect, type RefusalStatus, refusalRefs } from "./answers.ts";
+import { ANSWER_HEADER, type Dialect, type RefusalStatus, refusals } from "./answers.ts";
 import type { JsonSchema, Members } from "./json-schema.ts";
-import { type ParameterName, parameterRefs } from "./parameters.ts";
-
-export type Paths = Readonly<Record<string, Members>>;
 
 export const TAGS = {
   Usage: "Usage events in Zuora's dialect.",
@@ -16,32 +13,48 @@ export const TAGS = {
   Service: "The service itself.",
 } as const;
 
-export interface OperationSpec {
+/** What a route says of itself in words; the rest of its operation follows from what it does. */
+export interface OperationWords {
   readonly id: string;
   readonly tag: keyof typeof TAGS;
   readonly summary: string;
   readonly description?: string;
-  /** One of these permissions is enough; none for a call without credentials. */
-  readonly permissions: readonly Permission[];
   readonly dialect?: Dialect;
-  readonly parameters?: readonly ParameterName[];
-  readonly body?: JsonSchema;
+  /** By status, the success first. */
   readonly answers: Readonly<Record<number, JsonSchema>>;
-  readonly refusals?: readonly RefusalStatus[];
 }
 
-export function operation(spec: OperationSpec): JsonSchema {
-  const needs = spec.permissions.length === 0 ? "No key needed." : `Needs ${spec.permissions.join(" or ")}.`;
+export interface OperationFacts {
+  /** One of these permissions is enough; none for a call without credentials. */
+  readonly permissions: readonly Permission[];
+  readonly parameters: readonly JsonSchema[];
+  readonly body?: JsonSchema | undefined;
+  readonly refusals: readonly RefusalStatus[];
+  /** Headers that each of its successes carries. */
+  readonly answerHeaders: Members;
+}
+
+export function operation(words: OperationWords, facts: OperationFacts): JsonSchema {
+  const { permissions, parameters, body } = facts;
+  const needs = permissions.length === 0 ? "No key needed." : `Needs ${permissions.join(" or ")}.`;
+  const answers = Object.entries(words.answers).map(([status, answer]) => [
+    status,
+    Number(status) < 300 ? withHeaders(answer, facts.answerHeaders) : answer,
+  ]);
   return {
-    operationId: spec.id,
-    tags: [spec.tag],
-    summary: spec.summary,
-    description: spec.description === undefined ? needs : `${spec.description} ${needs}`,
-    security: securityOf(spec.permissions),
-    ...(spec.parameters === undefined ? {} : { parameters: parameterRefs(spec.parameters) }),
-    ...(spec.body === undefined ? {} : { requestBody: spec.body }),
-    responses: { ...spec.answers, ...refusalRefs(spec.dialect ?? "Weir", spec.refusals ?? []) },
+    operationId: words.id,
+    tags: [words.tag],
+    summary: words.summary,
+    description: words.description === undefined ? needs : `${words.description} ${needs}`,
+    security: securityOf(permissions),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: { ...refusals(words.dialect ?? "Weir", facts.refusals), ...Object.fromEntries(answers) },
   };
+}
+
+function withHeaders(answer: JsonSchema, headers: Members): JsonSchema {
+  return { ...answer, headers: { ...(answer["headers"] as Members), ...headers } };
 }
 
 /** Each permission by each way of naming a key is a way in. */
@@ -49,7 +62,6 @@ function securityOf(permissions: readonly Permission[]): readonly JsonSchema[] {
   return permissions.flatMap((permission) => [{ apiKey: [permission] }, { bearer: [permission] }]);
 }
 
-/** A body of JSON with an example. */
-export function jsonBody(schema: JsonSchema, example: unknown, required = true): JsonSchema {
-  return { required, content: { "application/json": { schema, example } } };
-}
+/** What routes of one sort add to each of their answers. */
+export const RATE_HEADERS = ANSWER_HEADER.rate;
+export const NO_STORE_HEADERS = ANSWER_HEADER.cacheControl;

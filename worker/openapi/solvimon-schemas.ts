@@ -1,22 +1,12 @@
-/** Solvimon's events: what each door takes, and the resource it gives back. */
+/** Solvimon's events: what each of its routes accepts, and the resource it gives back. */
 
 import { ID_PREFIX } from "../../shared/events/kind.ts";
 import { FIELDS, READ_ONLY, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
-import { LIST_MEMBER, OBJECT_TYPE, SOLVIMON_CODES } from "../../shared/intake/solvimon-answer.ts";
+import { LIST_MEMBER, OBJECT_TYPE } from "../../shared/intake/solvimon-answer.ts";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
+import { schema } from "./component.ts";
 import { fieldsSchema } from "./field-schema.ts";
-import {
-  choice,
-  described,
-  INDEX,
-  type JsonSchema,
-  list,
-  type Members,
-  object,
-  schemaRef,
-  TEXT,
-  TIME,
-} from "./json-schema.ts";
+import { described, type JsonSchema, list, type Members, object, TIME } from "./json-schema.ts";
 
 /** The name of a kind's schema; its resource and its list are named after it. */
 export const SCHEMA_NAME: Record<SolvimonKind, string> = {
@@ -42,17 +32,16 @@ const READ_ONLY_MEANING: Readonly<Record<string, string>> = {
   deleted: "Whether it was deleted; ignored on input.",
 };
 
-export function solvimonSchemas(): Members {
-  const kinds = Object.keys(FIELDS) as SolvimonKind[];
-  return Object.fromEntries([
-    ...kinds.flatMap((kind): [string, JsonSchema][] => [
-      [SCHEMA_NAME[kind], eventSchema(kind)],
-      [`${SCHEMA_NAME[kind]}Resource`, resourceSchema(kind)],
-      [`${SCHEMA_NAME[kind]}List`, listSchema(kind)],
-    ]),
-    ["SolvimonError", errorSchema()],
-  ]);
-}
+const KINDS = Object.keys(FIELDS) as SolvimonKind[];
+const ofKind = (make: (kind: SolvimonKind) => JsonSchema) =>
+  Object.fromEntries(KINDS.map((kind) => [kind, make(kind)])) as Record<SolvimonKind, JsonSchema>;
+
+/** An event as it is sent. */
+export const EVENT_SCHEMA = ofKind((kind) => schema(SCHEMA_NAME[kind], eventSchema(kind)));
+/** What its 201 carries. */
+export const RESOURCE_SCHEMA = ofKind((kind) => schema(`${SCHEMA_NAME[kind]}Resource`, resourceSchema(kind)));
+/** Several in one body. */
+export const LIST_SCHEMA = ofKind((kind) => schema(`${SCHEMA_NAME[kind]}List`, listSchema(kind)));
 
 function eventSchema(kind: SolvimonKind): JsonSchema {
   const fields = fieldsSchema(FIELDS[kind]);
@@ -76,32 +65,13 @@ function resourceSchema(kind: SolvimonKind): JsonSchema {
     timestamp: TIME,
   });
   return {
-    allOf: [schemaRef(SCHEMA_NAME[kind]), own],
+    allOf: [EVENT_SCHEMA[kind], own],
     description: "The event as it was sent, with its type, its id and its time.",
   };
 }
 
 function listSchema(kind: SolvimonKind): JsonSchema {
-  const events = list(schemaRef(SCHEMA_NAME[kind]), { minItems: 1, maxItems: DEFAULT_LIMITS.eventsMax });
+  const events = list(EVENT_SCHEMA[kind], { minItems: 1, maxItems: DEFAULT_LIMITS.eventsMax });
   const times = described(list(TIME), "For agents: when each event was first received; fills an absent timestamp.");
   return object({ [LIST_MEMBER[kind]]: events }, { received_at: { ...times, type: ["array", "null"] } });
-}
-
-function errorSchema(): JsonSchema {
-  const code = choice(SOLVIMON_CODES);
-  const field = described(TEXT, "The field it is about, dotted, list members by index.");
-  const reason = object({ code, message: TEXT }, { field, index: INDEX });
-  return object(
-    {
-      type: choice(["INVALID_REQUEST", "API_ERROR"]),
-      code,
-      message: TEXT,
-      reasons: list(reason, { minItems: 1, maxItems: 100, description: "Every fault, the first one included." }),
-    },
-    {
-      field,
-      resource_id: described(TEXT, "The event that was there before."),
-      resource_type: described(TEXT, "Its kind."),
-    },
-  );
 }

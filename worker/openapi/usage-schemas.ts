@@ -1,20 +1,8 @@
-/** Usage events, the answers of every ingest door, and Weir's own refusal. */
+/** Usage events: those of a meter with the default fields, and those of a meter with fields of its own. */
 import { DEFAULT_FIELDS, type FieldType } from "../../shared/events/stream-schema.ts";
-import { CONFLICT_CODE, ERRORS_LISTED_MAX, VALIDATION_CODE } from "../../shared/events/validation-error.ts";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
-import {
-  COUNT,
-  choice,
-  described,
-  INDEX,
-  type JsonSchema,
-  list,
-  type Members,
-  object,
-  schemaRef,
-  TEXT,
-  TIME,
-} from "./json-schema.ts";
+import { schema } from "./component.ts";
+import { type JsonSchema, list, type Members, object, TEXT, TIME } from "./json-schema.ts";
 
 const FIELD_SCHEMA: Record<FieldType, JsonSchema> = {
   string: TEXT,
@@ -31,74 +19,37 @@ const MEANING: Readonly<Record<string, string>> = {
   Quantity: "How much; kept and passed on digit for digit.",
 };
 
-export function usageSchemas(): Members {
-  return {
-    UsageEvent: usageEvent(),
-    UsageBody: {
-      oneOf: [
-        schemaRef("UsageEvent"),
-        list(schemaRef("UsageEvent"), { minItems: 1, maxItems: DEFAULT_LIMITS.eventsMax }),
-      ],
-    },
-    IngestAnswer: ingestAnswer(),
-    EventResult: object(
-      {
-        index: INDEX,
-        status: choice(["accepted", "duplicate", "conflict", "quarantined"]),
-        id: described(TEXT, "The event's id."),
-      },
-      { reasons: list(schemaRef("ValidationError")) },
-    ),
-    ValidationError: object(
-      {
-        code: {
-          type: "integer",
-          description: `${VALIDATION_CODE} for a validation fault, ${CONFLICT_CODE} for a conflict.`,
-        },
-        message: TEXT,
-      },
-      { index: INDEX, field: described(TEXT, "Which field or header, dotted.") },
-    ),
-    Refusal: object({
-      success: { type: "boolean", const: false },
-      message: TEXT,
-      reasons: list(schemaRef("ValidationError"), { maxItems: ERRORS_LISTED_MAX }),
-    }),
-  };
-}
-
-/** The default fields; a meter of the catalog may bring fields of its own in their place. */
-function usageEvent(): JsonSchema {
-  const schemaOf = (wanted: boolean): Members =>
-    Object.fromEntries(
-      DEFAULT_FIELDS.filter((field) => field.required === wanted).map((field) => [
-        field.name,
-        {
-          ...FIELD_SCHEMA[field.type],
-          ...(MEANING[field.name] === undefined ? {} : { description: MEANING[field.name] }),
-        },
-      ]),
-    );
-  return object(schemaOf(true), schemaOf(false), {
-    description:
-      "A usage event of a meter without an event schema of its own. A meter's fields in the catalog take the place " +
-      "of these four; unknown fields are kept, unless the meter is strict.",
-  });
-}
-
-function ingestAnswer(): JsonSchema {
-  return object(
-    {
-      success: { type: "boolean", const: true },
-      message: TEXT,
-      accepted: described(COUNT, "Events that are stored now and will be delivered."),
-      duplicates: described(COUNT, "Events that were taken before, with the same content."),
-      conflicts: described(COUNT, "Events whose identity was taken before with other content."),
-      quarantined: described(COUNT, "Events that are held with their faults."),
-    },
-    {
-      results: described(list(schemaRef("EventResult")), "One an event, in order, with Prefer: return=representation."),
-    },
-    { description: "The four counts add up to the events sent." },
+function defaultFields(required: boolean): Members {
+  const fields = DEFAULT_FIELDS.filter((field) => field.required === required);
+  return Object.fromEntries(
+    fields.map(({ name, type }) => [
+      name,
+      { ...FIELD_SCHEMA[type], ...(MEANING[name] === undefined ? {} : { description: MEANING[name] }) },
+    ]),
   );
 }
+
+const DEFAULT_EVENT = schema(
+  "DefaultUsageEvent",
+  object(defaultFields(true), defaultFields(false), {
+    additionalProperties: true,
+    description: "An event of a meter without fields of its own in the catalog. Unknown fields are kept.",
+  }),
+);
+
+const METER_EVENT = schema("MeterEvent", {
+  type: "object",
+  additionalProperties: true,
+  description:
+    "An event of a meter with fields of its own: its names and values are those of the meter in the catalog " +
+    "(GET /schemas lists them). Unknown fields are kept, unless the meter is strict.",
+});
+
+export const USAGE_EVENT = schema("UsageEvent", {
+  anyOf: [DEFAULT_EVENT, METER_EVENT],
+  description: "A usage event. Which fields it has is said by its meter.",
+});
+
+export const USAGE_BODY = schema("UsageBody", {
+  oneOf: [USAGE_EVENT, list(USAGE_EVENT, { minItems: 1, maxItems: DEFAULT_LIMITS.eventsMax })],
+});

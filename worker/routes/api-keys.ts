@@ -1,40 +1,91 @@
 /** `/admin/api-keys`: made (and shown once), listed without secrets, revoked, rotated with an overlap. */
-import type { Hono } from "hono";
 import type { z } from "zod";
-import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { newKeySchema, rotationSchema } from "../accounts/key-requests.ts";
 import type { KeyRecord, NewKey } from "../accounts/key-store.ts";
-import { isPermitted } from "../accounts/principal.ts";
-import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
-import { requirePermission } from "../middleware/authenticate.ts";
-import { pageLimitOf } from "./page.ts";
-import { tenantOf } from "./tenant.ts";
+import { isPermitted, mayActFor, PERMISSIONS } from "../accounts/principal.ts";
+import { refuse, type WeirContext } from "../context.ts";
+import { checkedBy, jsonBody } from "../http/body.ts";
+import { cursor, LIMIT, pageOf } from "../http/page.ts";
+import { segment } from "../http/parameters.ts";
+import { ADMIN, type FindOutcome, route } from "../http/route.ts";
+import { answer, emptyAnswer } from "../openapi/answers.ts";
+import { lateSchema, schema } from "../openapi/component.ts";
+import { choice, described, list, nullable, object, TEXT, TIME } from "../openapi/json-schema.ts";
+import { zodSchema } from "../openapi/zod-schema.ts";
 
 const OVERLAP_SECONDS_DEFAULT = 0;
+/** Room for three lists of ids as long as they may be. */
+const BODY_BYTES_MAX = 4_000_000;
 
-export function registerApiKeys(app: Hono<WeirEnv>): void {
-  const admin = requirePermission("WEIR.ADMIN", "WEIR.OPERATOR");
-  app.post("/admin/api-keys", admin, createKey);
-  app.get("/admin/api-keys", admin, listKeys);
-  app.delete("/admin/api-keys/:id", admin, revokeKey);
-  app.post("/admin/api-keys/:id/rotate", admin, rotateKey);
-}
+const IDS = nullable(list(TEXT));
+const KEY = schema(
+  "Key",
+  object({
+    id: TEXT,
+    tenant: TEXT,
+    name: TEXT,
+    permissions: list(choice(PERMISSIONS)),
+    platform_ids: described(IDS, "Null: any platform."),
+    entity_ids: described(IDS, "Null: none may be named."),
+    org_ids: described(IDS, "Null: none may be named."),
+    created_at: TIME,
+    expires_at: nullable(TIME),
+    revoked_at: nullable(TIME),
+  }),
+);
+const NEW_KEY_ANSWER = schema("NewKeyAnswer", {
+  allOf: [KEY, object({ key: described(TEXT, "The key itself, shown this once.") })],
+});
+const EXAMPLE = {
+  id: "key_4fTz0Qb7Xn2LrWq9Ks1V",
+  tenant: "acme",
+  name: "plant 7",
+  permissions: ["METER_DATA.INGEST"],
+  platform_ids: null,
+  entity_ids: ["entity-1"],
+  org_ids: null,
+  created_at: "2026-11-01T10:05:03.551Z",
+  expires_at: "2100-01-01T00:00:00.000Z",
+  revoked_at: null,
+};
+const SHOWN_ONCE = answer("The key, shown this once.", NEW_KEY_ANSWER, {
+  ...EXAMPLE,
+  key: "weir_key_0000000000000000000000000000",
+});
 
-async function createKey(c: WeirContext): Promise<Response> {
-  const body = await bodyOf(c, newKeySchema);
-  if (body.kind === "faults") return refuse(c, 400, "the key is not valid", body.faults);
-  const { tenant: named, ...wanted } = body.value;
-  const tenant = named ?? tenantOf(c);
+const NEW_KEY = jsonBody({
+  schema: lateSchema("NewKey", () => zodSchema(newKeySchema)),
+  example: {
+    name: EXAMPLE.name,
+    permissions: EXAMPLE.permissions,
+    entity_ids: EXAMPLE.entity_ids,
+    expires_at: EXAMPLE.expires_at,
+  },
+  bytesMax: () => BODY_BYTES_MAX,
+  read: checkedBy(newKeySchema, "the key is not valid"),
+});
+const ROTATION = jsonBody({
+  schema: lateSchema("Rotation", () => zodSchema(rotationSchema)),
+  example: { overlap_seconds: 3600 },
+  required: false,
+  bytesMax: () => BODY_BYTES_MAX,
+  read: checkedBy(rotationSchema, "the rotation is not valid"),
+});
+
+const KEY_ID = segment("An API key's id.", "key_0000000000000000000");
+
+async function createKey(
+  c: WeirContext,
+  { tenant: named, ...wanted }: z.infer<typeof newKeySchema>,
+): Promise<Response> {
   const principal = c.get("principal");
-  const isOperator = isPermitted(principal, "WEIR.OPERATOR");
-  if (tenant === null || (tenant !== principal.tenant && !isOperator))
-    return refuse(c, 403, "the key may not name another tenant");
+  const tenant = named ?? c.get("tenant");
+  if (!mayActFor(principal, tenant)) return refuse(c, 403, "the key may not name another tenant");
   // Nobody hands out more than they hold.
-  if (wanted.permissions.includes("WEIR.OPERATOR") && !isOperator)
+  if (wanted.permissions.includes("WEIR.OPERATOR") && !isPermitted(principal, "WEIR.OPERATOR"))
     return refuse(c, 403, "only an operator may make one");
   const { keyStore, clock } = c.get("services");
   const made = await keyStore.create(tenant, newKeyOf(wanted), clock.now());
-  c.header("Cache-Control", "no-store");
   return c.json({ ...shown(made), key: made.key }, 201);
 }
 
@@ -65,63 +116,91 @@ function shown(record: KeyRecord) {
   };
 }
 
-async function listKeys(c: WeirContext): Promise<Response> {
-  const tenant = tenantOf(c);
-  if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  const limit = pageLimitOf(c);
-  if (limit === null) return refuse(c, 400, "limit is a whole number from 1 to 1000");
-  const records = await c.get("services").keyStore.list(tenant, c.req.query("cursor") ?? "", limit + 1);
+async function listKeys(c: WeirContext, after: string, limit: number): Promise<Response> {
+  const records = await c.get("services").keyStore.list(c.get("tenant"), after, limit + 1);
   const items = records.slice(0, limit).map(shown);
   return c.json({ items, next: records.length > limit ? (items.at(-1)?.id ?? null) : null });
 }
 
-async function revokeKey(c: WeirContext): Promise<Response> {
-  const tenant = tenantOf(c);
-  if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
+async function revokeKey(c: WeirContext, id: string): Promise<Response> {
   const { keyStore, clock } = c.get("services");
-  const isKnown = await keyStore.revoke(tenant, c.req.param("id") ?? "", clock.now());
+  const isKnown = await keyStore.revoke(c.get("tenant"), id, clock.now());
   return isKnown ? c.body(null, 204) : refuse(c, 404, "there is no such key");
 }
 
-async function rotateKey(c: WeirContext): Promise<Response> {
-  const tenant = tenantOf(c);
-  if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  const body = await bodyOf(c, rotationSchema);
-  if (body.kind === "faults") return refuse(c, 400, "the rotation is not valid", body.faults);
-  const { keyStore, clock } = c.get("services");
-  const old = await keyStore.find(tenant, c.req.param("id") ?? "");
-  if (old === null) return refuse(c, 404, "there is no such key");
+async function findKey(c: WeirContext, { id }: { readonly id: string }): Promise<FindOutcome<KeyRecord>> {
+  const found = await c.get("services").keyStore.find(c.get("tenant"), id);
+  return found === null ? { kind: "missing", message: "there is no such key" } : { kind: "found", found };
+}
+
+async function rotateKey(c: WeirContext, old: KeyRecord, overlapSeconds: number): Promise<Response> {
   if (old.revokedAt !== null) return refuse(c, 409, "the key was revoked");
   if (old.permissions.includes("WEIR.OPERATOR") && !isPermitted(c.get("principal"), "WEIR.OPERATOR")) {
     return refuse(c, 403, "only an operator may rotate an operator's key");
   }
+  const { keyStore, clock } = c.get("services");
   const now = clock.now();
-  const made = await keyStore.create(tenant, old, now);
-  await keyStore.endAt(tenant, old.id, now + (body.value.overlap_seconds ?? OVERLAP_SECONDS_DEFAULT) * 1000);
-  c.header("Cache-Control", "no-store");
+  const made = await keyStore.create(c.get("tenant"), old, now);
+  await keyStore.endAt(c.get("tenant"), old.id, now + overlapSeconds * 1000);
   return c.json({ ...shown(made), key: made.key }, 201);
 }
 
-type BodyOf<T> =
-  | { readonly kind: "value"; readonly value: T }
-  | { readonly kind: "faults"; readonly faults: ValidationError[] };
-
-/** A small JSON body checked by a schema; an absent one counts as an empty object. */
-async function bodyOf<T>(c: WeirContext, schema: z.ZodType<T>): Promise<BodyOf<T>> {
-  const text = await c.req.text();
-  let value: unknown = {};
-  try {
-    if (text.trim() !== "") value = JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return { kind: "faults", faults: [validationError("the body is not JSON")] };
-    throw error;
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return { kind: "value", value: parsed.data };
-  return {
-    kind: "faults",
-    faults: parsed.error.issues.map(({ path, message }) =>
-      validationError(message, path.length === 0 ? {} : { field: path.join(".") }),
-    ),
-  };
-}
+export const apiKeyRoutes = [
+  route(
+    {
+      method: "post",
+      path: "/admin/api-keys",
+      permission: ADMIN,
+      body: NEW_KEY,
+      id: "createKey",
+      tag: "Keys",
+      summary: "Make an API key",
+      description: "Another tenant's, or one with WEIR.OPERATOR, only with WEIR.OPERATOR.",
+      answers: { 201: SHOWN_ONCE },
+    },
+    (c, { body }) => createKey(c, body),
+  ),
+  route(
+    {
+      method: "get",
+      path: "/admin/api-keys",
+      permission: ADMIN,
+      query: { limit: LIMIT, cursor: cursor("", (text) => text) },
+      id: "listKeys",
+      tag: "Keys",
+      summary: "List API keys, without their secrets",
+      answers: { 200: answer("A page of keys.", pageOf(KEY), { items: [EXAMPLE], next: null }) },
+    },
+    (c, { query }) => listKeys(c, query.cursor, query.limit),
+  ),
+  route(
+    {
+      method: "delete",
+      path: "/admin/api-keys/:id",
+      permission: ADMIN,
+      params: { id: KEY_ID },
+      id: "revokeKey",
+      tag: "Keys",
+      summary: "Revoke an API key and its tokens, for writes at once",
+      answers: { 204: emptyAnswer("It is revoked.") },
+      refusals: [404],
+    },
+    (c, { path }) => revokeKey(c, path.id),
+  ),
+  route(
+    {
+      method: "post",
+      path: "/admin/api-keys/:id/rotate",
+      permission: ADMIN,
+      params: { id: KEY_ID },
+      find: findKey,
+      body: ROTATION,
+      id: "rotateKey",
+      tag: "Keys",
+      summary: "Make a key like this one, which ends after an overlap",
+      answers: { 201: SHOWN_ONCE },
+      refusals: [409],
+    },
+    (c, { found, body }) => rotateKey(c, found, body.overlap_seconds ?? OVERLAP_SECONDS_DEFAULT),
+  ),
+];

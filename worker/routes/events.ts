@@ -1,41 +1,131 @@
 /** Events read back: Solvimon's own routes for its kinds, the admin's for every stream. */
-import type { Hono } from "hono";
-import { isDateTime } from "../../shared/events/date-time.ts";
 import { KINDS } from "../../shared/events/kind.ts";
+import { eventId } from "../../shared/identity.ts";
 import { isSolvimonKind, OBJECT_TYPE, resourceText } from "../../shared/intake/solvimon-answer.ts";
-import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
-import type { AttemptRow, EventCursor, EventFilter } from "../ledger/event-reader.ts";
+import type { Permission } from "../accounts/principal.ts";
+import type { WeirContext } from "../context.ts";
+import { cursor, LIMIT, pageOf } from "../http/page.ts";
+import { segment, time, wholeNumber, word } from "../http/parameters.ts";
+import { ADMIN, type FindOutcome, route } from "../http/route.ts";
+import type { EventAttempt, EventCursor, EventFilter } from "../ledger/event-reader.ts";
 import { EVENT_STATES, type StoredEvent } from "../ledger/stored-event.ts";
-import { requirePermission } from "../middleware/authenticate.ts";
-import { pageLimitOf, wholeNumber } from "./page.ts";
-import { requireVersion } from "./solvimon.ts";
-import { tenantOf } from "./tenant.ts";
+import { answer } from "../openapi/answers.ts";
+import { schema } from "../openapi/component.ts";
+import { TRACK_ID } from "../openapi/headers.ts";
+import {
+  COUNT,
+  choice,
+  described,
+  type JsonSchema,
+  list,
+  nullable,
+  object,
+  TEXT,
+  TIME,
+} from "../openapi/json-schema.ts";
+import { EXAMPLE } from "../openapi/solvimon-examples.ts";
+import { RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
+import { PRODUCER, STREAM, STREAM_NAME } from "./filters.ts";
+import { VERSION, versioned } from "./version.ts";
 
-export function registerEvents(app: Hono<WeirEnv>): void {
-  const reader = [requirePermission("METER_DATA.INGEST", "WEIR.ADMIN", "WEIR.OPERATOR"), requireVersion] as const;
-  app.get("/:version{v[^/]*}/events", ...reader, listResources);
-  app.get("/:version{v[^/]*}/events/:id", ...reader, getResource);
-  app.get("/:version{v[^/]*}/events/:id/event_trace", ...reader, getTrace);
-  const admin = requirePermission("WEIR.ADMIN", "WEIR.OPERATOR");
-  app.get("/admin/events", admin, listEvents);
-  app.get("/admin/events/:id", admin, getEvent);
-}
+const ATTEMPT = schema(
+  "Attempt",
+  object({
+    call: described(TEXT, "The call upstream it was part of."),
+    attempt: { type: "integer", minimum: 1 },
+    at: TIME,
+    duration_ms: COUNT,
+    status: described(nullable({ type: "integer" }), "HTTP status; null where no answer came."),
+    verdict: TEXT,
+    message: described(nullable(TEXT), "The upstream's response text."),
+  }),
+);
+const STORED_EVENT = schema(
+  "StoredEvent",
+  object(
+    {
+      id: TEXT,
+      stream: STREAM_NAME,
+      state: choice(EVENT_STATES),
+      received_at: TIME,
+      batch: object({ id: TEXT, entry: COUNT }),
+      event: { type: "object", description: "The event as it was sent, digit for digit." },
+    },
+    {
+      producer: TEXT,
+      position: COUNT,
+      attempts: described(list(ATTEMPT), "Every delivery attempt; of a single event only."),
+    },
+  ),
+);
+const EVENT_TRACE = schema(
+  "EventTrace",
+  object({
+    object_type: { type: "string", const: "EVENT_TRACE" },
+    event_id: TEXT,
+    event_object_type: TEXT,
+    state: choice(EVENT_STATES),
+    received_at: TIME,
+    attempts: list(ATTEMPT),
+  }),
+);
+/** Any of the four resources, told apart by their object type. */
+const ANY_RESOURCE: JsonSchema = { oneOf: Object.values(RESOURCE_SCHEMA) };
 
-const SOLVIMON_STREAMS = KINDS.filter(isSolvimonKind);
+const METER_DATA = EXAMPLE["meter-data"];
+const ID = eventId("meter-data", "meter-data", { by: "id", id: METER_DATA.reference });
+const RESOURCE_EXAMPLE = { object_type: OBJECT_TYPE["meter-data"], id: ID, ...METER_DATA };
+const ATTEMPT_EXAMPLE = {
+  call: "17",
+  attempt: 1,
+  at: "2026-11-01T10:05:04.120Z",
+  duration_ms: 84,
+  status: 201,
+  verdict: "delivered",
+  message: null,
+};
+const STORED_EXAMPLE = {
+  id: ID,
+  stream: "meter-data",
+  state: "delivered",
+  received_at: "2026-11-01T10:05:03.551Z",
+  batch: { id: "1793527503551042", entry: 0 },
+};
+const TRACE_EXAMPLE = {
+  object_type: "EVENT_TRACE",
+  event_id: ID,
+  event_object_type: OBJECT_TYPE["meter-data"],
+  state: "delivered",
+  received_at: STORED_EXAMPLE.received_at,
+  attempts: [ATTEMPT_EXAMPLE],
+};
 
-async function listResources(c: WeirContext): Promise<Response> {
-  const { tenant } = c.get("principal");
-  const page = cursorOf(c);
-  if (page.kind === "fault") return refuse(c, 400, page.message);
-  const filter: EventFilter = {
-    streams: SOLVIMON_STREAMS,
-    producer: null,
-    state: null,
-    from: 0,
-    to: Number.MAX_SAFE_INTEGER,
-  };
-  const { events, next } = await c.get("services").events.list(tenant, filter, page.cursor, page.limit);
-  return jsonText(c, listText(events.map(resourceOf), next));
+const EVENT_ID = segment("An event's id.", "mtda_0000000000000000000");
+/** A cursor is `BATCH.ENTRY`, where the next page begins. */
+const CURSOR = cursor<EventCursor>({ batch: 0, entry: 0 }, (text) => {
+  const [batch = "0", entry = "0", ...more] = text.split(".");
+  const [batchAt, entryAt] = [wholeNumber(batch), wholeNumber(entry)];
+  return batchAt === null || entryAt === null || more.length > 0 ? null : { batch: batchAt, entry: entryAt };
+});
+const STATE = word("state", EVENT_STATES, null, "What became of the event.", "pending");
+
+const ALL_SOLVIMON: EventFilter = {
+  streams: KINDS.filter(isSolvimonKind),
+  producer: null,
+  state: null,
+  from: 0,
+  to: Number.MAX_SAFE_INTEGER,
+};
+
+async function listPage(
+  c: WeirContext,
+  filter: EventFilter,
+  page: { readonly cursor: EventCursor; readonly limit: number },
+  textOf: (event: StoredEvent) => string,
+): Promise<Response> {
+  const { events, next } = await c.get("services").events.list(c.get("tenant"), filter, page.cursor, page.limit);
+  const after = next === null ? "null" : JSON.stringify(`${next.batch}.${next.entry}`);
+  return jsonText(c, `{"items":[${events.map((event) => textOf(event)).join(",")}],"next":${after}}`);
 }
 
 function resourceOf(event: StoredEvent): string {
@@ -43,20 +133,20 @@ function resourceOf(event: StoredEvent): string {
   return resourceText(event.kind, event.id, event.source, event.receivedAt);
 }
 
+async function findEvent(c: WeirContext, { id }: { readonly id: string }): Promise<FindOutcome<StoredEvent>> {
+  const found = await c.get("services").events.find(c.get("tenant"), id);
+  return found === null ? { kind: "missing", message: "there is no such event" } : { kind: "found", found };
+}
+
 /** A Solvimon event of the key's tenant; usage events are none. */
-async function findResource(c: WeirContext): Promise<StoredEvent | null> {
-  const event = await c.get("services").events.find(c.get("principal").tenant, c.req.param("id") ?? "");
-  return event === null || !isSolvimonKind(event.kind) ? null : event;
+async function findResource(c: WeirContext, path: { readonly id: string }): Promise<FindOutcome<StoredEvent>> {
+  const outcome = await findEvent(c, path);
+  const isResource = outcome.kind === "found" && isSolvimonKind(outcome.found.kind);
+  return isResource ? outcome : { kind: "missing", message: "there is no such event" };
 }
 
-async function getResource(c: WeirContext): Promise<Response> {
-  const event = await findResource(c);
-  return event === null ? refuse(c, 404, "there is no such event") : jsonText(c, resourceOf(event));
-}
-
-async function getTrace(c: WeirContext): Promise<Response> {
-  const event = await findResource(c);
-  if (event === null || !isSolvimonKind(event.kind)) return refuse(c, 404, "there is no such event");
+async function getTrace(c: WeirContext, event: StoredEvent): Promise<Response> {
+  if (!isSolvimonKind(event.kind)) throw new Error("a usage event is no Solvimon resource");
   const attempts = await c.get("services").events.attempts(event);
   return c.json({
     object_type: "EVENT_TRACE",
@@ -68,47 +158,14 @@ async function getTrace(c: WeirContext): Promise<Response> {
   });
 }
 
-function attemptOf(row: AttemptRow) {
+function attemptOf(row: EventAttempt) {
   const { shipment, attempt, at, duration_ms, status, verdict, message } = row;
   return { call: String(shipment), attempt, at: new Date(at).toISOString(), duration_ms, status, verdict, message };
 }
 
-async function listEvents(c: WeirContext): Promise<Response> {
-  const tenant = tenantOf(c);
-  if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  const page = cursorOf(c);
-  if (page.kind === "fault") return refuse(c, 400, page.message);
-  const { stream, producer, state, from, to } = c.req.query();
-  const wanted = EVENT_STATES.find((known) => known === state) ?? null;
-  if (state !== undefined && wanted === null) return refuse(c, 400, `state is one of ${EVENT_STATES.join(", ")}`);
-  const bounds = [from, to].map((text) =>
-    text === undefined ? null : isDateTime(text) ? Date.parse(text) : Number.NaN,
-  );
-  if (bounds.some(Number.isNaN)) return refuse(c, 400, "from and to are date-times with offset (RFC 3339)");
-  const filter: EventFilter = {
-    streams: stream === undefined ? null : [stream],
-    producer: producer ?? null,
-    state: wanted,
-    from: bounds[0] ?? 0,
-    to: bounds[1] ?? Number.MAX_SAFE_INTEGER,
-  };
-  const { events, next } = await c.get("services").events.list(tenant, filter, page.cursor, page.limit);
-  return jsonText(
-    c,
-    listText(
-      events.map((event) => eventText(event)),
-      next,
-    ),
-  );
-}
-
-async function getEvent(c: WeirContext): Promise<Response> {
-  const tenant = tenantOf(c);
-  if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  const { events } = c.get("services");
-  const event = await events.find(tenant, c.req.param("id") ?? "");
-  if (event === null) return refuse(c, 404, "there is no such event");
-  return jsonText(c, eventText(event, (await events.attempts(event)).map(attemptOf)));
+async function getEvent(c: WeirContext, event: StoredEvent): Promise<Response> {
+  const attempts = await c.get("services").events.attempts(event);
+  return jsonText(c, eventText(event, attempts.map(attemptOf)));
 }
 
 /** An event with its ledger data; its own text stands in the answer as it was sent. */
@@ -127,26 +184,125 @@ function eventText(event: StoredEvent, attempts?: readonly unknown[]): string {
   return `${JSON.stringify(fields).slice(0, -1)},"event":${event.source}}`;
 }
 
-type PageOutcome =
-  | { readonly kind: "page"; readonly limit: number; readonly cursor: EventCursor }
-  | { readonly kind: "fault"; readonly message: string };
-
-/** A cursor is `BATCH.ENTRY`, where the next page begins. */
-function cursorOf(c: WeirContext): PageOutcome {
-  const limit = pageLimitOf(c);
-  if (limit === null) return { kind: "fault", message: "limit is a whole number from 1 to 1000" };
-  const [batch = "0", entry = "0", ...more] = (c.req.query("cursor") ?? "0.0").split(".");
-  const [batchAt, entryAt] = [wholeNumber(batch), wholeNumber(entry)];
-  if (batchAt === null || entryAt === null || more.length > 0)
-    return { kind: "fault", message: "cursor is one that a list gave" };
-  return { kind: "page", limit, cursor: { batch: batchAt, entry: entryAt } };
-}
-
-function listText(items: readonly string[], next: EventCursor | null): string {
-  return `{"items":[${items.join(",")}],"next":${next === null ? "null" : JSON.stringify(`${next.batch}.${next.entry}`)}}`;
-}
-
 function jsonText(c: WeirContext, text: string): Response {
   c.header("Content-Type", "application/json");
   return c.body(text);
 }
+
+const READER: readonly Permission[] = ["METER_DATA.INGEST", "WEIR.ADMIN", "WEIR.OPERATOR"];
+
+const resourceRoutes = [
+  route(
+    {
+      method: "get",
+      path: versioned("/events"),
+      permission: READER,
+      params: { version: VERSION },
+      query: { limit: LIMIT, cursor: CURSOR },
+      headers: [TRACK_ID],
+      id: "listResources",
+      tag: "Solvimon",
+      dialect: "Solvimon",
+      summary: "List Solvimon events, in the order they were accepted",
+      answers: { 200: answer("A page of events.", pageOf(ANY_RESOURCE), { items: [RESOURCE_EXAMPLE], next: null }) },
+    },
+    (c, { query }) => listPage(c, ALL_SOLVIMON, query, resourceOf),
+  ),
+  route(
+    {
+      method: "get",
+      path: versioned("/events/:id"),
+      permission: READER,
+      params: { version: VERSION, id: EVENT_ID },
+      find: findResource,
+      headers: [TRACK_ID],
+      id: "getResource",
+      tag: "Solvimon",
+      dialect: "Solvimon",
+      summary: "Read a Solvimon event, as its 201 gave it",
+      answers: { 200: answer("The event.", ANY_RESOURCE, RESOURCE_EXAMPLE) },
+      refusals: [400],
+    },
+    (c, { found }) => jsonText(c, resourceOf(found)),
+  ),
+  route(
+    {
+      method: "get",
+      path: versioned("/events/:id/event_trace"),
+      permission: READER,
+      params: { version: VERSION, id: EVENT_ID },
+      find: findResource,
+      headers: [TRACK_ID],
+      id: "getEventTrace",
+      tag: "Solvimon",
+      dialect: "Solvimon",
+      summary: "What became of a Solvimon event, attempt by attempt",
+      answers: { 200: answer("What became of it.", EVENT_TRACE, TRACE_EXAMPLE) },
+      refusals: [400],
+    },
+    (c, { found }) => getTrace(c, found),
+  ),
+];
+
+const storedRoutes = [
+  route(
+    {
+      method: "get",
+      path: "/admin/events",
+      permission: ADMIN,
+      query: {
+        stream: STREAM,
+        producer: PRODUCER,
+        state: STATE,
+        from: time("from", "Received at or after this time.", "2026-01-01T00:00:00Z"),
+        to: time("to", "Received at or before this time.", "2100-01-01T00:00:00Z"),
+        limit: LIMIT,
+        cursor: CURSOR,
+      },
+      id: "listEvents",
+      tag: "Ledger",
+      summary: "List events of every stream",
+      answers: {
+        200: answer("A page of events.", pageOf(STORED_EVENT), {
+          items: [{ ...STORED_EXAMPLE, event: METER_DATA }],
+          next: `${STORED_EXAMPLE.batch.id}.1`,
+        }),
+      },
+    },
+    (c, { query: { stream, producer, state, from, to, ...page } }) =>
+      listPage(
+        c,
+        {
+          streams: stream === null ? null : [stream],
+          producer,
+          state,
+          from: from ?? 0,
+          to: to ?? Number.MAX_SAFE_INTEGER,
+        },
+        page,
+        eventText,
+      ),
+  ),
+  route(
+    {
+      method: "get",
+      path: "/admin/events/:id",
+      permission: ADMIN,
+      params: { id: EVENT_ID },
+      find: findEvent,
+      id: "getEvent",
+      tag: "Ledger",
+      summary: "Read an event, where it is filed, and every delivery attempt",
+      answers: {
+        200: answer("The event.", STORED_EVENT, {
+          ...STORED_EXAMPLE,
+          attempts: [ATTEMPT_EXAMPLE],
+          event: METER_DATA,
+        }),
+      },
+    },
+    (c, { found }) => getEvent(c, found),
+  ),
+];
+
+export const eventRoutes = [...resourceRoutes, ...storedRoutes];

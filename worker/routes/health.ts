@@ -1,11 +1,12 @@
-/** Is it up, and can it do its work. No key needed, nothing told but yes or no. */
-import type { Hono } from "hono";
-import type { WeirContext, WeirEnv } from "../context.ts";
+/** Is it up, and can it do its work. No key needed, nothing said but yes or no. */
+import type { WeirContext } from "../context.ts";
+import { route } from "../http/route.ts";
 import { logFailure } from "../log.ts";
+import { answer } from "../openapi/answers.ts";
+import { type JsonSchema, object } from "../openapi/json-schema.ts";
 
-export function registerHealth(app: Hono<WeirEnv>): void {
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.get("/readyz", readiness);
+function statusAnswer(description: string, status: string): JsonSchema {
+  return answer(description, object({ status: { type: "string", const: status } }), { status });
 }
 
 async function readiness(c: WeirContext): Promise<Response> {
@@ -17,3 +18,33 @@ async function readiness(c: WeirContext): Promise<Response> {
     return c.json({ status: "unavailable" }, 503);
   }
 }
+
+export const healthRoutes = [
+  route(
+    {
+      method: "get",
+      path: "/healthz",
+      permission: [],
+      id: "getHealth",
+      tag: "Service",
+      summary: "Is it up",
+      answers: { 200: statusAnswer("It is.", "ok") },
+    },
+    (c) => c.json({ status: "ok" }),
+  ),
+  route(
+    {
+      method: "get",
+      path: "/readyz",
+      permission: [],
+      id: "getReadiness",
+      tag: "Service",
+      summary: "Can it do its work",
+      answers: {
+        200: statusAnswer("It can.", "ok"),
+        503: statusAnswer("The ledger cannot be read.", "unavailable"),
+      },
+    },
+    readiness,
+  ),
+];

@@ -1,37 +1,113 @@
 /** The counts that prove it: a tenant's whole ledger for its admin, a producer's rows for its agent. */
-import type { Hono } from "hono";
-import { validationError } from "../../shared/events/validation-error.ts";
+import { KINDS, usageStream } from "../../shared/events/kind.ts";
 import { PRODUCER_PATTERN } from "../../shared/wire.ts";
-import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
-import { requirePermission } from "../middleware/authenticate.ts";
-import { wholeNumber } from "./page.ts";
-import { tenantOf } from "./tenant.ts";
+import type { WeirContext } from "../context.ts";
+import { type Parameter, refused, value, whole } from "../http/parameters.ts";
+import { ADMIN, route } from "../http/route.ts";
+import { answer } from "../openapi/answers.ts";
+import { schema } from "../openapi/component.ts";
+import { COUNT, choice, described, type JsonSchema, list, object, TEXT } from "../openapi/json-schema.ts";
+import { PRODUCER, STREAM, STREAM_NAME } from "./filters.ts";
 
-export function registerLedger(app: Hono<WeirEnv>): void {
-  app.get("/admin/ledger", requirePermission("WEIR.ADMIN", "WEIR.OPERATOR"), adminLedger);
-  app.get("/ledger", requirePermission("METER_DATA.INGEST"), producerLedger);
+const DIGEST: JsonSchema = { type: "string", pattern: "^[0-9a-f]{32}$" };
+const COUNTS = ["accepted", "duplicates", "conflicts", "pending", "delivered", "quarantined", "discarded"];
+
+const LEDGER_ROW = schema(
+  "LedgerRow",
+  object(
+    {
+      kind: choice(KINDS),
+      stream: STREAM_NAME,
+      ...Object.fromEntries(COUNTS.map((name) => [name, COUNT])),
+      gaps: described(
+        list(list(COUNT, { minItems: 2, maxItems: 2 }), { maxItems: 1000 }),
+        "Positions missing between first and last, ends inclusive; further ones by gaps_after.",
+      ),
+      digest: described(DIGEST, "Over the ids of all events accepted, whatever their order."),
+    },
+    {
+      producer: TEXT,
+      first_sequence: COUNT,
+      last_sequence: COUNT,
+      gaps_total: COUNT,
+      positions_digest: described(DIGEST, "Over the ids of all positions taken."),
+    },
+    { description: "accepted = pending + delivered + quarantined + discarded." },
+  ),
+);
+
+const EXAMPLE = {
+  kind: "usage",
+  stream: usageStream("web-egress"),
+  producer: "plant-7",
+  accepted: 100,
+  duplicates: 2,
+  conflicts: 0,
+  pending: 10,
+  delivered: 89,
+  quarantined: 1,
+  discarded: 0,
+  first_sequence: 1,
+  last_sequence: 101,
+  gaps: [[40, 40]],
+  gaps_total: 1,
+  digest: "0123456789abcdef0123456789abcdef",
+  positions_digest: "0123456789abcdef0123456789abcdef",
+};
+
+const ROWS = answer("A row a stream and producer.", object({ items: list(LEDGER_ROW) }), { items: [EXAMPLE] });
+
+const GAPS_AFTER = whole(
+  { min: 0, max: Number.MAX_SAFE_INTEGER, absent: 0 },
+  "Gaps are listed that begin after this position: the end of the last one listed gives the next page.",
+  1,
+  "gaps_after is a position, say the end of the last gap listed",
+);
+
+const THIS_PRODUCER: Parameter<string> = {
+  schema: { type: "string", pattern: PRODUCER_PATTERN.source },
+  description: "Whose rows.",
+  example: "plant-7",
+  required: true,
+  read: (name = "") => (PRODUCER_PATTERN.test(name) ? value(name) : refused("name a producer: ?producer=NAME")),
+};
+
+interface RowFilter {
+  readonly producer: string | null;
+  readonly stream: string | null;
+  readonly gaps_after: number;
 }
 
-async function adminLedger(c: WeirContext): Promise<Response> {
-  const tenant = tenantOf(c);
-  if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  return answerRows(c, tenant, c.req.query("producer"));
+async function answerRows(c: WeirContext, { producer, stream, gaps_after }: RowFilter): Promise<Response> {
+  const filter = { producer: producer ?? undefined, stream: stream ?? undefined, gapsAfter: gaps_after };
+  return c.json({ items: await c.get("services").ledger.rows(c.get("tenant"), filter) });
 }
 
-async function producerLedger(c: WeirContext): Promise<Response> {
-  const producer = c.req.query("producer") ?? "";
-  if (!PRODUCER_PATTERN.test(producer)) return refuse(c, 400, "name a producer: ?producer=NAME");
-  return answerRows(c, c.get("principal").tenant, producer);
-}
-
-async function answerRows(c: WeirContext, tenant: string, producer: string | undefined): Promise<Response> {
-  const gapsAfter = wholeNumber(c.req.query("gaps_after") ?? "0");
-  if (gapsAfter === null) {
-    const fault = validationError("gaps_after is a position, say the end of the last gap listed", {
-      field: "gaps_after",
-    });
-    return refuse(c, 400, fault.message, [fault]);
-  }
-  const rows = await c.get("services").ledger.rows(tenant, { producer, stream: c.req.query("stream"), gapsAfter });
-  return c.json({ items: rows });
-}
+export const ledgerRoutes = [
+  route(
+    {
+      method: "get",
+      path: "/admin/ledger",
+      permission: ADMIN,
+      query: { producer: PRODUCER, stream: STREAM, gaps_after: GAPS_AFTER },
+      id: "getLedger",
+      tag: "Ledger",
+      summary: "Read the counts of every stream and producer",
+      answers: { 200: ROWS },
+    },
+    (c, { query }) => answerRows(c, query),
+  ),
+  route(
+    {
+      method: "get",
+      path: "/ledger",
+      permission: ["METER_DATA.INGEST"],
+      query: { producer: THIS_PRODUCER, stream: STREAM, gaps_after: GAPS_AFTER },
+      id: "getProducerLedger",
+      tag: "Ledger",
+      summary: "Read a producer's own counts, to hold its ledger against them",
+      answers: { 200: ROWS },
+    },
+    (c, { query }) => answerRows(c, query),
+  ),
+];

@@ -1,42 +1,130 @@
 /** Quarantine as its admin sees it: what is held and why, and the two ways out. */
-import type { Hono } from "hono";
-import { parseStream } from "../../shared/events/kind.ts";
-import { checkSolvimonEvent, READ_ONLY } from "../../shared/events/solvimon-fields.ts";
-import type { ValidationError } from "../../shared/events/validation-error.ts";
-import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
-import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
+import { usageStream } from "../../shared/events/kind.ts";
+import { validationError } from "../../shared/events/validation-error.ts";
+import { eventId } from "../../shared/identity.ts";
 import { bodyError } from "../../shared/intake/usage-body.ts";
 import { type Member, scanMembers } from "../../shared/json/document.ts";
-import { decodeBody } from "../../shared/json/utf8.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
-import type { LoadedCatalog } from "../catalog/catalogs.ts";
-import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
-import { readBody } from "../intake/read-body.ts";
-import { ledgerKey } from "../ledger/event-key.ts";
-import type { QuarantineEntry, QuarantineItem, Replay } from "../ledger/quarantine.ts";
-import { QUARANTINE_STATES } from "../ledger/stored-event.ts";
-import { requirePermission } from "../middleware/authenticate.ts";
-import { type Measure, measureOfMeterData, measureOfUsage } from "../usage/measure.ts";
-import { pageOf, wholeNumber } from "./page.ts";
-import { tenantOf } from "./tenant.ts";
+import { refuse, type WeirContext } from "../context.ts";
+import type { Settings } from "../env.ts";
+import { type BodyOutcome, jsonBody, notValid } from "../http/body.ts";
+import { LIMIT, pageOf, ROW_CURSOR } from "../http/page.ts";
+import { segment, wholeNumber, word } from "../http/parameters.ts";
+import { ADMIN, type FindOutcome, route } from "../http/route.ts";
+import type { QuarantineEntry, QuarantineItem } from "../ledger/quarantine.ts";
+import { QUARANTINE_STATES, type QuarantineState } from "../ledger/stored-event.ts";
+import { answer, VALIDATION_ERROR } from "../openapi/answers.ts";
+import { schema } from "../openapi/component.ts";
+import { choice, described, type JsonSchema, list, object, TEXT, TIME } from "../openapi/json-schema.ts";
+import { STREAM_NAME } from "./filters.ts";
+import { checkAgain, replayOf } from "./replay.ts";
 
-export function registerQuarantine(app: Hono<WeirEnv>): void {
-  const admin = requirePermission("WEIR.ADMIN", "WEIR.OPERATOR");
-  app.get("/admin/quarantine", admin, listQuarantine);
-  app.post("/admin/quarantine/:id/replay", admin, replayQuarantined);
-  app.post("/admin/quarantine/:id/discard", admin, discardQuarantined);
+const STREAM = usageStream("web-egress");
+const EVENT_ID = eventId("usage", STREAM, { by: "position", producer: "plant-7", position: 1 });
+const CORRECTED = {
+  CustomerId: "cus_1",
+  UsageIdentifier: "egress_bytes",
+  UsageDate: "2026-11-01T10:05:03Z",
+  Quantity: 3,
+};
+const ITEM_EXAMPLE = {
+  id: "1",
+  event_id: EVENT_ID,
+  stream: STREAM,
+  state: "open",
+  created_at: "2026-11-01T10:05:03.551Z",
+  event: { CustomerId: "cus_1", Quantity: "many" },
+  reasons: [validationError("Quantity must be a number, got a string", { index: 0, field: "Quantity" })],
+};
+
+const ITEM = schema(
+  "QuarantineItem",
+  object(
+    {
+      id: TEXT,
+      event_id: TEXT,
+      stream: STREAM_NAME,
+      state: choice(QUARANTINE_STATES),
+      created_at: TIME,
+      event: { type: "object", description: "The event as it was sent, digit for digit." },
+      reasons: list(VALIDATION_ERROR),
+    },
+    {
+      upstream: described(TEXT, "The upstream's response text, where it refused."),
+      settled_at: TIME,
+      reason: described(TEXT, "Why it was discarded."),
+    },
+  ),
+);
+const SETTLED = schema(
+  "Settled",
+  object({
+    success: { type: "boolean", const: true },
+    message: TEXT,
+    id: described(TEXT, "The quarantine entry's id."),
+    event_id: TEXT,
+  }),
+);
+const settled = (message: string): JsonSchema =>
+  answer(message, SETTLED, { success: true, message, id: "1", event_id: EVENT_ID });
+
+const PENDING_AGAIN = "the event is pending again";
+const DISCARDED = "the event is discarded";
+/** Characters of a discard's reason that are kept. */
+const REASON_MAX = 1000;
+
+/** An event, and its envelope. */
+const bodyBytesMax = ({ limits }: Settings) => limits.eventBytesMax + 65_536;
+
+/** An event's text stays as it was written: a number of it is never read and written again. */
+function readCorrection(text: string): BodyOutcome<Member | null> {
+  const scanned = scanMembers(text);
+  if (scanned.kind === "invalid") return notValid([bodyError(scanned.error)]);
+  const stranger = [...scanned.members.keys()].find((name) => name !== "event");
+  if (stranger === undefined) return { kind: "body", body: scanned.members.get("event") ?? null };
+  return notValid([], `${JSON.stringify(stranger)} is not a field here; send {"event":{…}} or nothing`);
 }
 
-async function listQuarantine(c: WeirContext): Promise<Response> {
-  const tenant = tenantOf(c);
-  if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  const state = QUARANTINE_STATES.find((known) => known === (c.req.query("state") ?? "open"));
-  if (state === undefined) return refuse(c, 400, `state is one of ${QUARANTINE_STATES.join(", ")}`);
-  const page = pageOf(c);
-  if (page.kind === "fault") return refuse(c, 400, page.fault.message, [page.fault]);
-  const items = await c.get("services").quarantine.list(tenant, state, page.after, page.limit + 1);
-  const shown = items.slice(0, page.limit);
-  const next = items.length > page.limit ? String(shown.at(-1)?.id) : null;
+const CORRECTION = jsonBody({
+  schema: object(
+    {},
+    { event: { type: "object", additionalProperties: true, description: "The corrected event; absent: as it is." } },
+    { additionalProperties: false },
+  ),
+  example: { event: CORRECTED },
+  required: false,
+  bytesMax: bodyBytesMax,
+  read: readCorrection,
+});
+
+function readReason(text: string): BodyOutcome<string> {
+  const scanned = scanMembers(text);
+  if (scanned.kind === "invalid") return notValid([bodyError(scanned.error)]);
+  const reason = scanned.members.get("reason")?.value;
+  if (typeof reason === "string" && reason.trim() !== "" && reason.length <= REASON_MAX)
+    return { kind: "body", body: reason };
+  return notValid([], `say why: {"reason":"…"}, at most ${REASON_MAX} characters`);
+}
+
+const REASON = jsonBody({
+  schema: object({
+    reason: { ...TEXT, minLength: 1, maxLength: REASON_MAX, description: "Why; kept on record." },
+  }),
+  example: { reason: "a test of ours, never used" },
+  bytesMax: bodyBytesMax,
+  read: readReason,
+});
+
+interface Listing {
+  readonly state: QuarantineState;
+  readonly cursor: number;
+  readonly limit: number;
+}
+
+async function listQuarantine(c: WeirContext, { state, cursor, limit }: Listing): Promise<Response> {
+  const items = await c.get("services").quarantine.list(c.get("tenant"), state, cursor, limit + 1);
+  const shown = items.slice(0, limit);
+  const next = items.length > limit ? String(shown.at(-1)?.id) : null;
   c.header("Content-Type", "application/json");
   return c.body(`{"items":[${shown.map(itemJson).join(",")}],"next":${JSON.stringify(next)}}`);
 }
@@ -57,39 +145,14 @@ function itemJson(item: QuarantineItem): string {
   return `${JSON.stringify(fields).slice(0, -1)},"event":${event},"reasons":${reasons}}`;
 }
 
-type FoundEntry = {
-  readonly tenant: string;
-  readonly entry: QuarantineEntry;
-  readonly members: ReadonlyMap<string, Member>;
-};
-
-/** The entry a call names and the members of its body, or the refusal. */
-async function entryOf(c: WeirContext): Promise<FoundEntry | Response> {
-  const tenant = tenantOf(c);
-  if (tenant === null) return refuse(c, 403, "the key may not name another tenant");
-  const id = wholeNumber(c.req.param("id") ?? "");
-  const entry = id === null ? null : await c.get("services").quarantine.find(tenant, id);
-  if (entry === null) return refuse(c, 404, "there is no such quarantine entry");
-  const bytesMax = c.get("services").settings.limits.eventBytesMax + 65_536;
-  const read = await readBody(c.req.raw.body, "identity", bytesMax);
-  if (read.kind === "too-large") return refuse(c, 413, `the body has more than ${bytesMax} bytes`);
-  if (read.kind === "broken") return refuse(c, 400, "the body ended early");
-  const decoded = decodeBody(read.bytes);
-  if (decoded.kind === "text" && decoded.text.trim() === "") return { tenant, entry, members: new Map() };
-  const scanned = decoded.kind === "text" ? scanMembers(decoded.text) : decoded;
-  if (scanned.kind === "members") return { tenant, entry, members: scanned.members };
-  const fault = bodyError(scanned.error);
-  return refuse(c, 400, fault.message, [fault]);
+async function findEntry(c: WeirContext, { id: text }: { readonly id: string }): Promise<FindOutcome<QuarantineEntry>> {
+  const id = wholeNumber(text);
+  const found = id === null ? null : await c.get("services").quarantine.find(c.get("tenant"), id);
+  return found === null ? { kind: "missing", message: "there is no such quarantine entry" } : { kind: "found", found };
 }
 
-async function replayQuarantined(c: WeirContext): Promise<Response> {
-  const found = await entryOf(c);
-  if (found instanceof Response) return found;
-  const { tenant, entry, members } = found;
-  const stranger = [...members.keys()].find((name) => name !== "event");
-  if (stranger !== undefined)
-    return refuse(c, 400, `${JSON.stringify(stranger)} is not a field here; send {"event":{…}} or nothing`);
-  const given = members.get("event");
+async function replayQuarantined(c: WeirContext, entry: QuarantineEntry, given: Member | null): Promise<Response> {
+  const tenant = c.get("tenant");
   const source = given?.source ?? entry.event;
   const scanned = scanMembers(source);
   if (scanned.kind === "invalid") return refuse(c, 400, `event: ${scanned.error.message}`);
@@ -103,85 +166,71 @@ async function replayQuarantined(c: WeirContext): Promise<Response> {
     return refuse(c, 404, `there is no stream ${JSON.stringify(entry.stream)} any more`);
   if (checked.faults.length > 0)
     return refuse(c, 400, "the event is still not valid; it stays in quarantine", checked.faults);
-  const replay = replayOf(tenant, entry, source, value, checked, given !== undefined);
+  const replay = replayOf(tenant, entry, source, value, checked, given !== null);
   const outcome = await quarantine.replay(tenant, entry, replay);
   if (outcome.kind === "settled") return refuse(c, 409, "the entry was replayed or discarded before");
   if (outcome.kind === "known-elsewhere")
-    return refuse(c, 409, "the corrected event was taken before under another id");
+    return refuse(c, 409, "the corrected event was accepted before under another id");
   c.executionCtx.waitUntil(nudge(tenant, entry.stream));
-  return c.json(
-    { success: true, message: "the event is pending again", id: String(entry.id), event_id: entry.event_id },
-    202,
-  );
+  return c.json({ success: true, message: PENDING_AGAIN, id: String(entry.id), event_id: entry.event_id }, 202);
 }
 
-type Checked =
-  | {
-      readonly kind: "checked";
-      readonly faults: readonly ValidationError[];
-      readonly ownIdField: string | null;
-      readonly measure: Measure | null;
-    }
-  | { readonly kind: "unknown-stream" };
-
-/** Holds an event against its stream's schema as it is now. */
-async function checkAgain(
-  stream: string,
-  value: JsonObject,
-  loadCatalog: () => Promise<LoadedCatalog>,
-): Promise<Checked> {
-  const parsed = parseStream(stream);
-  if (parsed === null) return { kind: "unknown-stream" };
-  if (parsed.kind !== "usage") {
-    const faults = checkSolvimonEvent(parsed.kind, value).map((fault) => quarantineError(fault, 0));
-    const measure = parsed.kind === "meter-data" ? measureOfMeterData(value) : null;
-    return { kind: "checked", faults, ownIdField: "reference", measure };
-  }
-  const found = (await loadCatalog()).streams.get(parsed.meterGlobalId);
-  if (found === undefined) return { kind: "unknown-stream" };
-  return {
-    kind: "checked",
-    faults: found.check(value),
-    ownIdField: found.schema.event_id_field ?? null,
-    measure: measureOfUsage(value, found.schema),
-  };
-}
-
-/** What a corrected event is to be known by: its own id where it has one, its content where that was its identity. */
-function replayOf(
-  tenant: string,
-  entry: QuarantineEntry,
-  source: string,
-  value: JsonObject,
-  { ownIdField, measure }: Pick<Replay, "ownIdField" | "measure">,
-  given: boolean,
-): Replay {
-  const kind = parseStream(entry.stream)?.kind ?? "usage";
-  const hash = contentHash(value, kind === "usage" ? undefined : READ_ONLY[kind]);
-  const ownId = ownIdField === null ? null : ownIdOf(value.get(ownIdField));
-  const byContent = entry.idempotency_key === null && entry.first === null;
-  const identity = ownId === null ? { by: "content" as const, hash } : { by: "id" as const, id: ownId };
-  const knownId = eventId(kind, entry.stream, identity);
-  const key = given && knownId !== entry.event_id && (ownId !== null || byContent) ? ledgerKey(tenant, knownId) : null;
-  return { source, hash, ownIdField, corrected: given && source !== entry.event, key, measure };
-}
-
-/** Characters of a discard's reason that are kept. */
-const REASON_MAX = 1000;
-
-async function discardQuarantined(c: WeirContext): Promise<Response> {
-  const found = await entryOf(c);
-  if (found instanceof Response) return found;
-  const reason = found.members.get("reason")?.value;
-  if (typeof reason !== "string" || reason.trim() === "" || reason.length > REASON_MAX) {
-    return refuse(c, 400, `say why: {"reason":"…"}, at most ${REASON_MAX} characters`);
-  }
-  const outcome = await c.get("services").quarantine.discard(found.tenant, found.entry, reason);
+async function discardQuarantined(c: WeirContext, entry: QuarantineEntry, reason: string): Promise<Response> {
+  const outcome = await c.get("services").quarantine.discard(c.get("tenant"), entry, reason);
   if (outcome.kind !== "done") return refuse(c, 409, "the entry was replayed or discarded before");
-  return c.json({
-    success: true,
-    message: "the event is discarded",
-    id: String(found.entry.id),
-    event_id: found.entry.event_id,
-  });
+  return c.json({ success: true, message: DISCARDED, id: String(entry.id), event_id: entry.event_id });
 }
+
+const ENTRY_ID = segment("A quarantine entry's id.", "1");
+
+export const quarantineRoutes = [
+  route(
+    {
+      method: "get",
+      path: "/admin/quarantine",
+      permission: ADMIN,
+      query: {
+        state: word("state", QUARANTINE_STATES, "open", "Open unless named.", "open"),
+        limit: LIMIT,
+        cursor: ROW_CURSOR,
+      },
+      id: "listQuarantine",
+      tag: "Quarantine",
+      summary: "List what waits for a person, and why",
+      answers: { 200: answer("A page of entries.", pageOf(ITEM), { items: [ITEM_EXAMPLE], next: null }) },
+    },
+    (c, { query }) => listQuarantine(c, query),
+  ),
+  route(
+    {
+      method: "post",
+      path: "/admin/quarantine/:id/replay",
+      permission: ADMIN,
+      params: { id: ENTRY_ID },
+      find: findEntry,
+      body: CORRECTION,
+      id: "replayQuarantined",
+      tag: "Quarantine",
+      summary: "Send an event again, as it is or corrected; it keeps its id",
+      answers: { 202: settled(PENDING_AGAIN) },
+      refusals: [409],
+    },
+    (c, { found, body }) => replayQuarantined(c, found, body),
+  ),
+  route(
+    {
+      method: "post",
+      path: "/admin/quarantine/:id/discard",
+      permission: ADMIN,
+      params: { id: ENTRY_ID },
+      find: findEntry,
+      body: REASON,
+      id: "discardQuarantined",
+      tag: "Quarantine",
+      summary: "Give an event up; it stays on record and is known as a duplicate",
+      answers: { 200: settled(DISCARDED) },
+      refusals: [409],
+    },
+    (c, { found, body }) => discardQuarantined(c, found, body),
+  ),
+];

@@ -1,25 +1,52 @@
 /** `POST /oauth/token`: a key's id and the key for an hour's bearer token (RFC 6749, section 4.4). */
-import type { Hono } from "hono";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
-import { HEADER } from "../../shared/wire.ts";
 import { TOKEN_SECONDS } from "../accounts/access-token.ts";
-import type { WeirContext, WeirEnv } from "../context.ts";
-import { readBody } from "../intake/read-body.ts";
+import type { WeirContext } from "../context.ts";
+import type { Body } from "../http/body.ts";
+import { route } from "../http/route.ts";
+import { ANSWER_HEADER, answer, REFUSAL } from "../openapi/answers.ts";
+import { type JsonSchema, object, TEXT } from "../openapi/json-schema.ts";
 
 /** A grant is three short fields. */
 const FORM_BYTES_MAX = 16_384;
+const KEY_ID = "key_4fTz0Qb7Xn2LrWq9Ks1V";
 
-export function registerToken(app: Hono<WeirEnv>): void {
-  app.post("/oauth/token", grantToken);
+const FORM: Body<URLSearchParams> = {
+  required: true,
+  anyType: false,
+  byTurns: false,
+  content: {
+    "application/x-www-form-urlencoded": {
+      schema: object({
+        grant_type: { type: "string", const: "client_credentials" },
+        client_id: { ...TEXT, description: "An API key's id." },
+        client_secret: { ...TEXT, description: "The key." },
+      }),
+      example: { grant_type: "client_credentials", client_id: KEY_ID, client_secret: "weir_key_0000" },
+    },
+  },
+  bytesMax: () => FORM_BYTES_MAX,
+  parse: (bytes) => ({ kind: "body", body: new URLSearchParams(new TextDecoder().decode(bytes)) }),
+  refuse: (c, status, message) => deny(c, status, "invalid_request", message),
+};
+
+const GRANTED = object({
+  access_token: TEXT,
+  token_type: { type: "string", const: "bearer" },
+  expires_in: { type: "integer", description: "Seconds it lasts." },
+});
+const GRANTED_EXAMPLE = {
+  access_token: `weir_token_${KEY_ID}.1793531103551.${"0".repeat(64)}`,
+  token_type: "bearer",
+  expires_in: TOKEN_SECONDS,
+};
+
+function denied(description: string, error: string, message: string): JsonSchema {
+  const code: JsonSchema = { type: "string", description: "OAuth's own code (RFC 6749, section 5.2)." };
+  return answer(description, { allOf: [REFUSAL, object({ error: code })] }, { ...usageRefusal(message), error });
 }
 
-async function grantToken(c: WeirContext): Promise<Response> {
-  const type = (c.req.header(HEADER.contentType) ?? "").split(";", 1)[0]?.trim().toLowerCase();
-  if (type !== "application/x-www-form-urlencoded") return deny(c, 415, "invalid_request", "send a form");
-  const read = await readBody(c.req.raw.body, "identity", FORM_BYTES_MAX);
-  if (read.kind === "too-large") return deny(c, 413, "invalid_request", `a grant has at most ${FORM_BYTES_MAX} bytes`);
-  if (read.kind === "broken") return deny(c, 400, "invalid_request", "the body ended early");
-  const form = new URLSearchParams(new TextDecoder().decode(read.bytes));
+async function grantToken(c: WeirContext, form: URLSearchParams): Promise<Response> {
   if (form.get("grant_type") !== "client_credentials") {
     return deny(c, 400, "unsupported_grant_type", "grant_type must be client_credentials");
   }
@@ -34,3 +61,29 @@ async function grantToken(c: WeirContext): Promise<Response> {
 function deny(c: WeirContext, status: 400 | 401 | 413 | 415, error: string, message: string): Response {
   return c.json({ ...usageRefusal(message), error }, status);
 }
+
+export const tokenRoutes = [
+  route(
+    {
+      method: "post",
+      path: "/oauth/token",
+      permission: [],
+      body: FORM,
+      id: "grantToken",
+      tag: "Keys",
+      summary: "Get an hour's bearer token for a key",
+      answers: {
+        200: answer("The token.", GRANTED, GRANTED_EXAMPLE, ANSWER_HEADER.cacheControl),
+        400: denied("Another grant, or no form.", "unsupported_grant_type", "grant_type must be client_credentials"),
+        401: denied(
+          "Key and id do not belong together.",
+          "invalid_client",
+          "the client is unknown, revoked or expired",
+        ),
+        413: denied("The form is too long.", "invalid_request", `the body has more than ${FORM_BYTES_MAX} bytes`),
+        415: denied("No form.", "invalid_request", "send application/x-www-form-urlencoded"),
+      },
+    },
+    (c, { body }) => grantToken(c, body),
+  ),
+];

@@ -6,8 +6,8 @@
  * leaves nothing half done. A day of which a folded fact was voided is made anew from its facts.
  */
 import { decimalText } from "../pricing/decimal.ts";
-import { DAY_MS, dayOf, type FactRow, seriesValues } from "./series.ts";
-import { bounded, joined, type Tally, type TotalRow, tallyOf, tallyOfRow } from "./tally.ts";
+import { DAY_MS, dayOf, seriesValues } from "./series.ts";
+import { bounded, joined, type Tally, tallyOf, tallyOfRow } from "./tally.ts";
 import * as SQL from "./usage-sql.ts";
 
 /** Facts of one slice, and of one page of a day made anew. */
@@ -30,46 +30,36 @@ export interface UsageFold {
 export function createUsageFold(db: D1Database): UsageFold {
   async function fold(tenant: string): Promise<void> {
     for (let slice = 0; slice < SLICES_MAX; slice++) if ((await foldSlice(db, tenant)) === "done") break;
-    const { results } = await db.prepare(SQL.DIRTY).bind(tenant, DAYS_MAX).all<{ subject: string; day: number }>();
-    for (const { subject, day } of results) await rebuildDay(db, tenant, subject, day);
+    for (const day of await SQL.DIRTY.all(db, { tenant, count: DAYS_MAX })) await rebuildDay(db, tenant, day);
   }
   return {
     fold,
     async sweep() {
-      const { results } = await db.prepare(SQL.WAITING).bind(TENANTS_MAX).all<{ tenant: string }>();
-      for (const { tenant } of results) await fold(tenant);
+      for (const { tenant } of await SQL.WAITING.all(db, { count: TENANTS_MAX })) await fold(tenant);
     },
   };
 }
 
-interface Progress {
-  readonly folded: number;
-  readonly epoch: number;
-}
-
-type FoldFact = FactRow & { readonly id: number; readonly void: 0 | 1 };
-
 /** By JSON texts of subject, day and series. */
 type Totals = Map<string, { readonly place: Place; readonly tally: Tally }>;
-type Place = Pick<TotalRow, "subject" | "day" | "series">;
+type Place = Pick<SQL.TotalRow, "subject" | "day" | "series">;
 
 async function foldSlice(db: D1Database, tenant: string): Promise<"more" | "done"> {
   const [progressRows, factRows] = await db.batch([
-    db.prepare(SQL.PROGRESS).bind(tenant),
-    db.prepare(SQL.NEXT_FACTS).bind(tenant, SLICE_FACTS),
+    SQL.PROGRESS.bind(db, { tenant }),
+    SQL.NEXT_FACTS.bind(db, { tenant, count: SLICE_FACTS }),
   ]);
-  const facts = (factRows?.results ?? []) as FoldFact[];
+  const facts = SQL.NEXT_FACTS.rows(factRows);
   const last = facts.at(-1);
   if (last === undefined) return "done";
-  const [progress = null] = (progressRows?.results ?? []) as Progress[];
-  if (progress === null) {
-    await db.prepare(SQL.BEGIN).bind(tenant).run();
+  const [progress] = SQL.PROGRESS.rows(progressRows);
+  if (progress === undefined) {
+    await SQL.BEGIN.bind(db, { tenant }).run();
     return "more";
   }
   const added = totalsOf(facts.filter((fact) => fact.void === 0));
-  const wanted = `[${[...added.values()].map(({ place }) => `[${placeJson(place)}]`).join(",")}]`;
-  const held = await db.prepare(SQL.TOTALS_OF).bind(tenant, wanted).all<TotalRow>();
-  for (const row of held.results) {
+  const places = `[${[...added.values()].map(({ place }) => `[${placeJson(place)}]`).join(",")}]`;
+  for (const row of await SQL.TOTALS_OF.all(db, { tenant, places })) {
     const found = added.get(placeJson(row));
     if (found !== undefined) added.set(placeJson(row), { ...found, tally: joined([tallyOfRow(row), found.tally]) });
   }
@@ -77,23 +67,21 @@ async function foldSlice(db: D1Database, tenant: string): Promise<"more" | "done
   return isFolded && facts.length < SLICE_FACTS ? "done" : "more";
 }
 
-async function rebuildDay(db: D1Database, tenant: string, subject: string, day: number): Promise<void> {
-  const progress = await db.prepare(SQL.PROGRESS).bind(tenant).first<Progress>();
+async function rebuildDay(db: D1Database, tenant: string, { subject, day }: SQL.SubjectDay): Promise<void> {
+  const progress = await SQL.PROGRESS.first(db, { tenant });
   if (progress === null) return;
   const totals: Totals = new Map();
-  let after = { at: day * DAY_MS - 1, id: Number.MAX_SAFE_INTEGER };
+  const page = { tenant, subject, before: (day + 1) * DAY_MS, count: SLICE_FACTS };
+  let after = { afterAt: day * DAY_MS - 1, afterId: Number.MAX_SAFE_INTEGER };
   for (;;) {
-    const page = await db
-      .prepare(SQL.FACTS_OF_DAY)
-      .bind(tenant, subject, after.at, after.id, (day + 1) * DAY_MS, SLICE_FACTS)
-      .all<FoldFact>();
-    for (const [key, { place, tally }] of totalsOf(page.results)) {
+    const facts = await SQL.FACTS_OF_DAY.all(db, { ...page, ...after });
+    for (const [key, { place, tally }] of totalsOf(facts)) {
       const before = totals.get(key)?.tally;
       totals.set(key, { place, tally: before === undefined ? tally : bounded(joined([before, tally])) });
     }
-    const last = page.results.at(-1);
-    if (last === undefined || page.results.length < SLICE_FACTS) break;
-    after = { at: last.at, id: last.id };
+    const last = facts.at(-1);
+    if (last === undefined || facts.length < SLICE_FACTS) break;
+    after = { afterAt: last.at, afterId: last.id };
   }
   await commit(db, tenant, progress, { ...progress, epoch: progress.epoch + 1 }, totals, { subject, day });
 }
@@ -102,24 +90,23 @@ async function rebuildDay(db: D1Database, tenant: string, subject: string, day: 
 async function commit(
   db: D1Database,
   tenant: string,
-  from: Progress,
-  to: Progress,
+  from: SQL.Progress,
+  to: SQL.Progress,
   totals: Totals,
-  rebuilt: { readonly subject: string; readonly day: number } | null = null,
+  rebuilt: SQL.SubjectDay | null = null,
 ): Promise<boolean> {
-  const nonce = crypto.randomUUID();
-  const ofDay = (sql: string) =>
-    rebuilt === null ? [] : [db.prepare(sql).bind(tenant, nonce, rebuilt.subject, rebuilt.day)];
+  const claim = { tenant, nonce: crypto.randomUUID() };
+  const steps = { foldedBefore: from.folded, epochBefore: from.epoch, folded: to.folded, epoch: to.epoch };
   const [advanced] = await db.batch([
-    db.prepare(SQL.ADVANCE).bind(tenant, nonce, from.folded, from.epoch, to.folded, to.epoch),
-    ...ofDay(SQL.DROP_TOTALS),
-    ...rowTexts(totals).map((rows) => db.prepare(SQL.PUT_TOTALS).bind(tenant, nonce, rows)),
-    ...ofDay(SQL.CLEAN),
+    SQL.ADVANCE.bind(db, { ...claim, ...steps }),
+    ...(rebuilt === null ? [] : [SQL.DROP_TOTALS.bind(db, { ...claim, ...rebuilt })]),
+    ...rowTexts(totals).map((rows) => SQL.PUT_TOTALS.bind(db, { ...claim, totals: rows })),
+    ...(rebuilt === null ? [] : [SQL.CLEAN.bind(db, { ...claim, ...rebuilt })]),
   ]);
   return (advanced?.meta.changes ?? 0) > 0;
 }
 
-function totalsOf(facts: readonly FactRow[]): Totals {
+function totalsOf(facts: readonly SQL.ReadFact[]): Totals {
   const values = facts.flatMap((fact) =>
     seriesValues(fact).map(({ series, value }) => ({
       place: { subject: fact.subject, day: dayOf(fact.at), series },

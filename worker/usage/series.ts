@@ -1,6 +1,7 @@
 /** The unit of totals: one value, in one currency, under one subscription naming, with one set of properties. */
 import { type Decimal, readJsonNumber } from "../pricing/decimal.ts";
 import type { GivenProperty, GivenQuantity, Measure, SubscriptionNaming } from "./measure.ts";
+import type { ReadFact } from "./usage-sql.ts";
 
 export type Series = readonly [
   id: string | null,
@@ -16,22 +17,14 @@ export function dayOf(atMs: number): number {
   return Math.floor(atMs / DAY_MS);
 }
 
-/** A fact as it is read: its texts as they were written. */
-export interface FactRow {
-  readonly subject: string;
-  readonly at: number;
-  readonly context: string;
-  readonly quantities: string;
-}
-
 export interface SeriesValue {
   /** JSON of a Series. */
   readonly series: string;
   readonly value: Decimal;
 }
 
-/** What a fact adds, series by series; a quantity beyond what Weir reckons with adds nothing. */
-export function seriesValues({ context, quantities }: FactRow): SeriesValue[] {
+/** What a fact adds, series by series; a quantity beyond what Weir calculates with adds nothing. */
+export function seriesValues({ context, quantities }: ReadFact): SeriesValue[] {
   const [subscription, properties]: Measure["context"] = JSON.parse(context);
   const given: readonly GivenQuantity[] = JSON.parse(quantities);
   return given.flatMap(([id, reference, currency, quantity]) => {

@@ -2,6 +2,7 @@
 import type { Usage } from "../pricing/aggregate.ts";
 import type { Calculation } from "../pricing/catalog.ts";
 import { type Decimal, decimalText, greater, keptDecimal, lesser, sumOf } from "../pricing/decimal.ts";
+import type { TotalRow } from "./usage-sql.ts";
 
 export interface Tally {
   readonly sum: Decimal;
@@ -11,19 +12,6 @@ export interface Tally {
   readonly greatest: Decimal | null;
   /** Texts of the numerically distinct values; null where there are too many to keep. */
   readonly distinct: ReadonlySet<string> | null;
-}
-
-/** A row of day_totals. */
-export interface TotalRow {
-  readonly subject: string;
-  readonly day: number;
-  readonly series: string;
-  readonly sum: string;
-  readonly least: string;
-  readonly greatest: string;
-  readonly count: number;
-  /** JSON; null where there are too many, or none were asked for. */
-  readonly distinct_values: string | null;
 }
 
 export function tallyOfRow(row: TotalRow): Tally {

@@ -12,8 +12,8 @@ import type { Datum, Line } from "../pricing/lines.ts";
 import type { PriceBook } from "../pricing/price-book.ts";
 import { attribution } from "./attribution.ts";
 import { type Name, subjectText } from "./measure.ts";
-import { DAY_MS, dayOf, type FactRow, seriesValues } from "./series.ts";
-import { joined, type Tally, type TotalRow, tallyOf, tallyOfRow, usageOf } from "./tally.ts";
+import { DAY_MS, dayOf, seriesValues } from "./series.ts";
+import { joined, type Tally, tallyOf, tallyOfRow, usageOf } from "./tally.ts";
 import * as SQL from "./usage-sql.ts";
 
 export interface UsageReader {
@@ -72,21 +72,27 @@ function subjectsOf({ meter, customer }: Datum): string[] {
 }
 
 interface Found {
-  readonly totals: readonly TotalRow[];
-  readonly facts: readonly FactRow[];
+  readonly totals: readonly SQL.TotalRow[];
+  readonly facts: readonly SQL.ReadFact[];
 }
 
 async function readSpan(db: D1Database, tenant: string, subjects: readonly string[], span: Span): Promise<Found> {
-  const wanted = JSON.stringify(subjects);
-  const bound = [tenant, wanted, span.firstDay, span.lastDay, JSON.stringify(span.cutDays), span.isDistinct ? 1 : 0];
+  const of = { tenant, subjects: JSON.stringify(subjects) };
+  const wanted = {
+    ...of,
+    firstDay: span.firstDay,
+    lastDay: span.lastDay,
+    cutDays: JSON.stringify(span.cutDays),
+    isDistinct: span.isDistinct ? 1 : 0,
+  } as const;
   const [totals, ofDays, unfolded] = await db.batch([
-    db.prepare(SQL.TOTALS).bind(...bound),
-    db.prepare(SQL.FACTS_OF_DAYS).bind(...bound),
-    db.prepare(SQL.UNFOLDED).bind(tenant, wanted),
+    SQL.TOTALS.bind(db, wanted),
+    SQL.FACTS_OF_DAYS.bind(db, wanted),
+    SQL.UNFOLDED.bind(db, of),
   ]);
   return {
-    totals: (totals?.results ?? []) as TotalRow[],
-    facts: [...((ofDays?.results ?? []) as FactRow[]), ...((unfolded?.results ?? []) as FactRow[])],
+    totals: SQL.TOTALS.rows(totals),
+    facts: [...SQL.FACTS_OF_DAYS.rows(ofDays), ...SQL.UNFOLDED.rows(unfolded)],
   };
 }
 
@@ -111,10 +117,10 @@ function addUp(book: PriceBook, datum: Datum, lines: readonly Line[], { totals, 
 }
 
 /** Days of which a row lacks its distinct values: their facts were read instead. */
-function tooManyDistinct(totals: readonly TotalRow[]): Set<string> {
+function tooManyDistinct(totals: readonly SQL.TotalRow[]): Set<string> {
   return new Set(totals.filter((row) => row.distinct_values === null).map(dayKey));
 }
 
-function dayKey({ subject, day }: TotalRow): string {
+function dayKey({ subject, day }: SQL.TotalRow): string {
   return `${day} ${subject}`;
 }

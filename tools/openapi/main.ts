@@ -1,0 +1,4 @@
+/** Prints the OpenAPI document that the Worker serves, without a Worker. */
+import { createOpenApiDocument } from "../../worker/routes.ts";
+
+process.stdout.write(`${JSON.stringify(createOpenApiDocument(), null, 2)}\n`);

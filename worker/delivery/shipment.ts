@@ -1,0 +1,73 @@
+/** A call upstream as delivery handles it: what it is made of, what it carries, what came of it. */
+import type { Part } from "./pack.ts";
+
+export interface StreamKey {
+  readonly tenant: string;
+  readonly stream: string;
+}
+
+/** A call that this sender holds. */
+export interface Shipment extends StreamKey {
+  readonly id: number;
+  readonly context: string;
+  readonly callKey: string;
+  readonly parts: readonly Part[];
+  readonly events: number;
+  /** This attempt's number, from 1; the lease is known by it. */
+  readonly attempt: number;
+  /** An earlier attempt ended without an answer. */
+  readonly outcomeUnknown: boolean;
+}
+
+/** One part's payload, and where its entries stand in it (null: all of it is sent as it is). */
+export interface Cargo {
+  readonly part: Part;
+  readonly producer: string;
+  readonly payload: string;
+  readonly entries: string | null;
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number;
+  /** When an agent first received each entry, JSON array; null where none said. */
+  readonly times: string | null;
+}
+
+export interface AttemptRecord {
+  readonly at: number;
+  readonly durationMs: number;
+  readonly status: number | null;
+  readonly verdict: string;
+  readonly message: string | null;
+}
+
+export interface QuarantinedEvent {
+  readonly producer: string;
+  readonly batch: number;
+  readonly entry: number;
+  readonly eventId: string;
+  readonly event: string;
+  readonly reasons: string;
+  readonly upstream: string | null;
+}
+
+/** What came of an attempt. */
+export type Settlement =
+  | { readonly kind: "delivered"; readonly perProducer: ReadonlyMap<string, number> }
+  | { readonly kind: "split"; readonly halves: readonly (readonly Part[])[] }
+  | { readonly kind: "quarantined"; readonly event: QuarantinedEvent }
+  | {
+      readonly kind: "postponed";
+      readonly nextAt: number;
+      readonly outcomeUnknown: boolean;
+      readonly hold?: { readonly scope: string; readonly until: number; readonly reason: string };
+    };
+
+/** Parts as `shipments.parts` holds them. */
+export function partsJson(parts: readonly Part[]): string {
+  return JSON.stringify(parts.map(({ batch, from, to, events }) => [batch, from, to, events]));
+}
+
+/** @param json as `partsJson` writes it. */
+export function partsOf(json: string): Part[] {
+  const parts: [number, number, number, number][] = JSON.parse(json);
+  return parts.map(([batch, from, to, events]) => ({ batch, from, to, events }));
+}

@@ -1,0 +1,147 @@
+/** A request's body: what is accepted and how it is described, and the reading of it within its bounds. */
+import type { z } from "zod";
+import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
+import { bodyCodingOf } from "../../shared/intake/headers.ts";
+import { bodyError } from "../../shared/intake/usage-body.ts";
+import { scanDocument } from "../../shared/json/document.ts";
+import { decodeBody } from "../../shared/json/utf8.ts";
+import { JsonNumber, type JsonValue } from "../../shared/json/value.ts";
+import { HEADER } from "../../shared/wire.ts";
+import { refuse, type WeirContext } from "../context.ts";
+import type { Settings } from "../env.ts";
+import { readBody } from "../intake/read-body.ts";
+import type { JsonSchema, Members } from "../openapi/json-schema.ts";
+
+export type BodyOutcome<T> =
+  | { readonly kind: "body"; readonly body: T }
+  /** Refused with 400. */
+  | { readonly kind: "refused"; readonly message: string; readonly reasons: readonly ValidationError[] };
+
+export interface Body<T> {
+  /** The document's media types of it, each with its schema and example. */
+  readonly content: Members;
+  /** False where a request without a body has a meaning too. */
+  readonly required: boolean;
+  /** Whether other media types than the documented are read as well. */
+  readonly anyType: boolean;
+  /** Whether it enters by turns: bodies of many megabytes do, so that an instance keeps within its memory. */
+  readonly byTurns: boolean;
+  /** After inflation. */
+  bytesMax(settings: Settings): number;
+  /** @param mediaType in lower case, without parameters; application/json where none was named. */
+  parse(bytes: Uint8Array, mediaType: string): BodyOutcome<T>;
+  /** Answers a refusal in a shape of its own. */
+  refuse?(c: WeirContext, status: 400 | 413 | 415, message: string, reasons?: readonly ValidationError[]): Response;
+}
+
+/** The body as the document has it. */
+export function describeBody({ content, required }: Body<unknown>): JsonSchema {
+  return { required, content };
+}
+
+/**
+ * Hands the inflated body to `next` once there is room for it, and gives the room back when that is done. Refuses with
+ * 415 another type or coding, 413 too many bytes, 400 a body that ends early, 503 while too many wait.
+ */
+export async function withBytes(
+  c: WeirContext,
+  body: Body<unknown>,
+  next: (bytes: Uint8Array, mediaType: string) => Promise<Response>,
+): Promise<Response> {
+  const no = body.refuse ?? refuse;
+  const mediaType = mediaTypeOf(c.req.header(HEADER.contentType));
+  const types = Object.keys(body.content);
+  if (!body.anyType && !types.includes(mediaType)) return no(c, 415, `send ${types.join(" or ")}`);
+  const coding = bodyCodingOf(c.req.header(HEADER.contentEncoding));
+  if (coding === null) return no(c, 415, "send Content-Encoding gzip, or none");
+  const bytesMax = body.bytesMax(c.get("services").settings);
+  const read = await readBody(c.req.raw.body, coding, bytesMax);
+  if (read.kind === "too-large") return no(c, 413, `the body has more than ${bytesMax} bytes`);
+  if (read.kind === "broken") return no(c, 400, "the body ended early or is not valid gzip");
+  return body.byTurns ? inTurn(c, read.bytes, mediaType, next) : next(read.bytes, mediaType);
+}
+
+async function inTurn(
+  c: WeirContext,
+  bytes: Uint8Array,
+  mediaType: string,
+  next: (bytes: Uint8Array, mediaType: string) => Promise<Response>,
+): Promise<Response> {
+  const release = await c.get("services").admission.enter(bytes.length);
+  if (release === null) {
+    c.header("Retry-After", "1");
+    return refuse(c, 503, "too many large bodies at once; try again");
+  }
+  try {
+    return await next(bytes, mediaType);
+  } finally {
+    release();
+  }
+}
+
+function mediaTypeOf(contentType: string | undefined): string {
+  const essence = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return essence === "" ? "application/json" : essence;
+}
+
+export interface JsonBodySpec<T> {
+  readonly schema: JsonSchema;
+  readonly example: unknown;
+  /** False: no body is an empty object. */
+  readonly required?: boolean;
+  readonly bytesMax: (settings: Settings) => number;
+  /** @param text of a body that is not empty. */
+  readonly read: (text: string) => BodyOutcome<T>;
+}
+
+/** A JSON body of an admin's call, whatever its Content-Type says; one without a byte counts as an empty object. */
+export function jsonBody<T>({ schema, example, required = true, bytesMax, read }: JsonBodySpec<T>): Body<T> {
+  return {
+    content: { "application/json": { schema, example } },
+    required,
+    anyType: true,
+    byTurns: false,
+    bytesMax,
+    parse(bytes) {
+      const decoded = decodeBody(bytes);
+      if (decoded.kind === "invalid") return notValid([bodyError(decoded.error)]);
+      return read(decoded.text.trim() === "" ? "{}" : decoded.text);
+    },
+  };
+}
+
+/** A refusal for what is wrong with a body; without a sentence for all of it the first error speaks. */
+export function notValid<T>(reasons: readonly ValidationError[], message = reasons[0]?.message ?? ""): BodyOutcome<T> {
+  return { kind: "refused", message, reasons };
+}
+
+/** Reads a JSON document as strictly as events; its numbers become JavaScript's. */
+export function readPlain(text: string): BodyOutcome<unknown> {
+  const scanned = scanDocument(text);
+  if (scanned.kind === "invalid") return notValid([bodyError(scanned.error)]);
+  return { kind: "body", body: plainValue(scanned.value) };
+}
+
+function plainValue(value: JsonValue): unknown {
+  if (value instanceof JsonNumber) return Number(value.text);
+  if (Array.isArray(value)) return value.map(plainValue);
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, member]) => [key, plainValue(member)]));
+  return value;
+}
+
+/**
+ * A reader of documents that a zod schema checks.
+ * @param refusal the sentence above the list of what is wrong.
+ */
+export function checkedBy<T>(schema: z.ZodType<T>, refusal: string): (text: string) => BodyOutcome<T> {
+  return (text) => {
+    const document = readPlain(text);
+    if (document.kind === "refused") return document;
+    const parsed = schema.safeParse(document.body);
+    if (parsed.success) return { kind: "body", body: parsed.data };
+    const reasons = parsed.error.issues.map(({ path, message }) =>
+      validationError(message, path.length === 0 ? {} : { field: path.join(".") }),
+    );
+    return notValid(reasons, refusal);
+  };
+}

@@ -1,0 +1,188 @@
+/**
+ * A route says itself once: who may call it, what it accepts and answers stand beside its handler, and both the
+ * app's route and its part of the OpenAPI document are made of that.
+ *
+ * Refusals come in one order, whatever the route: 401, 403, 429, then 404 for what the path names, 415 and 413 for
+ * the body's form and size, 400 for what is wrong with parameters and body.
+ */
+import type { Hono, MiddlewareHandler } from "hono";
+import { validationError } from "../../shared/events/validation-error.ts";
+import type { Permission } from "../accounts/principal.ts";
+import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
+import { requirePermission } from "../middleware/authenticate.ts";
+import { rateLimit } from "../middleware/rate-limit.ts";
+import { nameTenant, TENANT_PARAMETER } from "../middleware/tenant.ts";
+import type { RefusalStatus } from "../openapi/answers.ts";
+import { CONTENT_ENCODING, PLATFORM_ID } from "../openapi/headers.ts";
+import type { JsonSchema } from "../openapi/json-schema.ts";
+import { NO_STORE_HEADERS, type OperationWords, operation, RATE_HEADERS } from "../openapi/operation.ts";
+import { type Body, type BodyOutcome, describeBody, withBytes } from "./body.ts";
+import { type AllRead, describeParameter, type Parameters, readParameters, text, type Values } from "./parameters.ts";
+
+/** What a path names, or that there is no such thing. */
+export type FindOutcome<T> =
+  | { readonly kind: "found"; readonly found: T }
+  | { readonly kind: "missing"; readonly message: string };
+
+export interface RouteSpec<Path extends Parameters, Query extends Parameters, T, Found> extends OperationWords {
+  readonly method: "get" | "post" | "put" | "delete";
+  /** As the router reads it; each `:name` is a key of `params`. */
+  readonly path: string;
+  /**
+   * One of these permissions is enough; an empty list asks for no key. Below `/admin` an operator may also name
+   * another tenant with `?tenant=`.
+   */
+  readonly permission: readonly Permission[];
+  readonly params?: Path;
+  readonly query?: Query;
+  /** Whether query parameters that are not described are refused. */
+  readonly strictQuery?: boolean;
+  /** Header parameters, as the document has them, beside those that follow from the rest. */
+  readonly headers?: readonly JsonSchema[];
+  /** Whether the key's requests are counted against its limit. */
+  readonly rateLimited?: boolean;
+  readonly find?: (c: WeirContext, path: Values<Path>) => Promise<FindOutcome<Found>>;
+  readonly body?: Body<T>;
+  /** Statuses that the handler itself refuses with, beside those that follow from the rest. */
+  readonly refusals?: readonly RefusalStatus[];
+}
+
+/** What a handler gets, parsed and checked. */
+export interface RouteRequest<Path extends Parameters, Query extends Parameters, T, Found> {
+  readonly path: Values<Path>;
+  readonly query: Values<Query>;
+  readonly body: T;
+  readonly found: Found;
+}
+
+/** A route as the app mounts it and the document describes it. */
+export interface Route {
+  readonly method: string;
+  readonly path: string;
+  readonly handlers: readonly MiddlewareHandler<WeirEnv>[];
+  readonly operation: JsonSchema;
+}
+
+type None = Readonly<Record<never, never>>;
+
+/**
+ * @example
+ * route({ method: "get", path: "/admin/things", permission: ADMIN, query: { limit: LIMIT }, …, answers: { 200: … } },
+ *   async (c, { query }) => c.json(await c.get("services").things.list(c.get("tenant"), query.limit)));
+ */
+export function route<
+  Path extends Parameters = None,
+  Query extends Parameters = None,
+  T = undefined,
+  Found = undefined,
+>(
+  spec: RouteSpec<Path, Query, T, Found>,
+  handler: (c: WeirContext, request: RouteRequest<Path, Query, T, Found>) => Response | Promise<Response>,
+): Route {
+  const { method, path } = spec;
+  const named = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
+  if (named.join() !== Object.keys(spec.params ?? {}).join())
+    throw new Error(`${path}: its parameters are not described`);
+  return { method, path, handlers: [...guardsOf(spec), answerBy(spec, handler)], operation: describe(spec) };
+}
+
+/** The permission that each admin's route asks for. */
+export const ADMIN: readonly Permission[] = ["WEIR.ADMIN", "WEIR.OPERATOR"];
+
+export function mount(app: Hono<WeirEnv>, routes: readonly Route[]): void {
+  for (const { method, path, handlers } of routes) app.on(method.toUpperCase(), [path], ...handlers);
+}
+
+type Described = Pick<
+  RouteSpec<Parameters, Parameters, unknown, unknown>,
+  "path" | "permission" | "params" | "query" | "headers" | "rateLimited" | "refusals" | keyof OperationWords
+> & { readonly body?: Body<unknown>; readonly find?: unknown };
+
+const isAdmins = ({ path }: Described): boolean => path.startsWith("/admin/");
+
+function guardsOf(spec: Described): MiddlewareHandler<WeirEnv>[] {
+  return [
+    ...(spec.permission.length === 0 ? [] : [requirePermission(...spec.permission)]),
+    ...(isAdmins(spec) ? [nameTenant] : []),
+    ...(spec.rateLimited === true ? [rateLimit] : []),
+  ];
+}
+
+function answerBy<Path extends Parameters, Query extends Parameters, T, Found>(
+  spec: RouteSpec<Path, Query, T, Found>,
+  handler: (c: WeirContext, request: RouteRequest<Path, Query, T, Found>) => Response | Promise<Response>,
+): MiddlewareHandler<WeirEnv> {
+  // What a route leaves out of its description its handler's types leave out as well.
+  const params = spec.params ?? ({} as Path);
+  const described = spec.query ?? ({} as Query);
+  return async function answer(c) {
+    const path = readParameters(params, (name) => c.req.param(name));
+    if (path.kind === "refused") return refuseParameters(c, path);
+    const finding = await spec.find?.(c, path.values);
+    if (finding?.kind === "missing") return refuse(c, 404, finding.message);
+    const proceed = async (parse: () => BodyOutcome<T>): Promise<Response> => {
+      const query = readQuery(c, described, spec);
+      if (query.kind === "refused") return refuseParameters(c, query);
+      const body = parse();
+      if (body.kind === "refused") return (spec.body?.refuse ?? refuse)(c, 400, body.message, body.reasons);
+      return handler(c, {
+        path: path.values,
+        query: query.values,
+        body: body.body,
+        found: finding?.found as Found,
+      });
+    };
+    const { body } = spec;
+    if (body === undefined) return proceed(() => ({ kind: "body", body: undefined as T }));
+    return withBytes(c, body, (bytes, mediaType) => proceed(() => body.parse(bytes, mediaType)));
+  };
+}
+
+function readQuery<Query extends Parameters>(
+  c: WeirContext,
+  query: Query,
+  spec: { readonly strictQuery?: boolean } & Described,
+): AllRead<Query> {
+  const known = [...Object.keys(query), ...(isAdmins(spec) ? [TENANT_PARAMETER] : [])];
+  const stranger =
+    spec.strictQuery === true ? Object.keys(c.req.query()).find((name) => !known.includes(name)) : undefined;
+  if (stranger === undefined) return readParameters(query, (name) => c.req.query(name));
+  const message = `${JSON.stringify(stranger.slice(0, 80))} is not a parameter here; known are ${known.join(", ")}`;
+  return { kind: "refused", errors: [validationError(message, { field: stranger.slice(0, 80) })] };
+}
+
+function refuseParameters(c: WeirContext, { errors, code }: Extract<AllRead<None>, { kind: "refused" }>): Response {
+  return refuse(c, 400, errors[0]?.message ?? "", errors, code);
+}
+
+const TENANT = text("Whose data; another tenant's only with WEIR.OPERATOR.");
+
+function describe(spec: Described): JsonSchema {
+  const query = { ...spec.query, ...(isAdmins(spec) ? { [TENANT_PARAMETER]: TENANT } : {}) };
+  const { permission, body } = spec;
+  return operation(spec, {
+    permissions: permission,
+    parameters: [
+      ...Object.entries(spec.params ?? {}).map(([name, one]) => describeParameter("path", name, one)),
+      ...(body === undefined ? [] : [CONTENT_ENCODING]),
+      ...(spec.headers ?? []),
+      ...Object.entries(query).map(([name, one]) => describeParameter("query", name, one)),
+      ...(permission.length === 0 ? [] : [PLATFORM_ID]),
+    ],
+    body: body === undefined ? undefined : describeBody(body),
+    refusals: refusalsOf(spec),
+    answerHeaders: { ...(isAdmins(spec) ? NO_STORE_HEADERS : {}), ...(spec.rateLimited === true ? RATE_HEADERS : {}) },
+  });
+}
+
+function refusalsOf({ permission, rateLimited, find, query, body, refusals = [] }: Described): RefusalStatus[] {
+  return [
+    ...(permission.length === 0 ? [] : ([401, 403] as const)),
+    ...(rateLimited === true ? ([429] as const) : []),
+    ...(find === undefined ? [] : ([404] as const)),
+    ...(body === undefined ? [] : ([415, 413, 400] as const)),
+    ...(query === undefined ? [] : ([400] as const)),
+    ...refusals,
+    503,
+  ];
+}
