@@ -1,6 +1,16 @@
-/** Makes the package `weir-agent` in dist/agent: one bundle a thread, the library with its types, unit and sample. */
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+/** Makes the package `weir-agent` in dist/agent, and packs it: one bundle a thread, the library with its types, unit and sample. */
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { sampleText } from "../config/sample.ts";
@@ -84,3 +94,16 @@ const manifest = {
   files: ["*.js", "index.d.ts", "weir-agent.sample.toml", "weir-agent.service", "LICENSE", "README.md"],
 };
 writeFileSync(join(OUT, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+
+// By the npm that runs this; what it packs is what `files` names.
+execFileSync("npm", ["pack", "--silent", "--pack-destination", dirname(OUT)], {
+  cwd: OUT,
+  stdio: ["ignore", "ignore", "inherit"],
+});
+const tarball = join(dirname(OUT), `${manifest.name}-${version}.tgz`);
+const kilobytes = (path: string) => `${Math.ceil(statSync(path).size / 1000)} KB`;
+const shown = (path: string) => relative(process.cwd(), path) || ".";
+console.log(`${manifest.name} ${version}, for Node ${NODE_MAJOR} and newer, in ${shown(OUT)}:`);
+for (const name of readdirSync(OUT)) console.log(`  ${name.padEnd(28)} ${kilobytes(join(OUT, name)).padStart(8)}`);
+console.log(`packed: ${shown(tarball)} (${kilobytes(tarball)})`);
+console.log(`install: npm install --global ${shown(tarball)}`);

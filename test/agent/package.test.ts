@@ -16,8 +16,9 @@ const OLD_NODE = ["/usr/bin/node", "/usr/local/bin/node"].find((path) => {
 });
 
 test("on a Node that is too old the command and the library say which one is needed, in one line", () => {
-  const { path, remove } = tempDir("weir-package-old");
-  onTestFinished(remove);
+  const temp = tempDir("weir-package-old");
+  onTestFinished(temp.remove);
+  const path = join(temp.path, "out");
   execFileSync(process.execPath, [BUILD, path]);
   const pretend = join(path, "pretend.cjs");
   writeFileSync(
@@ -42,9 +43,10 @@ test("the packed agent installs into an empty folder, runs, and can be imported"
   onTestFinished(remove);
   const [out, app] = [join(path, "out"), join(path, "app")];
   mkdirSync(app);
-  execFileSync(process.execPath, [BUILD, out]);
-  execFileSync("npm", ["pack", "--silent", "--pack-destination", path], { cwd: out });
+  const said = execFileSync(process.execPath, [BUILD, out], { cwd: path, encoding: "utf8" });
   const [tarball = ""] = readdirSync(path).filter((name) => name.endsWith(".tgz"));
+  expect(said).toContain(`packed: ${tarball} (`);
+  for (const name of readdirSync(out)) expect(said).toContain(`  ${name} `);
   writeFileSync(join(app, "package.json"), '{"private":true,"type":"module"}');
   execFileSync("npm", ["install", "--silent", "--offline", join(path, tarball)], { cwd: app });
   expect(readdirSync(join(app, "node_modules"))).toContain("weir-agent");
