@@ -4,8 +4,8 @@ import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import type { Random } from "../shared/clock.ts";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
-import { type Engine, openThreadEngine } from "./buffer/engine.ts";
-import { type Log, openLog, randomName } from "./buffer/log.ts";
+import { type OpenEngine, openBufferLog } from "./buffer/buffer.ts";
+import { type Log, randomName } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
 import type { Config } from "./config/config.ts";
 import { createLinesDoor } from "./intake/lines-door.ts";
@@ -37,11 +37,6 @@ export interface AgentOptions {
   readonly connect?: (options: TransportOptions) => Transport;
 }
 
-export type OpenEngine = (options: {
-  readonly directory: string;
-  readonly bytesMax: number;
-}) => Promise<Engine> | Engine;
-
 function reportDamage({ setAside, producer }: Log, logger: Logger): void {
   if (setAside === null) return;
   const { directory, reason } = setAside;
@@ -52,22 +47,16 @@ function reportDamage({ setAside, producer }: Log, logger: Logger): void {
 const KEY_CHARACTERS = 22;
 
 /**
- * Opens the buffer for this process, and tells `logger` of a damaged one that was set aside. Throws as `openStore` does,
+ * Opens the buffer for this process, and tells `logger` of a damaged one that was set aside. Throws as `openBufferLog` does,
  * and CONFIG for another producer's buffer.
  */
-export async function openBuffer(
-  config: Config,
-  logger: Logger,
-  openEngine: OpenEngine = openThreadEngine,
-): Promise<Log> {
+export async function openBuffer(config: Config, logger: Logger, openEngine?: OpenEngine): Promise<Log> {
   const { directory, bytesMax } = config.buffer;
-  const engine = await openEngine({ directory, bytesMax });
-  const opened = await openLog(engine, { id: config.id, randomInt });
+  const opened = await openBufferLog({ directory, bytesMax, openEngine, id: config.id, randomInt });
   if (opened.kind === "open") {
     reportDamage(opened.log, logger);
     return opened.log;
   }
-  await engine.close();
   throw new AgentError(
     "CONFIG",
     `id: the buffer in ${directory} belongs to producer "${opened.id}", and its positions with it; ` +
@@ -138,7 +127,7 @@ export async function startCore(options: AgentOptions) {
 export async function resendRanges(log: Log, stream: string, ranges: readonly Range[]): Promise<number> {
   let count = 0;
   for (const [first, last] of ranges) {
-    const outcome = await log.resend(stream, first, last);
+    const outcome = await log.resend({ stream, first, last });
     if (outcome.kind === "resent") count += outcome.count;
   }
   return count;

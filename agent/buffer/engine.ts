@@ -1,8 +1,8 @@
 /** Where the store runs: in this thread, or in one of its own so that an fsync holds up nobody. */
 import { Worker } from "node:worker_threads";
 import { AgentError, type AgentErrorCode } from "../runtime/agent-error.ts";
-import { openStore, type StoreOptions, type StoreState } from "./store.ts";
-import type { GroupResult, Operation, Outcome } from "./transactions/operations.ts";
+import { type GroupResult, openStore, type StoreOptions, type StoreState } from "./store.ts";
+import type { Operation, Outcome } from "./transactions/operations.ts";
 
 export interface Engine {
   readonly state: StoreState;
@@ -66,13 +66,18 @@ export async function openThreadEngine(options: Omit<StoreOptions, "at">): Promi
 export function buffersOf(parts: readonly (Operation | Outcome)[]): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const part of parts) {
-    const events = part.kind === "append" ? part.events : part.kind === "run" ? part.run.events : null;
-    for (const view of events === null ? [] : [events.body, events.ends]) {
+    for (const view of viewsIn(part)) {
       const { buffer } = view;
       if (buffer instanceof ArrayBuffer && buffer.byteLength === view.byteLength) buffers.add(buffer);
     }
   }
   return [...buffers];
+}
+
+function viewsIn(part: Operation | Outcome): (Uint8Array | Uint32Array)[] {
+  if (typeof part !== "object" || part === null || !("kind" in part)) return [];
+  if (part.kind === "append") return [part.events.body, part.events.ends];
+  return part.kind === "run" ? [part.run.events.body, part.run.events.ends] : [];
 }
 
 function createCalls(thread: Worker) {

@@ -1,64 +1,35 @@
 /**
  * The log as the rest of the agent sees it: asynchronous, committed in groups.
  *
- * A promise of `append` or `settle` resolves only after the commit returned. Whatever is asked while one
- * commit runs shares the next one, so many small requests cost few fsyncs. Ledgers are kept here as the
- * last commit left them and never run ahead of the disk.
+ * A promise of an operation resolves only after the commit returned. Whatever is asked while one commit runs shares
+ * the next one, so many small requests cost few fsyncs. Ledgers are kept here as the last commit left them and never
+ * run ahead of the disk.
  */
-
 import type { SetAside } from "./disk/set-aside.ts";
 import type { Engine } from "./engine.ts";
-import { FACT } from "./tables/metadata.ts";
-import type {
-  AppendOperation,
-  AppendOutcome,
-  FixedOutcome,
-  FixOperation,
-  LedgerCounts,
-  MarkOperation,
-  Operation,
-  Outcome,
-  OutcomeOf,
-  PositionsOutcome,
-  QuarantinedEvent,
-  QuarantinedOperation,
-  ReadOperation,
-  ReadOutcome,
-  ReleaseOutcome,
-  ResendOutcome,
-  SettleOperation,
-  SettleOutcome,
-  StreamLedger,
-  TailPosition,
-  TidyOutcome,
+import { METADATA } from "./tables/metadata.ts";
+import type { LedgerCounts, StreamLedger } from "./tables/streams.ts";
+import {
+  type InputOf,
+  OPERATIONS,
+  type Operation,
+  type OperationKind,
+  type Outcome,
+  type OutcomeOf,
 } from "./transactions/operations.ts";
 
-export interface Log {
+/** A method for each operation: takes its input, resolves to its outcome. */
+type LogOperations = {
+  readonly [K in OperationKind]: (
+    ...input: keyof InputOf<K> extends never ? [] : [InputOf<K>]
+  ) => Promise<OutcomeOf<K>>;
+};
+
+export interface Log extends LogOperations {
   /** The name on the wire: positions belong to it, and a rebuilt buffer gets another. */
   readonly producer: string;
-  append(operation: Omit<AppendOperation, "kind">): Promise<AppendOutcome>;
-  settle(operation: Omit<SettleOperation, "kind">): Promise<SettleOutcome>;
-  read(operation: Omit<ReadOperation, "kind">): Promise<ReadOutcome>;
-  /** Fixes shipments on disk, in the place of one that is given up. */
-  fix(operation: Omit<FixOperation, "kind">): Promise<SettleOutcome>;
-  mark(operation: Omit<MarkOperation, "kind">): Promise<SettleOutcome>;
-  /** The shipments that were fixed and are not settled yet. */
-  fixed(): Promise<FixedOutcome["shipments"]>;
-  remember(facts: readonly (readonly [string, string])[]): Promise<SettleOutcome>;
+  /** What was remembered under a name; null where nothing was. */
   recall(name: string): string | null;
-  tidy(retainMs: number): Promise<TidyOutcome>;
-  /** When the oldest pending event came in, or null. */
-  oldest(): Promise<number | null>;
-  /** What is wrong with the buffer's files or counts; empty for a sound one. */
-  verify(): Promise<readonly string[]>;
-  quarantined(operation: Omit<QuarantinedOperation, "kind">): Promise<readonly QuarantinedEvent[]>;
-  retry(id: number, event: Uint8Array | null): Promise<ReleaseOutcome>;
-  discard(id: number, reason: string): Promise<ReleaseOutcome>;
-  /** Lets delivered positions wait again, as far as their events are retained. */
-  resend(stream: string, first: number, last: number): Promise<ResendOutcome>;
-  positions(stream: string): Promise<PositionsOutcome>;
-  tails(path: string): Promise<readonly TailPosition[]>;
-  forgetTail(path: string, inode: string): Promise<SettleOutcome>;
   /** The damaged log in whose place this one was begun. */
   readonly setAside: SetAside | null;
   /** False while the disk is full and the reserve given up. */
@@ -100,17 +71,19 @@ export function randomName(length: number, randomInt: (below: number) => number)
 
 /** Takes an engine into use: settles the producer's name, which outlives every restart. */
 export async function openLog(engine: Engine, options: LogOptions): Promise<OpenedLog> {
-  const facts = new Map(engine.state.facts);
-  const kept = facts.get(FACT.id);
+  const known = engine.state.metadata;
+  const kept = known.get(METADATA.id);
   const untouched = engine.state.ledgers.every((ledger) => ledger.accepted === 0);
   if (kept !== undefined && options.id !== null && kept !== options.id && !untouched) {
     return { kind: "other-id", id: kept };
   }
-  const made = new Map(facts);
-  made.set(FACT.id, options.id ?? kept ?? `agent-${randomName(8, options.randomInt)}`);
-  if (!made.has(FACT.log)) made.set(FACT.log, randomName(8, options.randomInt));
-  if (made.get(FACT.id) !== kept || !facts.has(FACT.log)) await engine.run([{ kind: "remember", facts: [...made] }]);
-  return { kind: "open", log: createLog(engine, made) };
+  const metadata = new Map(known);
+  metadata.set(METADATA.id, options.id ?? kept ?? `agent-${randomName(8, options.randomInt)}`);
+  if (!metadata.has(METADATA.log)) metadata.set(METADATA.log, randomName(8, options.randomInt));
+  if (metadata.get(METADATA.id) !== kept || !known.has(METADATA.log)) {
+    await engine.run([{ kind: "remember", metadata: [...metadata] }]);
+  }
+  return { kind: "open", log: createLog(engine, metadata) };
 }
 
 interface Asked {
@@ -119,7 +92,7 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
-function createLog(engine: Engine, facts: Map<string, string>): Log {
+function createLog(engine: Engine, metadata: Map<string, string>): Log {
   const ledgers = new Map(engine.state.ledgers.map((ledger) => [ledger.stream, ledger]));
   const listeners: ((stream: string) => void)[] = [];
   const faultListeners: ((error: unknown) => void)[] = [];
@@ -158,37 +131,22 @@ function createLog(engine: Engine, facts: Map<string, string>): Log {
     running = null;
   };
 
-  const ask = <K extends keyof OutcomeOf>(operation: Operation & { kind: K }): Promise<OutcomeOf[K]> =>
+  const ask = (operation: Operation): Promise<Outcome> =>
     new Promise((resolve, reject) => {
-      // The writer answers each kind of operation with that kind's outcome, see OutcomeOf.
-      queue.push({ operation, resolve: resolve as (outcome: Outcome) => void, reject });
+      queue.push({ operation, resolve, reject });
       running ??= drain();
     });
+  const operations = operationsThrough(ask);
 
   return {
-    producer: `${facts.get(FACT.id)}.${facts.get(FACT.log)}`,
-    append: (operation) => ask({ kind: "append", ...operation }),
-    settle: (operation) => ask({ kind: "settle", ...operation }),
-    read: (operation) => ask({ kind: "read", ...operation }),
-    fix: (operation) => ask({ kind: "fix", ...operation }),
-    mark: (operation) => ask({ kind: "mark", ...operation }),
-    fixed: async () => (await ask({ kind: "fixed" })).shipments,
-    async remember(pairs) {
-      const outcome = await ask({ kind: "remember", facts: pairs });
-      if (outcome.kind === "settled") for (const [name, value] of pairs) facts.set(name, value);
+    ...operations,
+    producer: `${metadata.get(METADATA.id)}.${metadata.get(METADATA.log)}`,
+    async remember(input) {
+      const outcome = await operations.remember(input);
+      if (outcome.kind === "settled") for (const [name, value] of input.metadata) metadata.set(name, value);
       return outcome;
     },
-    recall: (name) => facts.get(name) ?? null,
-    tidy: (retainMs) => ask({ kind: "tidy", retainMs }),
-    oldest: async () => (await ask({ kind: "oldest" })).receivedAt,
-    verify: async () => (await ask({ kind: "verify" })).faults,
-    quarantined: async (operation) => (await ask({ kind: "quarantined", ...operation })).events,
-    retry: (id, event) => ask({ kind: "retry", id, event }),
-    discard: (id, reason) => ask({ kind: "discard", id, reason }),
-    resend: (stream, first, last) => ask({ kind: "resend", stream, first, last }),
-    positions: (stream) => ask({ kind: "positions", stream }),
-    tails: async (path) => (await ask({ kind: "tails", path })).tails,
-    forgetTail: (path, inode) => ask({ kind: "forget-tail", path, inode }),
+    recall: (name) => metadata.get(name) ?? null,
     setAside: engine.state.setAside,
     get reserveWhole() {
       return reserveWhole;
@@ -206,6 +164,15 @@ function createLog(engine: Engine, facts: Map<string, string>): Log {
       await engine.close();
     },
   };
+}
+
+function operationsThrough(ask: (operation: Operation) => Promise<Outcome>): LogOperations {
+  const methods = Object.keys(OPERATIONS).map((kind) => [
+    kind,
+    (input?: object) => ask({ ...input, kind } as Operation),
+  ]);
+  // Each method is made of its name alone; the writer answers it with that operation's outcome.
+  return Object.fromEntries(methods) as LogOperations;
 }
 
 function groupSize(queue: readonly Asked[]): number {

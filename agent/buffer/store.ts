@@ -1,43 +1,23 @@
-/**
- * The buffer: one SQLite database, one writer.
- *
- * Durable: when `run` returns, every write in the group is in the WAL and fsynced (synchronous=FULL), or none is.
- * A crash leaves a whole number of groups: events, positions, quarantine, idempotency keys, tail offsets and ledger
- * move together. A full disk costs appends first; the reserve is spent for what makes room and for reporting.
- */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { PRODUCER_PATTERN } from "../../shared/wire.ts";
+/** The store: one database, one writer, a group of operations at a time. What it promises stands in buffer.ts. */
 import { openCommitCount } from "./disk/commit-count.ts";
-import { closeDatabase, isDamage, isDiskFull, markSuspect } from "./disk/database.ts";
-import { replaceFile } from "./disk/directory.ts";
+import { closeDatabase, isDamage, markSuspect } from "./disk/database.ts";
 import { createGiveBack } from "./disk/give-back.ts";
-import { type Opened, openBuffer } from "./disk/opening.ts";
+import { keepName, readName } from "./disk/name-file.ts";
+import { type OpenedDirectory, openDirectory } from "./disk/opening.ts";
 import { createRoom } from "./disk/room.ts";
 import type { SetAside } from "./disk/set-aside.ts";
-import { verify } from "./disk/verify.ts";
 import { openAge } from "./tables/age.ts";
 import { createBatchTable } from "./tables/batches.ts";
-import { createKeyMemory } from "./tables/keys.ts";
-import { FACT, readFacts, writeFacts } from "./tables/metadata.ts";
+import { createKeyTable } from "./tables/keys.ts";
+import { METADATA, metadataWriter, readMetadata } from "./tables/metadata.ts";
 import { createQuarantineTable } from "./tables/quarantine.ts";
-import { createRetention } from "./tables/retained.ts";
+import { createRetainedTable } from "./tables/retained.ts";
 import { createShipmentTable } from "./tables/shipments.ts";
-import { createStreamTable } from "./tables/streams.ts";
+import { createStreamTable, type StreamLedger } from "./tables/streams.ts";
 import { createTailTable } from "./tables/tails.ts";
-import { append } from "./transactions/append.ts";
-import {
-  type AppendOutcome,
-  type GroupResult,
-  isWrite,
-  type Operation,
-  type Outcome,
-  type StreamLedger,
-  type WriteOperation,
-} from "./transactions/operations.ts";
-import { read } from "./transactions/read.ts";
-import { discard, positions, resend, retry } from "./transactions/release.ts";
-import { settle } from "./transactions/settle.ts";
+import type { Context } from "./transactions/context.ts";
+import { FULL_DISK, isWrite, type Written, writeGroup } from "./transactions/group.ts";
+import { OPERATIONS, type Operation, type Outcome } from "./transactions/operations.ts";
 
 /** Moments at which a test may stop the writer as a crash would. */
 export const CRASH_POINTS = ["opened", "before-commit", "after-commit", "before-give-back", "before-close"] as const;
@@ -53,17 +33,26 @@ export interface StoreOptions {
 }
 
 export interface StoreState {
-  readonly facts: ReadonlyMap<string, string>;
+  readonly metadata: ReadonlyMap<string, string>;
   readonly ledgers: readonly StreamLedger[];
   /** The damaged log that lay here; this one is new. */
   readonly setAside: SetAside | null;
+}
+
+/** The answer to a group of operations: an outcome each, and the ledgers of the streams they touched. */
+export interface GroupResult<G extends readonly Operation[] = readonly Operation[]> {
+  readonly outcomes: { readonly [I in keyof G]: Outcome<G[I]> };
+  readonly ledgers: readonly StreamLedger[];
+  readonly commits: number;
+  /** False while the disk is full and the reserve given up: nothing new is taken in. */
+  readonly reserveWhole: boolean;
 }
 
 export interface Store {
   /** What the buffer held when it was opened. */
   readonly state: StoreState;
   /** Does a group of operations: its writes in one transaction, then its reads. */
-  run(group: readonly Operation[]): GroupResult;
+  run<const G extends readonly Operation[]>(group: G): GroupResult<G>;
   close(): void;
 }
 
@@ -72,12 +61,12 @@ export interface Store {
  * @throws AgentError BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN.
  */
 export function openStore(options: StoreOptions): Store {
-  const { directory, bytesMax } = options;
   const tick = options.tick ?? (() => performance.now());
-  const opened = openBuffer(directory, bytesMax, { now: () => Date.now(), tick });
-  options.at?.("opened");
+  const at = options.at ?? (() => {});
+  const opened = openDirectory(options.directory, options.bytesMax, { now: () => Date.now(), tick });
+  at("opened");
   try {
-    return createStore(opened, options);
+    return createStore(opened, options.directory, at, tick);
   } catch (error) {
     opened.db.close();
     opened.release();
@@ -85,113 +74,37 @@ export function openStore(options: StoreOptions): Store {
   }
 }
 
-function createStore({ db, bounds, reserve, setAside, release }: Opened, options: StoreOptions): Store {
-  const { directory } = options;
-  const batches = createBatchTable(db);
-  const age = openAge(db, options.tick ?? (() => performance.now()));
-  const retention = createRetention(db, bounds.retainedBytes, age);
-  const tables = {
-    streams: createStreamTable(db),
-    batches,
-    retention,
-    quarantine: createQuarantineTable(db),
-    keys: createKeyMemory(db, age),
-    tails: createTailTable(db),
-    shipments: createShipmentTable(db),
-  };
-  const at = options.at ?? (() => {});
+function createStore(
+  opened: OpenedDirectory,
+  directory: string,
+  at: (point: CrashPoint) => void,
+  tick: () => number,
+): Store {
+  const { db, bounds, reserve } = opened;
   const giveBack = createGiveBack(db, bounds.checkpointBytes);
-  const room = createRoom(db, directory, bounds);
+  const context = createContext(opened, directory, tick, () => {
+    at("before-give-back");
+    return giveBack();
+  });
   const commits = openCommitCount(directory, db);
 
-  const take = (operation: WriteOperation & { kind: "append" }): Outcome => {
-    if (!reserve.whole) return fullDisk;
-    const { wanting } = room.take(operation);
-    if (wanting === 0) return append(tables, operation);
-    // What is only kept for an audit gives way to what has to be kept.
-    if (!retention.yieldBytes(wanting)) return { kind: "full", bound: "buffer" };
-    room.measure();
-    return room.take(operation).wanting === 0 ? append(tables, operation) : { kind: "full", bound: "buffer" };
-  };
-
-  const write = (operation: WriteOperation): Outcome => {
-    switch (operation.kind) {
-      case "append":
-        return take(operation);
-      case "settle":
-        settle(tables, operation, reserve.whole);
-        break;
-      case "fix":
-        tables.shipments.fix(tables.streams.open(operation.stream).id, operation);
-        break;
-      case "mark":
-        tables.shipments.mark(tables.streams.open(operation.stream).id, operation.first, operation.attempted);
-        break;
-      case "remember":
-        writeFacts(db, operation.facts);
-        break;
-      case "tidy": {
-        const before = age.now() - operation.retainMs;
-        tables.keys.forget(before);
-        retention.forget(before);
-        age.keep();
-        return { kind: "tidied", more: false };
-      }
-      case "retry":
-        return retry(tables, operation);
-      case "discard":
-        return discard(tables, operation.id, operation.reason);
-      case "resend":
-        return { kind: "resent", count: resend(tables, operation) };
-      case "forget-tail":
-        tables.tails.forget(operation.path, operation.inode);
-    }
-    return { kind: "settled" };
-  };
-
-  const transact = (operations: readonly WriteOperation[]): Outcome[] => {
-    room.emptyFullLog();
+  const transact = (operations: readonly Operation[]): Written => {
+    context.room.emptyFullLog();
     db.exec("BEGIN IMMEDIATE");
     try {
-      room.measure();
-      const outcomes = operations.map(write);
+      context.room.measure();
+      const outcomes = new Map(operations.map((operation) => [operation, run(context, operation)]));
       commits.count();
       at("before-commit");
       db.exec("COMMIT");
-      commits.tell();
+      commits.report();
       at("after-commit");
       return outcomes;
     } catch (error) {
       if (db.isTransaction) db.exec("ROLLBACK");
-      retention.recount();
+      context.retained.recount();
       throw error;
     }
-  };
-
-  const look = (operation: Exclude<Operation, WriteOperation>): Outcome => {
-    switch (operation.kind) {
-      case "read":
-        return read(tables, operation);
-      case "oldest":
-        return { kind: "oldest", receivedAt: batches.oldest() };
-      case "verify":
-        return { kind: "verified", faults: verify(db) };
-      case "quarantined": {
-        const { state, after, limit } = operation;
-        return { kind: "quarantined", events: tables.quarantine.list(state, after, limit) };
-      }
-      case "positions":
-        return positions(tables, operation.stream);
-      case "fixed":
-        return { kind: "fixed", shipments: tables.shipments.all() };
-      case "tails":
-        return { kind: "tails", tails: tables.tails.of(operation.path) };
-    }
-  };
-
-  const tidied = (): Outcome => {
-    at("before-give-back");
-    return { kind: "tidied", more: giveBack() };
   };
 
   const runGroup = (group: readonly Operation[]): GroupResult => {
@@ -201,25 +114,29 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
       reserve.restore();
     }
     const writes = group.filter(isWrite);
-    const { outcomes: written, commits } = writeGroup(writes, transact, reserve.spend);
-    const outcomes = group.map((operation): Outcome => {
-      if (!isWrite(operation)) return look(operation);
-      if (operation.kind === "tidy" && commits > 0) return tidied();
-      return written.get(operation) ?? fullDisk;
+    const written = writeGroup(writes, transact, reserve.spend);
+    const outcomes = group.map((operation) => {
+      if (!isWrite(operation)) return run(context, operation);
+      const outcome = written.get(operation);
+      return outcome === undefined ? FULL_DISK : (committed(context, operation) ?? outcome);
     });
-    const touched = new Set(writes.flatMap((operation) => ("stream" in operation ? [operation.stream] : [])));
-    for (const outcome of outcomes) if (outcome.kind === "released") touched.add(outcome.stream);
-    const ledgers = [...touched].flatMap((name) => tables.streams.ledger(name) ?? []);
-    return { outcomes, ledgers, commits, reserveWhole: reserve.whole };
+    const touched = new Set([...writes, ...outcomes].flatMap(streamOf));
+    const ledgers = [...touched].flatMap((name) => context.streams.ledger(name) ?? []);
+    return { outcomes, ledgers, commits: written.size > 0 ? 1 : 0, reserveWhole: reserve.whole };
   };
 
   return {
-    state: { facts: factsWithName(directory, readFacts(db)), ledgers: tables.streams.all(), setAside },
-    run(group) {
+    state: {
+      metadata: metadataWithName(directory, readMetadata(db)),
+      ledgers: context.streams.all(),
+      setAside: opened.setAside,
+    },
+    run<const G extends readonly Operation[]>(group: G) {
       try {
         const result = runGroup(group);
-        keepName(directory, group);
-        return result;
+        for (const name of namesIn(group)) keepName(directory, name);
+        // An outcome is of its operation's kind: `run` calls the function that the map has under that name.
+        return result as GroupResult<G>;
       } catch (error) {
         // The next opening looks at the whole file, however large.
         if (isDamage(error)) markSuspect(directory);
@@ -230,70 +147,66 @@ function createStore({ db, bounds, reserve, setAside, release }: Opened, options
       at("before-close");
       closeDatabase(db);
       commits.close();
-      release();
+      opened.release();
     },
   };
 }
 
-const NAME_FILE = "name";
-
-/** A name that was made up belongs to the directory: a new log in it goes on under the same one. */
-function factsWithName(directory: string, facts: Map<string, string>): Map<string, string> {
-  if (facts.has(FACT.id)) return facts;
-  try {
-    const name = readFileSync(join(directory, NAME_FILE), "utf8");
-    // Earlier versions did not sync it: a power cut may have left an empty one.
-    if (PRODUCER_PATTERN.test(name)) facts.set(FACT.id, name);
-  } catch {
-    // None was made yet.
-  }
-  return facts;
+function createContext(
+  { db, bounds, reserve }: OpenedDirectory,
+  directory: string,
+  tick: () => number,
+  giveBack: () => boolean,
+): Context {
+  const age = openAge(db, tick);
+  return {
+    db,
+    streams: createStreamTable(db),
+    batches: createBatchTable(db),
+    retained: createRetainedTable(db, bounds.retainedBytes, age),
+    quarantine: createQuarantineTable(db),
+    keys: createKeyTable(db, age),
+    tails: createTailTable(db),
+    shipments: createShipmentTable(db),
+    writeMetadata: metadataWriter(db),
+    age,
+    room: createRoom(db, directory, bounds),
+    get reserveWhole() {
+      return reserve.whole;
+    },
+    giveBack,
+  };
 }
 
-function keepName(directory: string, group: readonly Operation[]): void {
-  for (const operation of group) {
-    if (operation.kind !== "remember") continue;
-    const id = operation.facts.find(([name]) => name === FACT.id)?.[1];
-    if (id === undefined) continue;
-    try {
-      replaceFile(join(directory, NAME_FILE), id);
-    } catch {
-      // A convenience only: without it a log that replaces a damaged one makes up a new name.
-    }
-  }
+/** What the map has under an operation's name. */
+interface Runnable {
+  readonly run: (context: Context, input: Operation) => Outcome;
+  readonly committed?: ((context: Context) => Outcome) | null;
 }
 
-const fullDisk: AppendOutcome & { kind: "full"; bound: "disk" } = { kind: "full", bound: "disk" };
+// The compiler cannot know that the function under a kind takes that kind's input; the types of the map say it does.
+const entryOf = ({ kind }: Operation) => OPERATIONS[kind] as Runnable;
 
-interface Written {
-  readonly outcomes: ReadonlyMap<Operation, Outcome>;
-  readonly commits: number;
+const run = (context: Context, operation: Operation): Outcome => entryOf(operation).run(context, operation);
+
+const committed = (context: Context, operation: Operation): Outcome => entryOf(operation).committed?.(context) ?? null;
+
+/** The stream that a write names, or that its outcome does. */
+function streamOf(part: Operation | Outcome): string[] {
+  return typeof part === "object" && part !== null && "stream" in part ? [part.stream] : [];
 }
 
-/**
- * All in one transaction; when the disk is full, what is no append once more without the appends, since marking
- * events delivered is what makes room; and where even that finds none, with the reserve given up.
- */
-function writeGroup(
-  writes: readonly WriteOperation[],
-  transact: (operations: readonly WriteOperation[]) => Outcome[],
-  spendReserve: () => boolean,
-): Written {
-  const others = writes.filter((operation) => operation.kind !== "append");
-  let operations = writes;
-  while (operations.length > 0) {
-    try {
-      const outcomes = transact(operations);
-      const pairs = operations.map((operation, index): [Operation, Outcome] => [
-        operation,
-        outcomes[index] ?? fullDisk,
-      ]);
-      return { outcomes: new Map(pairs), commits: 1 };
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      if (operations.length === others.length && !spendReserve()) break;
-      operations = others;
-    }
-  }
-  return { outcomes: new Map(), commits: 0 };
+function metadataWithName(directory: string, metadata: Map<string, string>): Map<string, string> {
+  const name = metadata.has(METADATA.id) ? null : readName(directory);
+  if (name !== null) metadata.set(METADATA.id, name);
+  return metadata;
+}
+
+/** The producer's names that a group's writes keep. */
+function namesIn(group: readonly Operation[]): string[] {
+  return group.flatMap((operation) =>
+    operation.kind !== "remember"
+      ? []
+      : operation.metadata.filter(([name]) => name === METADATA.id).map(([, value]) => value),
+  );
 }

@@ -26,7 +26,7 @@ export function startTidying({ log, clock, retainHours, onFault }: TidyingOption
   });
   const tidy = async () => {
     for (let more = true; more && !stopping.signal.aborted; ) {
-      const outcome = await log.tidy(retainHours() * HOUR_MS);
+      const outcome = await log.tidy({ retainMs: retainHours() * HOUR_MS });
       more = outcome.kind === "tidied" && outcome.more;
     }
   };

@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
-import type { QuarantineState } from "../buffer/transactions/operations.ts";
+import type { QuarantineState } from "../buffer/tables/quarantine.ts";
 import type { Answer } from "../intake/answer.ts";
 import { readBody } from "../intake/body.ts";
 import { splitLines } from "../intake/lines.ts";

@@ -4,7 +4,9 @@ import type { ValidationError } from "../../shared/events/validation-error.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import { packBytes } from "../buffer/tables/event-run.ts";
-import { type AppendOperation, NO_SCOPE, type TailPosition } from "../buffer/transactions/operations.ts";
+import { NO_SCOPE } from "../buffer/tables/scope.ts";
+import type { TailPosition } from "../buffer/tables/tails.ts";
+import type { AppendInput } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type CheckedLine, checkSolvimonLine, checkUsageLine } from "./line-check.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";
@@ -52,7 +54,7 @@ export function createLinesDoor(options: LinesDoorOptions): LinesDoor {
         scope: NO_SCOPE,
         receivedAt: options.clock.now(),
         events: packBytes(good.map((line) => line.bytes)),
-        faulty: faulty satisfies AppendOperation["faulty"],
+        faulty: faulty satisfies AppendInput["faulty"],
         idempotency: null,
         strict: false,
         ...(tail === undefined ? {} : { tail }),

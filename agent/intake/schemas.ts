@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { compileCheck, type EventCheck, type StreamSchema, streamSchema } from "../../shared/events/stream-schema.ts";
 import type { Log } from "../buffer/log.ts";
-import { FACT } from "../buffer/tables/metadata.ts";
+import { METADATA } from "../buffer/tables/metadata.ts";
 
 /** What a meter's events are checked against. */
 export interface KnownMeter {
@@ -22,8 +22,8 @@ export interface Schemas {
 const documentSchema = z.looseObject({ streams: z.array(streamSchema.strip()) });
 
 export function createSchemas(log: Log): Schemas {
-  const kept = log.recall(FACT.schemas);
-  let etag = kept === null ? null : log.recall(FACT.schemasEtag) || null;
+  const kept = log.recall(METADATA.schemas);
+  let etag = kept === null ? null : log.recall(METADATA.schemasEtag) || null;
   let meters = kept === null ? null : compile(kept);
   const defaults = meterOf({ meter_global_id: "default" });
   return {
@@ -34,10 +34,12 @@ export function createSchemas(log: Log): Schemas {
     async take(body, newEtag) {
       const compiled = compile(body);
       if (compiled === null) return false;
-      await log.remember([
-        [FACT.schemas, body],
-        [FACT.schemasEtag, newEtag ?? ""],
-      ]);
+      await log.remember({
+        metadata: [
+          [METADATA.schemas, body],
+          [METADATA.schemasEtag, newEtag ?? ""],
+        ],
+      });
       meters = compiled;
       etag = newEtag;
       return true;

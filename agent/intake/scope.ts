@@ -1,5 +1,5 @@
 import { HEADER } from "../../shared/wire.ts";
-import type { Scope } from "../buffer/transactions/operations.ts";
+import type { Scope } from "../buffer/tables/scope.ts";
 
 /** The vendors' scoping headers of a request; an empty one names nothing. */
 export function scopeOf(header: (name: string) => string | null): Scope {

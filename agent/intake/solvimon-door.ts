@@ -29,7 +29,8 @@ import { type EventResult, usageAnswer } from "../../shared/intake/usage-answer.
 import { type BodyLimits, HEADER, SOLVIMON_VERSION } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import { packEvents } from "../buffer/tables/event-run.ts";
-import type { AppendOperation, AppendOutcome, KnownEvent } from "../buffer/transactions/operations.ts";
+import type { KnownEvent } from "../buffer/tables/keys.ts";
+import type { AppendInput, AppendOutcome } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Answer } from "./answer.ts";
 import type { BodyRead } from "./body.ts";
@@ -167,7 +168,7 @@ function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function faultyOf(events: readonly TakenEvent[]): AppendOperation["faulty"] {
+function faultyOf(events: readonly TakenEvent[]): AppendInput["faulty"] {
   return events.flatMap(({ faults: [fault] }, index) =>
     fault === undefined ? [] : [{ index, reason: reasonOf(quarantineError(fault, index)) }],
   );
@@ -175,7 +176,7 @@ function faultyOf(events: readonly TakenEvent[]): AppendOperation["faulty"] {
 
 const HASH_BYTES = 16;
 
-function keyedBody(key: string, events: readonly TakenEvent[]): AppendOperation["idempotency"] {
+function keyedBody(key: string, events: readonly TakenEvent[]): AppendInput["idempotency"] {
   const hashes = new Uint8Array(events.length * HASH_BYTES);
   const ownIds = new Uint8Array(events.length);
   for (const [index, { hash, ownId }] of events.entries()) {

@@ -8,7 +8,7 @@ import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Logger } from "pino";
 import type { Log } from "../buffer/log.ts";
-import type { TailPosition } from "../buffer/transactions/operations.ts";
+import type { TailPosition } from "../buffer/tables/tails.ts";
 import { messageOf } from "../runtime/agent-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { splitLines } from "./lines.ts";
@@ -62,14 +62,14 @@ export function startTail(options: TailOptions): { stop(): Promise<void> } {
 
 /** Reads all that is new, renamed files first; what holds it up, in words, or null. */
 async function lookOnce(options: TailOptions, signal: AbortSignal): Promise<string | null> {
-  const known = await options.log.tails(options.path);
+  const known = await options.log.tails({ path: options.path });
   const current = await inodeOf(options.path);
   const renamed = known.filter(({ inode }) => inode !== current);
   const there = renamed.length === 0 ? new Map<string, string>() : await inodesBeside(options.path);
   for (const position of renamed) {
     const path = there.get(position.inode);
     const read = path === undefined ? "gone" : await follow(path, position, options, signal);
-    if (read === "gone") await options.log.forgetTail(options.path, position.inode);
+    if (read === "gone") await options.log.forgetTail({ path: options.path, inode: position.inode });
     else if (read !== null) return read;
   }
   if (current === null) return null;

@@ -19,12 +19,9 @@ import { type CheckedEvent, readUsageBody } from "../../shared/intake/usage-body
 import { type BodyLimits, HEADER } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import { packEvents } from "../buffer/tables/event-run.ts";
-import type {
-  AppendOperation,
-  AppendOutcome,
-  KnownEvent,
-  QuarantineReason,
-} from "../buffer/transactions/operations.ts";
+import type { KnownEvent } from "../buffer/tables/keys.ts";
+import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
+import type { AppendInput, AppendOutcome } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { BodyRead } from "./body.ts";
 import type { KnownMeter, Schemas } from "./schemas.ts";
@@ -105,7 +102,7 @@ async function takeEvents(
   // Without a key nothing in the log bears on a strict refusal.
   if (!preferences.lenient && faults.length > 0 && key === null)
     return { status: 400, body: validationRefusal(faults, events.length) };
-  const operation: Omit<AppendOperation, "kind"> = {
+  const operation: Omit<AppendInput, "kind"> = {
     stream: usageStream(request.meterGlobalId),
     scope: scopeOf(request.header),
     receivedAt: clock.now(),
@@ -161,7 +158,7 @@ function headerFaultsOf(request: UsageRequest): ValidationError[] {
   return faults.filter((fault) => fault !== null);
 }
 
-function faultyOf(events: readonly CheckedEvent[]): AppendOperation["faulty"] {
+function faultyOf(events: readonly CheckedEvent[]): AppendInput["faulty"] {
   return events.flatMap(({ faults }, index) => {
     const [fault] = faults;
     return fault === undefined ? [] : [{ index, reason: reasonOf(fault) }];
@@ -175,7 +172,7 @@ export function reasonOf(fault: ValidationError): QuarantineReason {
 
 const HASH_BYTES = 16;
 
-function keyedBody(key: string, events: readonly CheckedEvent[], meter: KnownMeter): AppendOperation["idempotency"] {
+function keyedBody(key: string, events: readonly CheckedEvent[], meter: KnownMeter): AppendInput["idempotency"] {
   const hashes = new Uint8Array(events.length * HASH_BYTES);
   const ownIds = new Uint8Array(events.length);
   for (const [index, { value }] of events.entries()) {

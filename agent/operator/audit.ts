@@ -4,7 +4,7 @@ import { z } from "zod";
 import { parseStream } from "../../shared/events/kind.ts";
 import { addDigests, type Digest, digestHex, eventId } from "../../shared/identity.ts";
 import type { Log } from "../buffer/log.ts";
-import type { PositionsOutcome } from "../buffer/transactions/operations.ts";
+import type { PositionsOutcome } from "../buffer/transactions/positions.ts";
 import { AgentError } from "../runtime/agent-error.ts";
 import type { Transport } from "../upload/transport.ts";
 
@@ -120,7 +120,7 @@ export async function takeSnapshots(log: Log): Promise<Snapshot[]> {
   const streams = [...log.streams()].map(({ stream }) => stream);
   return Promise.all(
     streams.map(async (stream) => {
-      const positions = await log.positions(stream);
+      const positions = await log.positions({ stream });
       const ledger = log.stream(stream);
       if (ledger === null) throw new RangeError(`no stream ${stream}`);
       const { accepted, delivered, pending, quarantined, discarded, nextPosition } = ledger;

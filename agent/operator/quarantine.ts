@@ -5,7 +5,7 @@ import { readSolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { readUsageBody } from "../../shared/intake/usage-body.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
-import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../buffer/transactions/operations.ts";
+import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../buffer/tables/quarantine.ts";
 import type { Schemas } from "../intake/schemas.ts";
 
 /** An entry as the commands print it. */
@@ -65,11 +65,11 @@ export function createQuarantine({ log, schemas, limits }: QuarantineOptions): Q
       if (found === null) return { kind: "unknown" };
       const event = checkRetry(found, corrected, schemas, limits);
       if ("message" in event) return { kind: "invalid", message: event.message };
-      return release(id, () => log.retry(id, corrected === null ? null : event.bytes));
+      return release(id, () => log.retry({ id, event: corrected === null ? null : event.bytes }));
     },
     async discard(id, reason) {
       if ((await find(id)) === null) return { kind: "unknown" };
-      return release(id, () => log.discard(id, reason));
+      return release(id, () => log.discard({ id, reason }));
     },
   };
 }

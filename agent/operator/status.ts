@@ -2,7 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../buffer/log.ts";
-import type { LedgerCounts, StreamLedger } from "../buffer/transactions/operations.ts";
+import type { LedgerCounts, StreamLedger } from "../buffer/tables/streams.ts";
 import type { DestinationStatus } from "../upload/health.ts";
 
 export interface StatusDocument {

@@ -1,5 +1,5 @@
 /** Keeps a fixed shipment's record of attempts on disk one step ahead of its calls. */
-import type { FixedShipment } from "../buffer/transactions/operations.ts";
+import type { FixedShipment } from "../buffer/tables/shipments.ts";
 import type { AttemptRecord } from "./call.ts";
 import { SETTLE_RETRY_MS, type ShipmentContext } from "./shipment.ts";
 

@@ -6,7 +6,7 @@ import { readRefusal } from "../../shared/vendors/answer-body.ts";
 import type { Conflict } from "../../shared/vendors/vendor.ts";
 import { leavesDoubt, type Verdict } from "../../shared/verdict.ts";
 import { freeBytes } from "../buffer/tables/event-run.ts";
-import type { QuarantineReason } from "../buffer/transactions/operations.ts";
+import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Wakeup } from "../runtime/wakeup.ts";
 import type { CallCargo, Dialect, SentCall } from "./dialect.ts";

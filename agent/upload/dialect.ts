@@ -2,7 +2,7 @@
 import type { Judgement } from "../../shared/vendors/judge.ts";
 import type { Answer, Vendor } from "../../shared/vendors/vendor.ts";
 import type { CallHistory } from "../../shared/verdict.ts";
-import type { PendingRun } from "../buffer/transactions/operations.ts";
+import type { PendingRun } from "../buffer/transactions/read.ts";
 import type { Exchange, ExchangeResult, Transport } from "./transport.ts";
 
 /** How a stream's events travel to a destination. */

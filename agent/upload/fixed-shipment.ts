@@ -1,5 +1,6 @@
 /** A fixed shipment on its way: the very call again until its fate is known, or a call an event. */
-import type { FixedShipment, PendingRun } from "../buffer/transactions/operations.ts";
+import type { FixedShipment } from "../buffer/tables/shipments.ts";
+import type { PendingRun } from "../buffer/transactions/read.ts";
 import { createAttempts } from "./attempts.ts";
 import type { Size } from "./batch-size.ts";
 import { type Fate, sendUntilKnown } from "./call.ts";

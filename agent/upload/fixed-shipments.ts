@@ -7,7 +7,8 @@
 import { reprocessGroupOf } from "../../shared/vendors/reprocess-group.ts";
 import type { Log } from "../buffer/log.ts";
 import { eventBytes, joinRuns } from "../buffer/tables/event-run.ts";
-import type { FixedShipment, PendingRun } from "../buffer/transactions/operations.ts";
+import type { FixedShipment } from "../buffer/tables/shipments.ts";
+import type { PendingRun } from "../buffer/transactions/read.ts";
 import type { Size } from "./batch-size.ts";
 import { freeStretches, type PositionRange } from "./in-flight.ts";
 import { slicePending } from "./pieces.ts";

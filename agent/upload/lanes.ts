@@ -1,6 +1,6 @@
 /** What waits in each stream, and which stream is served next. Pure but for reading the log's ledgers. */
 import type { Log } from "../buffer/log.ts";
-import type { StreamLedger } from "../buffer/transactions/operations.ts";
+import type { StreamLedger } from "../buffer/tables/streams.ts";
 import type { ShipmentRange } from "./in-flight.ts";
 import type { UploadSettings } from "./settings.ts";
 

@@ -1,6 +1,6 @@
 /** Cutting a run of pending events, times and all. */
 import { sliceRun } from "../buffer/tables/event-run.ts";
-import type { PendingRun } from "../buffer/transactions/operations.ts";
+import type { PendingRun } from "../buffer/transactions/read.ts";
 import type { Size } from "./batch-size.ts";
 
 /** Events `from` to `to` (exclusive) of a run. */

@@ -2,7 +2,9 @@
 
 import type { Log } from "../buffer/log.ts";
 import { freeBytes } from "../buffer/tables/event-run.ts";
-import type { PendingRun, QuarantineReason, SettleOperation } from "../buffer/transactions/operations.ts";
+import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
+import type { PendingRun } from "../buffer/transactions/read.ts";
+import type { SettleInput } from "../buffer/transactions/settle.ts";
 import type { BatchSizer, Size } from "./batch-size.ts";
 import { type CallContext, sendUntilKnown, UNRECORDED } from "./call.ts";
 import { halvesOf, larger, sizeOf } from "./pieces.ts";
@@ -67,7 +69,7 @@ async function shipPieces(
   return { kind: "settled" };
 }
 
-export type Held = SettleOperation["quarantine"][number];
+export type Held = SettleInput["quarantine"][number];
 
 function heldOf(piece: PendingRun, conflicts: readonly { index: number; reason: QuarantineReason }[]): Held[] {
   return conflicts.map(({ index, reason }) => held(piece, index, reason));

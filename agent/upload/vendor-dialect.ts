@@ -3,7 +3,7 @@ import { judge } from "../../shared/vendors/judge.ts";
 import { createTokenKeeper } from "../../shared/vendors/token.ts";
 import type { Client, Vendor, VendorRequest } from "../../shared/vendors/vendor.ts";
 import { eventBytes } from "../buffer/tables/event-run.ts";
-import type { PendingRun } from "../buffer/transactions/operations.ts";
+import type { PendingRun } from "../buffer/transactions/read.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { CallCargo, Dialect } from "./dialect.ts";
 import type { Exchange, ExchangeResult, Transport } from "./transport.ts";

@@ -1,6 +1,6 @@
 /** The time of day is wrong at many a device's start, and jumps once the network tells the right one. */
 import { expect, onTestFinished, test } from "vitest";
-import { NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
+import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { parseConfig } from "../../agent/config/config.ts";
 import { startCore } from "../../agent/core.ts";
 import type { Clock } from "../../agent/runtime/clock.ts";
@@ -99,7 +99,7 @@ test("a clock that starts in 1970 and is set right ages no key and no delivered 
   clock.set(Date.UTC(2026, 10, 21));
   await core.tidy();
   expect(await isKnown(core)).toBe(true);
-  expect(await core.log.resend("usage/m", 1, 1)).toEqual({ kind: "resent", count: 1 });
+  expect(await core.log.resend({ stream: "usage/m", first: 1, last: 1 })).toEqual({ kind: "resent", count: 1 });
   await core.stop();
   expect(faults).toEqual([]);
 });

@@ -6,7 +6,8 @@ import { boundsOf } from "../../agent/buffer/disk/bounds.ts";
 import { openDatabase } from "../../agent/buffer/disk/database.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
 import { packEvents } from "../../agent/buffer/tables/event-run.ts";
-import { NO_SCOPE, type Operation } from "../../agent/buffer/transactions/operations.ts";
+import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
+import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 const EVENTS = 40;
@@ -31,7 +32,7 @@ function killedBuffer(): string {
   store.run([
     {
       kind: "remember",
-      facts: [
+      metadata: [
         ["id", "plant"],
         ["log", "first"],
       ],
@@ -138,7 +139,7 @@ describe("a damaged log is set aside whole and told of, and a new one takes even
     }
     expect(readFileSync(join(setAside?.directory ?? "", "reason.txt"), "utf8")).toMatch(reason);
     // The made-up name is the directory's; the log's own name is not there, so positions begin anew under a new one.
-    expect([store.state.facts.get("id"), store.state.facts.get("log")]).toEqual(["plant", undefined]);
+    expect([store.state.metadata.get("id"), store.state.metadata.get("log")]).toEqual(["plant", undefined]);
     expect(store.run([appendOf("after")]).outcomes).toMatchObject([{ kind: "durable", firstPosition: 1 }]);
   });
 });
@@ -155,7 +156,7 @@ test("a kept name that a power cut emptied names no log", () => {
   const directory = killedBuffer();
   writeFileSync(join(directory, "name"), "");
   rmSync(main(directory));
-  expect(open(directory).state.facts.get("id")).toBeUndefined();
+  expect(open(directory).state.metadata.get("id")).toBeUndefined();
 });
 
 test("what is left of a reserve that was not finished takes no room", () => {

@@ -5,14 +5,15 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
 import { packEvents } from "../../agent/buffer/tables/event-run.ts";
-import { NO_SCOPE, type Operation } from "../../agent/buffer/transactions/operations.ts";
+import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
+import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";
 
 const DISK_BYTES = 16 * 1024 * 1024;
 const BODY = JSON.stringify("x".repeat(100_000));
 
-const append = (): Operation => ({
+const append = (): Operation<"append"> => ({
   kind: "append",
   stream: "usage/m",
   scope: NO_SCOPE,

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type Engine, openInlineEngine, openThreadEngine } from "../../agent/buffer/engine.ts";
 import { type Log, openLog } from "../../agent/buffer/log.ts";
 import { packEvents } from "../../agent/buffer/tables/event-run.ts";
-import { NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
+import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../agent/buffer/store.ts";
 import { packEvents } from "../../agent/buffer/tables/event-run.ts";
-import { NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
+import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 const STREAM = "charge";
@@ -41,8 +41,7 @@ function setup() {
       store.run([{ kind: "settle", stream: STREAM, first, count, at: 2, quarantine: [] }]),
     fixed() {
       const [outcome] = store.run([{ kind: "fixed" }]).outcomes;
-      if (outcome?.kind !== "fixed") throw new TypeError("the store answered something else");
-      return outcome.shipments.map(({ first, count, key, attempted }) => [first, count, key, attempted]);
+      return outcome.map(({ first, count, key, attempted }) => [first, count, key, attempted]);
     },
     reopen() {
       store.close();

@@ -5,7 +5,8 @@ import { gunzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
 import { packEvents } from "../../agent/buffer/tables/event-run.ts";
-import { type AppendOperation, NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
+import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
+import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 interface Opened {
@@ -24,12 +25,12 @@ function openFixture(version: number): Opened {
     remove();
   });
   expect(store.state.setAside).toBeNull();
-  expect(Object.fromEntries(store.state.facts)).toMatchObject({ id: "fixture", log: `AAAAAAA${version}` });
+  expect(Object.fromEntries(store.state.metadata)).toMatchObject({ id: "fixture", log: `AAAAAAA${version}` });
   return { store, directory: path };
 }
 
 /** The same request again: under the key that the fixture's log holds, with the content of which it has the hash. */
-function keyed(byte: number): AppendOperation {
+function keyed(byte: number): Operation<"append"> {
   return {
     kind: "append",
     stream: "usage/m",
@@ -45,7 +46,7 @@ function keyed(byte: number): AppendOperation {
 /** Everything delivered, the log is as sound as one that was always of this version. */
 function expectSound({ store, directory }: Opened, last: number): void {
   store.run([{ kind: "settle", stream: "usage/m", first: 1, count: last, at: 3000, quarantine: [] }]);
-  expect(store.run([{ kind: "verify" }]).outcomes).toEqual([{ kind: "verified", faults: [] }]);
+  expect(store.run([{ kind: "verify" }]).outcomes).toEqual([[]]);
   expect(readdirSync(directory)).not.toContain("damaged");
 }
 
@@ -55,7 +56,7 @@ test("a log of version 1: pending, quarantined and known by key", () => {
   const ledger = { accepted: 18, delivered: 3, pending: 13, quarantined: 2, discarded: 0, nextPosition: 19 };
   expect(store.state.ledgers).toMatchObject([ledger]);
   expect(store.run([{ kind: "verify" }, { kind: "positions", stream: "usage/m" }]).outcomes).toEqual([
-    { kind: "verified", faults: [] },
+    [],
     {
       kind: "positions",
       pending: [
@@ -83,7 +84,7 @@ test.each([2, 3])(
       { accepted: 17, delivered: 6, pending: 9, quarantined: 2, discarded: 0, nextPosition: 18 },
     ]);
     expect(store.run([{ kind: "verify" }, { kind: "positions", stream: "usage/m" }]).outcomes).toEqual([
-      { kind: "verified", faults: [] },
+      [],
       {
         kind: "positions",
         pending: [
@@ -99,9 +100,9 @@ test.each([2, 3])(
     const [known] = store.run([keyed(7)]).outcomes;
     expect(known).toMatchObject({ kind: "durable", known: [{ index: 0, position: 13, same: true }] });
     const tail = { path: "/var/log/app.ndjson", inode: "42", offset: 99, headBytes: 9, head: "abc" };
-    expect(store.run([{ kind: "tails", path: tail.path }]).outcomes).toEqual([{ kind: "tails", tails: [tail] }]);
+    expect(store.run([{ kind: "tails", path: tail.path }]).outcomes).toEqual([[tail]]);
     const calls = version === 2 ? [] : [{ stream: "usage/m", first: 5, count: 3, key: "shipment-key", attempted: 1 }];
-    expect(store.run([{ kind: "fixed" }]).outcomes).toEqual([{ kind: "fixed", shipments: calls }]);
+    expect(store.run([{ kind: "fixed" }]).outcomes).toEqual([calls]);
     // What was delivered is still kept for an audit; housekeeping right after the upgrade forgets none of it.
     store.run([{ kind: "tidy", retainMs: 3_600_000 }]);
     expect(store.run([{ kind: "resend", stream: "usage/m", first: 15, last: 17 }]).outcomes).toEqual([

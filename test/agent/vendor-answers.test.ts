@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { packEvents } from "../../agent/buffer/tables/event-run.ts";
-import { NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
+import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { parseConfig } from "../../agent/config/config.ts";
 import { systemClock } from "../../agent/runtime/clock.ts";
 import { createWakeup } from "../../agent/runtime/wakeup.ts";

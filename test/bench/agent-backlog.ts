@@ -5,8 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { openStore } from "../../agent/buffer/store.ts";
 import { packEvents } from "../../agent/buffer/tables/event-run.ts";
-import { FACT } from "../../agent/buffer/tables/metadata.ts";
-import { NO_SCOPE } from "../../agent/buffer/transactions/operations.ts";
+import { METADATA } from "../../agent/buffer/tables/metadata.ts";
+import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { spawnNode } from "../../tools/processes/node-process.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { until } from "../../tools/processes/until.ts";
@@ -112,11 +112,11 @@ function peakMbOf(pid: number): number {
 
 function fill(directory: string, bytesMax: number, count: number): void {
   const store = openStore({ directory, bytesMax });
-  const facts = [
-    [FACT.id, "bench"],
-    [FACT.log, "benchlog"],
+  const metadata = [
+    [METADATA.id, "bench"],
+    [METADATA.log, "benchlog"],
   ] as const;
-  store.run([{ kind: "remember", facts }]);
+  store.run([{ kind: "remember", metadata }]);
   for (let first = 0; first < count; first += EVENTS_A_ROW) {
     const { outcomes } = store.run([
       {

@@ -161,7 +161,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "agent: how far a file was read not kept with its lines",
     file: "agent/buffer/transactions/append.ts",
-    find: "if (operation.tail !== undefined) tables.tails.keep(operation.tail);",
+    find: "if (input.tail !== undefined) tables.tails.keep(input.tail);",
     replace: "",
     tests: ["test/e2e/torture.proof.test.ts"],
   },
@@ -175,9 +175,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "agent: a retried event waits under another position",
     file: "agent/buffer/transactions/release.ts",
-    find: "  tables.batches.insertAgain(stream, position, scope, receivedAt, run);\n  tables.quarantine.retried",
+    find: "  tables.batches.insertAgain(stream, position, { scope, receivedAt }, run);\n  tables.quarantine.retried",
     replace:
-      "  tables.batches.insertAgain(stream, position + 1000, scope, receivedAt, run);\n  tables.quarantine.retried",
+      "  tables.batches.insertAgain(stream, position + 1000, { scope, receivedAt }, run);\n  tables.quarantine.retried",
     tests: ["test/agent/agent.model.test.ts"],
   },
   {
@@ -240,8 +240,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "agent: a write-ahead log that was taken away not missed",
     file: "agent/buffer/disk/commit-count.ts",
-    find: "if (told <= there) return null;",
-    replace: "if (told >= 0) return null;",
+    find: "if (reported <= there) return null;",
+    replace: "if (reported >= 0) return null;",
     tests: ["test/agent/damage.test.ts"],
   },
 ];

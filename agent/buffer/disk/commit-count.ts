@@ -1,5 +1,5 @@
 /**
- * How many transactions the log has, told twice: in the database, as part of each, and after its commit in a small file
+ * How many transactions the log has, kept twice: in the database, as part of each, and after its commit in a small file
  * beside it. A log whose write-ahead log was taken away has fewer than the file says: SQLite would open it as if nothing
  * had been, and positions that were answered for would be given again. One that SQLite carried over and took away itself,
  * as it does at the end of a process, has them all. The file is not synced and never ahead of the log, so that no crash
@@ -8,8 +8,8 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { integer } from "../tables/column.ts";
-import { FACT, factWriter, readFact } from "../tables/metadata.ts";
+import { METADATA, metadataWriter, readMetadataEntry } from "../tables/metadata.ts";
+import { number } from "../tables/rows.ts";
 import { isNoRoom } from "./reserve.ts";
 
 export const COMMITS_FILE = "commits";
@@ -18,23 +18,22 @@ const COUNT_BYTES = 8;
 export interface CommitCount {
   /** Counts the open transaction, if it has changed anything. */
   count(): void;
-  /** Tells the file, once the transaction is committed. */
-  tell(): void;
+  /** Writes it to the file, once the transaction is committed. */
+  report(): void;
   close(): void;
 }
 
 /** @returns what is wrong in words; null where every transaction is there that the file knows of. */
 export function missingCommits(directory: string, db: DatabaseSync): string | null {
   const there = countIn(db);
-  const told = toldBy(directory);
-  if (told <= there) return null;
-  return `its write-ahead log is missing: ${told - there} of ${told} transactions are not there`;
+  const reported = reportedBy(directory);
+  if (reported <= there) return null;
+  return `its write-ahead log is missing: ${reported - there} of ${reported} transactions are not there`;
 }
 
 export function openCommitCount(directory: string, db: DatabaseSync): CommitCount {
-  const changes = db.prepare("SELECT total_changes() AS n");
-  const changed = () => integer(changes.get() ?? {}, "n");
-  const write = factWriter(db);
+  const changed = number(db, "SELECT total_changes()");
+  const write = metadataWriter(db);
   const file = openForWriting(join(directory, COMMITS_FILE));
   const bytes = Buffer.alloc(COUNT_BYTES);
   let committed = countIn(db);
@@ -45,10 +44,10 @@ export function openCommitCount(directory: string, db: DatabaseSync): CommitCoun
       counting = committed;
       if (changed() === seen) return;
       counting++;
-      write(FACT.commits, String(counting));
+      write([METADATA.commits, String(counting)]);
       seen = changed();
     },
-    tell() {
+    report() {
       if (counting === committed) return;
       committed = counting;
       if (file === null) return;
@@ -78,10 +77,10 @@ function openForWriting(path: string): number | null {
 }
 
 function countIn(db: DatabaseSync): number {
-  return Number(readFact(db, FACT.commits) ?? 0);
+  return Number(readMetadataEntry(db, METADATA.commits) ?? 0);
 }
 
-function toldBy(directory: string): number {
+function reportedBy(directory: string): number {
   let bytes: Buffer;
   try {
     bytes = readFileSync(join(directory, COMMITS_FILE));

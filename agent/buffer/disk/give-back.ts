@@ -1,6 +1,6 @@
 /** Gives pages that hold nothing any more back to the disk. */
 import type { DatabaseSync } from "node:sqlite";
-import { integer } from "../tables/column.ts";
+import { number } from "../tables/rows.ts";
 import { isDiskFull } from "./database.ts";
 
 /** Kept for the next events: growing the file again costs more than this megabyte. */
@@ -11,11 +11,11 @@ const PAGES_KEPT = 250;
  * @returns a function that gives some back and says whether there is more to give.
  */
 export function createGiveBack(db: DatabaseSync, bytesMax: number): () => boolean {
-  const free = db.prepare("PRAGMA freelist_count");
-  const pageBytes = integer(db.prepare("PRAGMA page_size").get() ?? {}, "page_size");
+  const free = number(db, "PRAGMA freelist_count");
+  const pageBytes = number(db, "PRAGMA page_size")();
   const pagesMax = Math.ceil(bytesMax / pageBytes);
   return function giveBack() {
-    const pages = integer(free.get() ?? {}, "freelist_count") - PAGES_KEPT;
+    const pages = free() - PAGES_KEPT;
     try {
       if (pages > 0) db.exec(`PRAGMA incremental_vacuum(${Math.min(pages, pagesMax)})`);
       // On the way SQLite carries the log over by itself; the file shrinks when the last of it is.

@@ -33,7 +33,7 @@ const EARLIER_MARKER = "in-use";
 /** A file up to this size is read whole at each opening; a larger one only where something is known to be wrong. */
 const CHECKED_BYTES_MAX = 24 * 1024 * 1024;
 
-export interface Opened {
+export interface OpenedDirectory {
   readonly db: DatabaseSync;
   readonly bounds: Bounds;
   readonly reserve: Reserve;
@@ -42,7 +42,7 @@ export interface Opened {
 }
 
 /** @throws AgentError BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN. */
-export function openBuffer(directory: string, bytesMax: number, clock: SteadyClock): Opened {
+export function openDirectory(directory: string, bytesMax: number, clock: SteadyClock): OpenedDirectory {
   const bounds = boundsOf(bytesMax);
   let lock: { release(): void } | null = null;
   try {

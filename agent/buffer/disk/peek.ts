@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../runtime/agent-error.ts";
 import { createBatchTable } from "../tables/batches.ts";
-import { FACT, readFacts } from "../tables/metadata.ts";
+import { METADATA, readMetadata } from "../tables/metadata.ts";
 import { versionOf } from "../tables/schema.ts";
+import type { StreamLedger } from "../tables/streams.ts";
 import { createStreamTable } from "../tables/streams.ts";
-import type { StreamLedger } from "../transactions/operations.ts";
 import { BUFFER_FILE, translate } from "./database.ts";
 
 export interface BufferView {
@@ -29,8 +29,8 @@ export function peekBuffer(directory: string): BufferView {
     db = new DatabaseSync(path, { readOnly: true, timeout: 0 });
     const version = versionOf(db);
     if (version === 0) return { producer: null, ledgers: [], oldest: null };
-    const facts = readFacts(db);
-    const [id, log] = [facts.get(FACT.id), facts.get(FACT.log)];
+    const metadata = readMetadata(db);
+    const [id, log] = [metadata.get(METADATA.id), metadata.get(METADATA.log)];
     return {
       producer: id === undefined || log === undefined ? null : `${id}.${log}`,
       ledgers: createStreamTable(db).all(),

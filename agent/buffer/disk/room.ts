@@ -2,8 +2,8 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { integer } from "../tables/column.ts";
-import type { AppendOperation } from "../transactions/operations.ts";
+import type { EventRun } from "../tables/event-run.ts";
+import { number } from "../tables/rows.ts";
 import type { Bounds } from "./bounds.ts";
 import { BUFFER_FILE, isDiskFull } from "./database.ts";
 
@@ -11,10 +11,10 @@ export interface Room {
   /** Looks at the files anew. */
   measure(): void;
   /**
-   * Takes room for one append, or says how many bytes are wanting. A commit writes each page into the write-ahead
+   * Takes room for one append, or says how many bytes it is short of (0: taken). A commit writes each page into the write-ahead
    * log first, so events count twice until they were carried over; free pages inside the file count as room.
    */
-  take(operation: AppendOperation): { readonly wanting: number };
+  take(events: EventRun): { readonly shortfallBytes: number };
   /**
    * At the bound the write-ahead log's share decides, and a log that was carried over but not emptied would refuse
    * what there is room for. Before a transaction.
@@ -28,9 +28,9 @@ const FRAME_HEADER_BYTES = 24;
 const PAGES_TOUCHED = 12;
 
 export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds): Room {
-  const pageBytes = integer(db.prepare("PRAGMA page_size").get() ?? {}, "page_size");
-  const pages = db.prepare("PRAGMA page_count");
-  const freePages = db.prepare("PRAGMA freelist_count");
+  const pageBytes = number(db, "PRAGMA page_size")();
+  const pages = number(db, "PRAGMA page_count");
+  const freePages = number(db, "PRAGMA freelist_count");
   const file = join(directory, BUFFER_FILE);
   const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   let main = 0;
@@ -38,21 +38,20 @@ export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds):
   let wal = 0;
   return {
     measure() {
-      main = Math.max(sizeOf(file), integer(pages.get() ?? {}, "page_count") * pageBytes);
-      free = integer(freePages.get() ?? {}, "freelist_count");
+      main = Math.max(sizeOf(file), pages() * pageBytes);
+      free = freePages();
       wal = sizeOf(`${file}-wal`);
     },
-    take(operation) {
-      const { body, ends } = operation.events;
+    take({ body, ends }) {
       const taken = Math.ceil((body.length + ends.byteLength) / (pageBytes - 100)) + PAGES_TOUCHED;
       const grown = Math.max(0, taken - free) * pageBytes;
       const logged = wal + taken * (pageBytes + FRAME_HEADER_BYTES);
       const total = main + grown + Math.max(bounds.walBytes, logged) + bounds.reserveBytes + SMALL_FILES_BYTES;
-      if (total > bounds.bytesMax) return { wanting: total - bounds.bytesMax };
+      if (total > bounds.bytesMax) return { shortfallBytes: total - bounds.bytesMax };
       main += grown;
       free = Math.max(0, free - taken);
       wal = logged;
-      return { wanting: 0 };
+      return { shortfallBytes: 0 };
     },
     emptyFullLog() {
       const logged = sizeOf(`${file}-wal`);

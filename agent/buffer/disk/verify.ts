@@ -1,6 +1,6 @@
 /** Whether a buffer is what it should be: whole files, and a ledger that its rows bear out. */
 import type { DatabaseSync } from "node:sqlite";
-import { integer, text } from "../tables/column.ts";
+import { query } from "../tables/rows.ts";
 
 const ERRORS_LISTED_MAX = 20;
 
@@ -9,27 +9,15 @@ export function verify(db: DatabaseSync): string[] {
   const damage = db
     .prepare(`PRAGMA quick_check(${ERRORS_LISTED_MAX})`)
     .all()
-    .map((row) => text(row, "quick_check"))
+    .map((row) => String(row["quick_check"]))
     .filter((line) => line !== "ok");
   if (damage.length > 0) return damage;
-  return db
-    .prepare(COUNTS)
+  return query(db, ["name", "pending", "quarantined", "events", "held"], COUNTS)
     .all()
-    .flatMap((row) => {
-      const name = text(row, "name");
-      const faults: string[] = [];
-      if (integer(row, "pending") !== integer(row, "events")) {
-        faults.push(
-          `${name}: ${integer(row, "pending")} events pending by the ledger, ${integer(row, "events")} there`,
-        );
-      }
-      if (integer(row, "quarantined") !== integer(row, "held")) {
-        faults.push(
-          `${name}: ${integer(row, "quarantined")} events in quarantine by the ledger, ${integer(row, "held")} there`,
-        );
-      }
-      return faults;
-    });
+    .flatMap(({ name, pending, quarantined, events, held }) => [
+      ...(pending === events ? [] : [`${name}: ${pending} events pending by the ledger, ${events} there`]),
+      ...(quarantined === held ? [] : [`${name}: ${quarantined} events in quarantine by the ledger, ${held} there`]),
+    ]);
 }
 
 /**

@@ -4,8 +4,8 @@
  * anything old at once nor keep it for ever. Time in which no agent runs does not count.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { integer } from "./column.ts";
-import { FACT, readFact, writeFacts } from "./metadata.ts";
+import { METADATA, metadataWriter, readMetadataEntry } from "./metadata.ts";
+import { number } from "./rows.ts";
 
 export interface Age {
   /** Milliseconds. */
@@ -19,13 +19,15 @@ const KEEP_EVERY_MS = 600_000;
 
 /** @param tick milliseconds that never jump. */
 export function openAge(db: DatabaseSync, tick: () => number): Age {
-  const newest = db.prepare(
+  const newest = number(
+    db,
     `SELECT max(coalesce((SELECT kept_at FROM key_runs ORDER BY id DESC LIMIT 1), 0),
                 coalesce((SELECT kept_at FROM retained ORDER BY id DESC LIMIT 1), 0)) AS at`,
   );
-  let kept = Number(readFact(db, FACT.openMs) ?? 0);
+  const write = metadataWriter(db);
+  let kept = Number(readMetadataEntry(db, METADATA.openMs) ?? 0);
   // What was dated since shows how far it had come, so that it goes on even where no run lasts long.
-  const before = Math.max(kept, integer(newest.get() ?? {}, "at"));
+  const before = Math.max(kept, newest());
   const openedAt = tick();
   const now = () => before + Math.floor(tick() - openedAt);
   return {
@@ -33,7 +35,7 @@ export function openAge(db: DatabaseSync, tick: () => number): Age {
     keep() {
       const at = now();
       if (at - kept < KEEP_EVERY_MS) return;
-      writeFacts(db, [[FACT.openMs, String(at)]]);
+      write([METADATA.openMs, String(at)]);
       kept = at;
     },
   };

@@ -4,32 +4,34 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { type EventRun, NO_SCOPE, type Scope } from "../transactions/operations.ts";
-import { blob, integer, type Row, text } from "./column.ts";
+import type { EventRun } from "./event-run.ts";
 import { countFitting, sliceRun } from "./event-run.ts";
+import { number, query, type Row } from "./rows.ts";
 
 /** Bytes of event text in one row, unless a single event is larger: reading a row stays cheap. */
 export const ROW_BYTES_MAX = 256 * 1024;
 
+/** Whose events a row holds, and since when. */
+export interface Origin {
+  readonly scope: string;
+  readonly receivedAt: number;
+}
+
 /** A run of waiting positions, and where their texts are. */
-export interface PendingHead {
+export interface PendingHead extends Origin {
   readonly first: number;
   readonly count: number;
   readonly bytes: number;
   readonly batch: number;
   /** Index in the batch of the first of them. */
   readonly skip: number;
-  readonly scope: string;
-  readonly receivedAt: number;
 }
 
 /** A row of events as they came in. */
-export interface WrittenRow {
+export interface WrittenRow extends Origin {
   readonly batch: number;
   readonly first: number;
   readonly count: number;
-  readonly scope: string;
-  readonly receivedAt: number;
 }
 
 export interface StoredEvents {
@@ -40,9 +42,9 @@ export interface StoredEvents {
 
 export interface BatchTable {
   /** Writes a run as one or several rows, all of it waiting. */
-  insert(stream: number, first: number, scope: string, receivedAt: number, run: EventRun): void;
+  insert(stream: number, first: number, origin: Origin, run: EventRun): void;
   /** Writes a run that was given its positions before; small enough for one row. */
-  insertAgain(stream: number, first: number, scope: string, receivedAt: number, run: EventRun): void;
+  insertAgain(stream: number, first: number, origin: Origin, run: EventRun): void;
   /** Runs that hold waiting positions of `from` to `last`, in order, without their events. */
   heads(stream: number, from: number, last: number, limit: number): PendingHead[];
   /** As `heads`, one at a time; nothing may be written meanwhile. */
@@ -61,92 +63,114 @@ export interface BatchTable {
   oldest(): number | null;
 }
 
-const HEAD = "p.first, p.count, p.bytes, p.batch, p.skip, b.scope, b.received_at";
-
 export function createBatchTable(db: DatabaseSync): BatchTable {
   const insertRow = db.prepare(
-    "INSERT INTO batches (stream, first, count, scope, received_at, ends, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    `INSERT INTO batches (stream, first, count, scope, received_at, ends, body, crc)
+     VALUES (:stream, :first, :count, :scope, :receivedAt, :ends, :body, :crc)`,
   );
-  const selectMark = db.prepare("SELECT coalesce(min(first), 0) AS mark FROM batches WHERE stream = ?");
+  const lowestFirst = number(db, "SELECT coalesce(min(first), 0) FROM batches WHERE stream = :stream");
   const insertPending = db.prepare(
-    "INSERT INTO pending (stream, first, count, batch, skip, bytes) VALUES (?, ?, ?, ?, ?, ?)",
+    `INSERT INTO pending (stream, first, count, batch, skip, bytes)
+     VALUES (:stream, :first, :count, :batch, :skip, :bytes)`,
   );
-  const deletePending = db.prepare("DELETE FROM pending WHERE stream = ? AND first = ?");
+  const deletePending = db.prepare("DELETE FROM pending WHERE stream = :stream AND first = :first");
   // The run that holds `from` may begin before it: seek to the last one that begins at or below it.
-  const selectHeads = db.prepare(
-    `SELECT ${HEAD} FROM pending p JOIN batches b ON b.id = p.batch
-     WHERE p.stream = ?1 AND p.first <= ?3 AND p.first >= coalesce(
-       (SELECT max(first) FROM pending WHERE stream = ?1 AND first <= ?2), ?2)
-     ORDER BY p.first LIMIT ?4`,
+  const heads = query(
+    db,
+    HEAD,
+    `SELECT p.first, p.count, p.bytes, p.batch, p.skip, b.scope, b.received_at
+     FROM pending p JOIN batches b ON b.id = p.batch
+     WHERE p.stream = :stream AND p.first <= :last AND p.first >= coalesce(
+       (SELECT max(first) FROM pending WHERE stream = :stream AND first <= :from), :from)
+     ORDER BY p.first LIMIT :limit`,
   );
   // Below zero are the marks of rows whose positions were written before.
-  const selectWritten = db.prepare(
+  const written = query(
+    db,
+    ["id", "first", "count", "scope", "received_at"],
     `SELECT id, first, count, scope, received_at FROM batches
-     WHERE stream = ?1 AND first <= ?3 AND first >= coalesce(
-       (SELECT max(first) FROM batches WHERE stream = ?1 AND first > 0 AND first <= ?2), ?2)
+     WHERE stream = :stream AND first <= :last AND first >= coalesce(
+       (SELECT max(first) FROM batches WHERE stream = :stream AND first > 0 AND first <= :from), :from)
      ORDER BY first`,
   );
-  const selectEvents = db.prepare("SELECT ends, body, crc FROM batches WHERE id = ?");
-  const selectEnds = db.prepare("SELECT ends FROM batches WHERE id = ?");
-  const deleteRow = db.prepare("DELETE FROM batches WHERE id = ?");
-  const selectWaiting = db.prepare(
-    "SELECT 1 FROM pending WHERE stream = ? AND first >= ? AND first < ? AND batch = ? LIMIT 1",
+  const eventsOf = query(db, ["ends", "body", "crc"], "SELECT ends, body, crc FROM batches WHERE id = :batch");
+  const selectEnds = query(db, ["ends"], "SELECT ends FROM batches WHERE id = :batch");
+  const deleteRow = db.prepare("DELETE FROM batches WHERE id = :batch");
+  const waitingIn = query(
+    db,
+    ["first"],
+    "SELECT first FROM pending WHERE stream = :stream AND first >= :from AND first < :end AND batch = :batch LIMIT 1",
   );
-  const selectPending = db.prepare("SELECT first, count FROM pending WHERE stream = ? ORDER BY first");
+  const waiting = query(
+    db,
+    ["first", "count"],
+    "SELECT first, count FROM pending WHERE stream = :stream ORDER BY first",
+  );
   // Rows are numbered as they come in; those that are retained were settled before, so the lowest number that
   // waits is sought among the first runs of each stream.
-  const selectOldest = db.prepare(
-    `SELECT min(b.received_at) AS at FROM streams s
+  const oldest = query(
+    db,
+    ["received_at"],
+    `SELECT b.received_at FROM streams s
      JOIN pending p ON p.stream = s.id AND p.first = (SELECT min(first) FROM pending WHERE stream = s.id)
-     JOIN batches b ON b.id = p.batch`,
+     JOIN batches b ON b.id = p.batch ORDER BY b.received_at LIMIT 1`,
   );
-  const endsOf = (batch: number): Uint32Array => wordsOf(blob(selectEnds.get(batch) ?? {}, "ends"));
-
+  const rowOf = (batch: number) => {
+    const row = eventsOf.get({ batch });
+    if (row === null) throw new RangeError(`no batch ${batch}`);
+    return row;
+  };
+  const endsOf = (batch: number): Uint32Array => {
+    const row = selectEnds.get({ batch });
+    if (row === null) throw new RangeError(`no batch ${batch}`);
+    return wordsOf(row.ends);
+  };
+  /** @param mark what tells this row from others of its stream: the first position, where no other row has it. */
+  const insertEvents = (stream: number, first: number, mark: number, origin: Origin, run: EventRun): void => {
+    const ends = bytesOf(run.ends);
+    const { body } = run;
+    const count = run.ends.length;
+    const row = { stream, first: mark, count, ...origin, ends, body, crc: checksum(ends, body) };
+    const { lastInsertRowid: batch } = insertRow.run(row);
+    insertPending.run({ stream, first, count, batch, skip: 0, bytes: body.length });
+  };
   function* iterateHeads(stream: number, from: number, last: number, limit: number) {
-    for (const row of selectHeads.iterate(stream, from, last, limit)) {
-      const head = headOf(row);
-      if (head.first + head.count > from) yield head;
+    for (const row of heads.iterate({ stream, from, last, limit })) {
+      if (row.first + row.count > from) yield headOf(row);
     }
   }
-
   return {
-    insert(stream, first, scope, receivedAt, run) {
+    insert(stream, first, origin, run) {
       for (let from = 0; from < run.ends.length; ) {
-        const count = countFitting(run, from, ROW_BYTES_MAX, run.ends.length);
-        const part = sliceRun(run, from, from + count);
-        const ends = bytesOf(part.ends);
-        const { lastInsertRowid } = insertRow.run(
-          ...[stream, first + from, count, scope, receivedAt, ends, part.body, checksum(ends, part.body)],
-        );
-        insertPending.run(stream, first + from, count, lastInsertRowid, 0, part.body.length);
-        from += count;
+        const part = sliceRun(run, from, from + countFitting(run, from, ROW_BYTES_MAX, run.ends.length));
+        insertEvents(stream, first + from, first + from, origin, part);
+        from += part.ends.length;
       }
     },
-    insertAgain(stream, first, scope, receivedAt, run) {
-      const ends = bytesOf(run.ends);
+    insertAgain(stream, first, origin, run) {
       // Its position may still be in the row it was taken from, and a row's first position is its own: below zero
       // there is room for a number that no other row has.
-      const mark = Math.min(0, integer(selectMark.get(stream) ?? {}, "mark")) - 1;
-      const row = [stream, mark, run.ends.length, scope, receivedAt, ends, run.body, checksum(ends, run.body)];
-      const { lastInsertRowid } = insertRow.run(...row);
-      insertPending.run(stream, first, run.ends.length, lastInsertRowid, 0, run.body.length);
+      insertEvents(stream, first, Math.min(0, lowestFirst({ stream })) - 1, origin, run);
     },
     heads: (stream, from, last, limit) => [...iterateHeads(stream, from, last, limit)],
     iterateHeads,
     written: (stream, from, last) =>
-      selectWritten.all(stream, from, last).flatMap((row) => {
-        const [first, count] = [integer(row, "first"), integer(row, "count")];
-        const { scope, receivedAt } = { scope: text(row, "scope"), receivedAt: integer(row, "received_at") };
-        return first + count <= from ? [] : [{ batch: integer(row, "id"), first, count, scope, receivedAt }];
-      }),
+      written
+        .all({ stream, from, last })
+        .filter(({ first, count }) => first + count > from)
+        .map(({ id, first, count, scope, received_at }) => ({
+          batch: id,
+          first,
+          count,
+          scope,
+          receivedAt: received_at,
+        })),
     events(batch) {
-      const row = selectEvents.get(batch);
-      if (row === undefined) throw new RangeError(`no batch ${batch}`);
-      const [ends, body, crc] = [blob(row, "ends"), blob(row, "body"), row["crc"]];
+      const { ends, body, crc } = rowOf(batch);
       return { events: { ends: wordsOf(ends), body }, sound: crc === null || crc === checksum(ends, body) };
     },
     settle(stream, head, from, to) {
-      deletePending.run(stream, head.first);
+      deletePending.run({ stream, first: head.first });
       if (from === head.first && to === head.first + head.count) return head.bytes;
       const ends = endsOf(head.batch);
       const pieces = [
@@ -158,41 +182,29 @@ export function createBatchTable(db: DatabaseSync): BatchTable {
         if (end <= first) continue;
         const skip = head.skip + first - head.first;
         const bytes = Math.max(0, spanOf(ends, skip, skip + end - first));
-        insertPending.run(stream, first, end - first, head.batch, skip, bytes);
+        insertPending.run({ stream, first, count: end - first, batch: head.batch, skip, bytes });
         kept += bytes;
       }
       return head.bytes - kept;
     },
     waits(stream, batch, head) {
-      const first = head.first - head.skip;
-      const last = head.first + head.count + ROW_EVENTS_MAX;
-      return selectWaiting.get(stream, first, last, batch) !== undefined;
+      const from = head.first - head.skip;
+      const end = head.first + head.count + ROW_EVENTS_MAX;
+      return waitingIn.get({ stream, from, end, batch }) !== null;
     },
-    remove: (batch) => void deleteRow.run(batch),
-    *waiting(stream) {
-      for (const row of selectPending.iterate(stream))
-        yield { first: integer(row, "first"), count: integer(row, "count") };
-    },
-    oldest() {
-      const at = selectOldest.get()?.["at"];
-      return typeof at === "number" ? at : null;
-    },
+    remove: (batch) => void deleteRow.run({ batch }),
+    waiting: (stream) => waiting.iterate({ stream }),
+    oldest: () => oldest.get()?.received_at ?? null,
   };
 }
+
+const HEAD = ["first", "count", "bytes", "batch", "skip", "scope", "received_at"] as const;
 
 /** More events than a row can hold: each takes a byte and a comma at least. */
 const ROW_EVENTS_MAX = ROW_BYTES_MAX;
 
-function headOf(row: Row): PendingHead {
-  return {
-    first: integer(row, "first"),
-    count: integer(row, "count"),
-    bytes: integer(row, "bytes"),
-    batch: integer(row, "batch"),
-    skip: integer(row, "skip"),
-    scope: text(row, "scope"),
-    receivedAt: integer(row, "received_at"),
-  };
+function headOf({ received_at: receivedAt, ...row }: Row<(typeof HEAD)[number]>): PendingHead {
+  return { ...row, receivedAt };
 }
 
 /** Bytes that events `from` to `to` (exclusive) take, commas between them included. */
@@ -212,17 +224,4 @@ function bytesOf(words: Uint32Array): Uint8Array {
 /** Copies, because SQLite's bytes need not lie on a four-byte boundary. */
 function wordsOf(bytes: Uint8Array): Uint32Array {
   return new Uint32Array(new Uint8Array(bytes.subarray(0, bytes.length & ~3)).buffer);
-}
-
-/** A scope as the text its column holds. */
-export function scopeText(scope: Scope): string {
-  const { entityIds, orgIds, platformId } = scope;
-  if (platformId !== null) return JSON.stringify([entityIds, orgIds, platformId]);
-  return entityIds === null && orgIds === null ? "" : JSON.stringify([entityIds, orgIds]);
-}
-
-export function parseScope(column: string): Scope {
-  if (column === "") return NO_SCOPE;
-  const [entityIds, orgIds, platformId = null] = JSON.parse(column) as [string | null, string | null, string?];
-  return { entityIds, orgIds, platformId };
 }

@@ -1,5 +1,11 @@
 /** Event texts as one run of bytes, cut and joined without ever looking inside them. */
-import type { EventRun } from "../transactions/operations.ts";
+
+/** Event texts laid end to end with a comma between, so that any run of them is one slice. */
+export interface EventRun {
+  readonly body: Uint8Array;
+  /** Offset just after each event. */
+  readonly ends: Uint32Array;
+}
 
 const COMMA = 0x2c;
 
@@ -20,7 +26,7 @@ export function packEvents(sources: readonly string[]): EventRun {
 
 /** As {@link packEvents}, of bytes that need not be text. */
 export function packBytes(sources: readonly Uint8Array[]): EventRun {
-  return joinRuns(sources.map((body) => ({ body, ends: Uint32Array.of(body.length) })));
+  return joinRuns(sources.map(runOf));
 }
 
 /** Where event `index` begins. */
@@ -40,6 +46,11 @@ export function sliceRun(run: EventRun, from: number, to: number): EventRun {
   const ends = run.ends.slice(from, to);
   for (let i = 0; i < ends.length; i++) ends[i] = (ends[i] ?? 0) - start;
   return { body: run.body.subarray(start, start + (ends.at(-1) ?? 0)), ends };
+}
+
+/** One event as a run. */
+export function runOf(event: Uint8Array): EventRun {
+  return { body: event, ends: Uint32Array.of(event.length) };
 }
 
 /** Several runs as one. */

@@ -1,12 +1,20 @@
 /** What idempotency keys brought before: the only repeats an agent can know of by itself. */
 import type { DatabaseSync } from "node:sqlite";
-import type { KnownEvent } from "../transactions/operations.ts";
 import type { Age } from "./age.ts";
-import { blob, integer } from "./column.ts";
+import { query } from "./rows.ts";
 
 const HASH_BYTES = 16;
 /** Rows forgotten in one go, so that housekeeping never holds up an append for long. */
 const FORGET_ROWS_MAX = 500;
+
+/** An event that its request's idempotency key brought before. */
+export interface KnownEvent {
+  readonly index: number;
+  readonly position: number;
+  readonly same: boolean;
+  /** When the key first brought it. */
+  readonly receivedAt: number;
+}
 
 export interface KeyedBody {
   readonly key: string;
@@ -23,35 +31,35 @@ export interface KnownBody {
   readonly through: number;
 }
 
-export interface KeyMemory {
+export interface KeyTable {
   known(stream: number, body: KeyedBody): KnownBody;
-  /** Keeps the events from `firstIndex` on, which got positions from `firstPosition` on; `at` is the time of day. */
-  keep(stream: number, body: KeyedBody, firstIndex: number, firstPosition: number, at: number): void;
+  /** Keeps the events from `firstIndex` on, which got positions from `firstPosition` on; `receivedAt` by the time of day. */
+  keep(stream: number, body: KeyedBody, firstIndex: number, firstPosition: number, receivedAt: number): void;
   /** Forgets what was kept before the log's age `before`. */
   forget(before: number): void;
 }
 
-export function createKeyMemory(db: DatabaseSync, age: Age): KeyMemory {
-  const select = db.prepare(
-    "SELECT first_index, first_position, hashes, received_at FROM key_runs WHERE stream = ? AND key = ? ORDER BY first_index",
+export function createKeyTable(db: DatabaseSync, age: Age): KeyTable {
+  const runsOf = query(
+    db,
+    ["first_index", "first_position", "hashes", "received_at"],
+    `SELECT first_index, first_position, hashes, received_at FROM key_runs
+     WHERE stream = :stream AND key = :key ORDER BY first_index`,
   );
   const insert = db.prepare(
     `INSERT INTO key_runs (stream, key, first_index, first_position, hashes, received_at, kept_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (:stream, :key, :firstIndex, :firstPosition, :hashes, :receivedAt, :keptAt)`,
   );
   const forget = db.prepare(
     `DELETE FROM key_runs WHERE id IN
-       (SELECT id FROM (SELECT id, kept_at FROM key_runs ORDER BY id LIMIT ${FORGET_ROWS_MAX}) WHERE kept_at < ?)`,
+       (SELECT id FROM (SELECT id, kept_at FROM key_runs ORDER BY id LIMIT ${FORGET_ROWS_MAX}) WHERE kept_at < :before)`,
   );
   return {
     known(stream, body) {
       const events: KnownEvent[] = [];
       let through = 0;
-      for (const row of select.all(stream, body.key)) {
-        const firstIndex = integer(row, "first_index");
-        const firstPosition = integer(row, "first_position");
-        const hashes = blob(row, "hashes");
-        const receivedAt = integer(row, "received_at");
+      for (const row of runsOf.all({ stream, key: body.key })) {
+        const { first_index: firstIndex, first_position: firstPosition, hashes, received_at: receivedAt } = row;
         through = firstIndex + hashes.length / HASH_BYTES;
         const count = Math.min(hashes.length, body.hashes.length - firstIndex * HASH_BYTES) / HASH_BYTES;
         for (let i = 0; i < count; i++) {
@@ -63,11 +71,12 @@ export function createKeyMemory(db: DatabaseSync, age: Age): KeyMemory {
       }
       return { events, through };
     },
-    keep(stream, body, firstIndex, firstPosition, at) {
-      const hashes = body.hashes.subarray(firstIndex * HASH_BYTES);
-      if (hashes.length > 0) insert.run(stream, body.key, firstIndex, firstPosition, hashes, at, age.now());
+    keep(stream, { key, hashes: all }, firstIndex, firstPosition, receivedAt) {
+      const hashes = all.subarray(firstIndex * HASH_BYTES);
+      if (hashes.length === 0) return;
+      insert.run({ stream, key, firstIndex, firstPosition, hashes, receivedAt, keptAt: age.now() });
     },
-    forget: (before) => void forget.run(before),
+    forget: (before) => void forget.run({ before }),
   };
 }
 

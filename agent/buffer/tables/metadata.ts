@@ -1,8 +1,9 @@
-/** Small facts kept with the buffer: whose it is, and what the edge last told. */
+/** Small values kept with the buffer by name: whose it is, and what the edge last said. */
 import type { DatabaseSync } from "node:sqlite";
-import { text } from "./column.ts";
+import { query } from "./rows.ts";
 
-export const FACT = {
+/** The table is called meta. */
+export const METADATA = {
   /** The producer's configured or made-up name. */
   id: "id",
   /** Eight characters made with the buffer, so that a rebuilt one never reuses a position. */
@@ -15,26 +16,22 @@ export const FACT = {
   schemasEtag: "schemas_etag",
 } as const;
 
-export function readFacts(db: DatabaseSync): Map<string, string> {
-  const rows = db.prepare("SELECT name, value FROM meta").all();
-  return new Map(rows.map((row) => [text(row, "name"), text(row, "value")]));
+export type MetadataEntry = readonly [name: string, value: string];
+
+export function readMetadata(db: DatabaseSync): Map<string, string> {
+  const rows = query(db, ["name", "value"], "SELECT name, value FROM meta").all();
+  return new Map(rows.map(({ name, value }) => [name, value]));
 }
 
-/** One fact; null where it is not known. */
-export function readFact(db: DatabaseSync, name: string): string | null {
-  const row = db.prepare("SELECT value FROM meta WHERE name = ?").get(name);
-  return row === undefined ? null : text(row, "value");
+/** One value; null where it is not known. */
+export function readMetadataEntry(db: DatabaseSync, name: string): string | null {
+  return query(db, ["value"], "SELECT value FROM meta WHERE name = :name").get({ name })?.value ?? null;
 }
 
-export function writeFacts(db: DatabaseSync, facts: readonly (readonly [string, string])[]): void {
-  const write = factWriter(db);
-  for (const [name, value] of facts) write(name, value);
-}
-
-/** As {@link writeFacts}, prepared for being done often. */
-export function factWriter(db: DatabaseSync): (name: string, value: string) => void {
+/** @returns a function that keeps one value, prepared for being called often. */
+export function metadataWriter(db: DatabaseSync): (entry: MetadataEntry) => void {
   const upsert = db.prepare(
-    "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    "INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
-  return (name, value) => void upsert.run(name, value);
+  return ([name, value]) => void upsert.run({ name, value });
 }

@@ -1,7 +1,30 @@
-/** Events nobody takes as they are: kept whole, with the reason in the refuser's own words. */
+/** Events nobody takes as they are: kept whole, with the reason as whoever rejected them gave it. */
 import type { DatabaseSync } from "node:sqlite";
-import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../transactions/operations.ts";
-import { blob, integer, type Row, text } from "./column.ts";
+import { query, type Row } from "./rows.ts";
+
+/** Why an event is in quarantine. */
+export interface QuarantineReason {
+  /** The destination's status, 400 for what the agent itself rejected, 200 for a conflict. */
+  readonly status: number;
+  readonly code?: number | string;
+  readonly message: string;
+  readonly index?: number;
+  readonly field?: string;
+}
+
+export type QuarantineState = "held" | "retried" | "discarded";
+
+export interface QuarantinedEvent {
+  readonly id: number;
+  readonly stream: string;
+  readonly position: number;
+  readonly event: Uint8Array;
+  readonly reason: QuarantineReason;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly state: QuarantineState;
+  readonly discardReason: string | null;
+}
 
 export interface QuarantineEntry {
   readonly stream: number;
@@ -38,86 +61,88 @@ export interface QuarantineTable {
   sent(stream: number, first: number, last: number): number[];
 }
 
-const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+/** Of event text in one list; what follows is asked for by the next. */
+const LIST_BYTES_MAX = 4 * 1024 * 1024;
 
 export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
   const insert = db.prepare(
     `INSERT INTO quarantine (stream, position, scope, received_at, event, reason, state, quarantined_at)
-     VALUES (?, ?, ?, ?, ?, ?, 'held', ?)`,
+     VALUES (:stream, :position, :scope, :receivedAt, :event, :reason, 'held', :at)`,
   );
-  const HELD = `SELECT q.stream, s.name, q.position, q.scope, q.received_at, coalesce(q.corrected, q.event) AS event
-     FROM quarantine q JOIN streams s ON s.id = q.stream`;
-  const selectHeld = db.prepare(`${HELD} WHERE q.id = ? AND q.state = 'held'`);
-  const selectSent = db.prepare(
-    `${HELD} WHERE q.stream = ? AND q.position = ? AND q.state = 'retried' ORDER BY q.id DESC LIMIT 1`,
+  const retried = db.prepare("UPDATE quarantine SET state = 'retried', corrected = :corrected WHERE id = :id");
+  const discarded = db.prepare("UPDATE quarantine SET state = 'discarded', discard_reason = :reason WHERE id = :id");
+  const held = query(db, HELD, `${SELECT_HELD} WHERE q.id = :id AND q.state = 'held'`);
+  const lastSent = query(
+    db,
+    HELD,
+    `${SELECT_HELD} WHERE q.stream = :stream AND q.position = :position AND q.state = 'retried'
+     ORDER BY q.id DESC LIMIT 1`,
   );
-  const retried = db.prepare("UPDATE quarantine SET state = 'retried', corrected = ? WHERE id = ?");
-  const discarded = db.prepare("UPDATE quarantine SET state = 'discarded', discard_reason = ? WHERE id = ?");
-  const LIST = `SELECT q.id, s.name, q.position, q.event, q.reason, q.state, q.quarantined_at, q.discard_reason
-     FROM quarantine q JOIN streams s ON s.id = q.stream WHERE`;
-  const listOf = db.prepare(`${LIST} q.state = ? AND q.id > ? ORDER BY q.id LIMIT ?`);
-  const listAll = db.prepare(`${LIST} q.id > ? ORDER BY q.id LIMIT ?`);
-  const selectWithheld = db.prepare(
-    "SELECT position FROM quarantine WHERE stream = ? AND state <> 'retried' ORDER BY position",
+  const listOf = query(
+    db,
+    LISTED,
+    `${SELECT_LISTED} WHERE q.state = :state AND q.id > :after ORDER BY q.id LIMIT :limit`,
   );
-  const selectSentBetween = db.prepare(
-    `SELECT DISTINCT position FROM quarantine WHERE stream = ? AND position BETWEEN ? AND ? AND state = 'retried'
-     ORDER BY position`,
+  const listAll = query(db, LISTED, `${SELECT_LISTED} WHERE q.id > :after ORDER BY q.id LIMIT :limit`);
+  const withheld = query(
+    db,
+    ["position"],
+    "SELECT position FROM quarantine WHERE stream = :stream AND state <> 'retried' ORDER BY position",
+  );
+  const sentBetween = query(
+    db,
+    ["position"],
+    `SELECT DISTINCT position FROM quarantine
+     WHERE stream = :stream AND position BETWEEN :first AND :last AND state = 'retried' ORDER BY position`,
   );
   return {
-    insert({ stream, position, scope, receivedAt, event, reason, at }) {
-      insert.run(stream, position, scope, receivedAt, event, JSON.stringify(reason), at);
-    },
-    held(id) {
-      const row = selectHeld.get(id);
-      return row === undefined ? null : heldOf(row);
-    },
-    retried: (id, corrected) => void retried.run(corrected, id),
-    discarded: (id, reason) => void discarded.run(reason, id),
+    insert: ({ reason, ...entry }) => void insert.run({ ...entry, reason: JSON.stringify(reason) }),
+    held: (id) => heldOf(held.get({ id })),
+    retried: (id, corrected) => void retried.run({ corrected, id }),
+    discarded: (id, reason) => void discarded.run({ reason, id }),
     list(state, after, limit) {
-      const rows = state === null ? listAll.iterate(after, limit) : listOf.iterate(state, after, limit);
+      const rows = state === null ? listAll.iterate({ after, limit }) : listOf.iterate({ state, after, limit });
       const events: QuarantinedEvent[] = [];
       let bytes = 0;
       for (const row of rows) {
-        const event = listedOf(row);
-        events.push(event);
-        bytes += event.event.length;
-        if (bytes > BATCH_BYTES_MAX) break;
+        events.push(listedOf(row));
+        bytes += row.event.length;
+        if (bytes > LIST_BYTES_MAX) break;
       }
       return events;
     },
-    lastSent(stream, position) {
-      const row = selectSent.get(stream, position);
-      return row === undefined ? null : heldOf(row);
-    },
+    lastSent: (stream, position) => heldOf(lastSent.get({ stream, position })),
     *withheld(stream) {
-      for (const row of selectWithheld.iterate(stream)) yield integer(row, "position");
+      for (const { position } of withheld.iterate({ stream })) yield position;
     },
-    sent: (stream, first, last) => selectSentBetween.all(stream, first, last).map((row) => integer(row, "position")),
+    sent: (stream, first, last) => sentBetween.all({ stream, first, last }).map(({ position }) => position),
   };
 }
 
-function heldOf(row: Row): HeldEvent {
-  return {
-    stream: integer(row, "stream"),
-    streamName: text(row, "name"),
-    position: integer(row, "position"),
-    scope: text(row, "scope"),
-    receivedAt: integer(row, "received_at"),
-    event: blob(row, "event"),
-  };
+const HELD = ["stream", "name", "position", "scope", "received_at", "event"] as const;
+const SELECT_HELD = `SELECT q.stream, s.name, q.position, q.scope, q.received_at, coalesce(q.corrected, q.event) AS event
+  FROM quarantine q JOIN streams s ON s.id = q.stream`;
+
+function heldOf(row: Row<(typeof HELD)[number]> | null): HeldEvent | null {
+  if (row === null) return null;
+  const { stream, name: streamName, position, scope, received_at: receivedAt, event } = row;
+  return { stream, streamName, position, scope, receivedAt, event };
 }
 
-function listedOf(row: Row): QuarantinedEvent {
-  const discardReason = row["discard_reason"];
+const LISTED = ["id", "name", "position", "event", "reason", "state", "quarantined_at", "discard_reason"] as const;
+const SELECT_LISTED = `SELECT q.id, s.name, q.position, q.event, q.reason, q.state, q.quarantined_at, q.discard_reason
+  FROM quarantine q JOIN streams s ON s.id = q.stream`;
+
+function listedOf(row: Row<(typeof LISTED)[number]>): QuarantinedEvent {
   return {
-    id: integer(row, "id"),
-    stream: text(row, "name"),
-    position: integer(row, "position"),
-    event: blob(row, "event"),
-    reason: JSON.parse(text(row, "reason")) as QuarantineReason,
-    at: integer(row, "quarantined_at"),
-    state: text(row, "state") as QuarantineState,
-    discardReason: typeof discardReason === "string" ? discardReason : null,
+    id: row.id,
+    stream: row.name,
+    position: row.position,
+    event: row.event,
+    reason: JSON.parse(row.reason) as QuarantineReason,
+    at: row.quarantined_at,
+    // The table's own check lets no other in.
+    state: row.state as QuarantineState,
+    discardReason: row.discard_reason,
   };
 }

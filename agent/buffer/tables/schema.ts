@@ -130,6 +130,54 @@ const STEPS: readonly string[] = [
 
 export const BUFFER_VERSION = STEPS.length;
 
+/** What each column holds. A name means the same in every table that has it, and in a query that computes it. */
+export const COLUMN_TYPES = {
+  accepted: "integer",
+  attempted: "integer",
+  batch: "integer",
+  body: "blob",
+  bytes: "integer",
+  corrected: "blob or null",
+  count: "integer",
+  crc: "integer or null",
+  delivered: "integer",
+  discard_reason: "text or null",
+  discarded: "integer",
+  ends: "blob",
+  event: "blob",
+  first: "integer",
+  first_index: "integer",
+  first_position: "integer",
+  hashes: "blob",
+  head: "text",
+  head_bytes: "integer",
+  id: "integer",
+  inode: "text",
+  kept_at: "integer",
+  key: "text",
+  name: "text",
+  next_position: "integer",
+  offset: "integer",
+  packed: "integer",
+  path: "text",
+  pending: "integer",
+  pending_bytes: "integer",
+  position: "integer",
+  quarantined: "integer",
+  quarantined_at: "integer",
+  reason: "text",
+  received_at: "integer",
+  scope: "text",
+  settled_at: "integer",
+  skip: "integer",
+  state: "text",
+  stream: "integer",
+  value: "text",
+  // Only computed: what the rows of a stream come to.
+  events: "integer",
+  held: "integer",
+} as const;
+
 /**
  * Brings an opened database to the current version, each step in its own transaction.
  * @throws AgentError BUFFER_NEWER for a later version's buffer, BUFFER_FOREIGN for another program's database.

@@ -1,7 +1,23 @@
 /** The streams and their ledgers, as the database has them; nothing is cached, so a rollback leaves no trace. */
 import type { DatabaseSync } from "node:sqlite";
-import type { StreamLedger } from "../transactions/operations.ts";
-import { integer, type Row, text } from "./column.ts";
+import { query, type Row } from "./rows.ts";
+
+/** accepted = delivered + pending + quarantined + discarded, at any moment. */
+export interface LedgerCounts {
+  readonly accepted: number;
+  readonly delivered: number;
+  readonly pending: number;
+  readonly quarantined: number;
+  readonly discarded: number;
+}
+
+export interface StreamLedger extends LedgerCounts {
+  readonly stream: string;
+  /** The position the next event gets; positions start at 1. */
+  readonly nextPosition: number;
+  /** Bytes of pending event text. */
+  readonly pendingBytes: number;
+}
 
 export interface StreamRow {
   readonly id: number;
@@ -28,58 +44,56 @@ export interface StreamTable {
   all(): StreamLedger[];
 }
 
-const COLUMNS = "name, next_position, accepted, delivered, pending, quarantined, discarded, pending_bytes";
+const LEDGER = [
+  "name",
+  "next_position",
+  "accepted",
+  "delivered",
+  "pending",
+  "quarantined",
+  "discarded",
+  "pending_bytes",
+] as const;
+const COLUMNS = LEDGER.join(", ");
+
+const NO_CHANGE = {
+  positions: 0,
+  accepted: 0,
+  delivered: 0,
+  pending: 0,
+  quarantined: 0,
+  discarded: 0,
+  pendingBytes: 0,
+} satisfies Required<LedgerChange>;
 
 export function createStreamTable(db: DatabaseSync): StreamTable {
-  const select = db.prepare("SELECT id, next_position FROM streams WHERE name = ?");
-  const insert = db.prepare("INSERT INTO streams (name) VALUES (?)");
-  const one = db.prepare(`SELECT ${COLUMNS} FROM streams WHERE name = ?`);
-  const all = db.prepare(`SELECT ${COLUMNS} FROM streams ORDER BY name`);
+  const byName = query(db, ["id", "next_position"], "SELECT id, next_position FROM streams WHERE name = :name");
+  const insert = db.prepare("INSERT INTO streams (name) VALUES (:name)");
+  const one = query(db, LEDGER, `SELECT ${COLUMNS} FROM streams WHERE name = :name`);
+  const all = query(db, LEDGER, `SELECT ${COLUMNS} FROM streams ORDER BY name`);
   const update = db.prepare(
-    `UPDATE streams SET next_position = next_position + ?, accepted = accepted + ?, delivered = delivered + ?,
-       pending = pending + ?, quarantined = quarantined + ?, discarded = discarded + ?,
-       pending_bytes = pending_bytes + ? WHERE id = ?`,
+    `UPDATE streams SET next_position = next_position + :positions, accepted = accepted + :accepted,
+       delivered = delivered + :delivered, pending = pending + :pending, quarantined = quarantined + :quarantined,
+       discarded = discarded + :discarded, pending_bytes = pending_bytes + :pendingBytes WHERE id = :id`,
   );
   const find = (name: string): StreamRow | null => {
-    const row = select.get(name);
-    return row === undefined ? null : { id: integer(row, "id"), nextPosition: integer(row, "next_position") };
+    const row = byName.get({ name });
+    return row === null ? null : { id: row.id, nextPosition: row.next_position };
   };
   return {
     find,
-    open(name) {
-      const found = find(name);
-      if (found !== null) return found;
-      return { id: Number(insert.run(name).lastInsertRowid), nextPosition: 1 };
-    },
-    add(id, change) {
-      update.run(
-        change.positions ?? 0,
-        change.accepted ?? 0,
-        change.delivered ?? 0,
-        change.pending ?? 0,
-        change.quarantined ?? 0,
-        change.discarded ?? 0,
-        change.pendingBytes ?? 0,
-        id,
-      );
-    },
+    open: (name) => find(name) ?? { id: Number(insert.run({ name }).lastInsertRowid), nextPosition: 1 },
+    add: (id, change) => void update.run({ ...NO_CHANGE, ...change, id }),
     ledger(name) {
-      const row = one.get(name);
-      return row === undefined ? null : ledgerOf(row);
+      const row = one.get({ name });
+      return row === null ? null : ledgerOf(row);
     },
     all: () => all.all().map(ledgerOf),
   };
 }
 
-function ledgerOf(row: Row): StreamLedger {
-  return {
-    stream: text(row, "name"),
-    nextPosition: integer(row, "next_position"),
-    accepted: integer(row, "accepted"),
-    delivered: integer(row, "delivered"),
-    pending: integer(row, "pending"),
-    quarantined: integer(row, "quarantined"),
-    discarded: integer(row, "discarded"),
-    pendingBytes: integer(row, "pending_bytes"),
-  };
+function ledgerOf(row: Row<(typeof LEDGER)[number]>): StreamLedger {
+  const { name: stream, next_position: nextPosition, pending_bytes: pendingBytes } = row;
+  const { accepted, delivered, pending, quarantined, discarded } = row;
+  return { stream, nextPosition, accepted, delivered, pending, quarantined, discarded, pendingBytes };
 }

@@ -1,7 +1,17 @@
 /** How far followed files were read; moves on in the very transaction that takes their events in. */
 import type { DatabaseSync } from "node:sqlite";
-import type { TailPosition } from "../transactions/operations.ts";
-import { integer, text } from "./column.ts";
+import { query } from "./rows.ts";
+
+/** How far a file was read that is followed. */
+export interface TailPosition {
+  /** The path that is followed; the file itself may have been renamed since. */
+  readonly path: string;
+  readonly inode: string;
+  readonly offset: number;
+  /** How many of its first bytes `head` is a hash of. */
+  readonly headBytes: number;
+  readonly head: string;
+}
 
 export interface TailTable {
   keep(position: TailPosition): void;
@@ -11,21 +21,22 @@ export interface TailTable {
 
 export function createTailTable(db: DatabaseSync): TailTable {
   const upsert = db.prepare(
-    `INSERT INTO tails (path, inode, offset, head_bytes, head) VALUES (?, ?, ?, ?, ?) ON CONFLICT (path, inode)
+    `INSERT INTO tails (path, inode, offset, head_bytes, head) VALUES (:path, :inode, :offset, :headBytes, :head)
+     ON CONFLICT (path, inode)
      DO UPDATE SET offset = excluded.offset, head_bytes = excluded.head_bytes, head = excluded.head`,
   );
-  const select = db.prepare("SELECT inode, offset, head_bytes, head FROM tails WHERE path = ?");
-  const remove = db.prepare("DELETE FROM tails WHERE path = ? AND inode = ?");
+  const ofPath = query(
+    db,
+    ["inode", "offset", "head_bytes", "head"],
+    "SELECT inode, offset, head_bytes, head FROM tails WHERE path = :path",
+  );
+  const remove = db.prepare("DELETE FROM tails WHERE path = :path AND inode = :inode");
   return {
-    keep: ({ path, inode, offset, headBytes, head }) => void upsert.run(path, inode, offset, headBytes, head),
+    keep: ({ path, inode, offset, headBytes, head }) => void upsert.run({ path, inode, offset, headBytes, head }),
     of: (path) =>
-      select.all(path).map((row) => ({
-        path,
-        inode: text(row, "inode"),
-        offset: integer(row, "offset"),
-        headBytes: integer(row, "head_bytes"),
-        head: text(row, "head"),
-      })),
-    forget: (path, inode) => void remove.run(path, inode),
+      ofPath
+        .all({ path })
+        .map(({ inode, offset, head_bytes: headBytes, head }) => ({ path, inode, offset, headBytes, head })),
+    forget: (path, inode) => void remove.run({ path, inode }),
   };
 }

@@ -1,59 +1,84 @@
-/** Takes a request's events in: positions, rows, quarantine and ledger, all in the caller's transaction. */
-import type { BatchTable } from "../tables/batches.ts";
-import { scopeText } from "../tables/batches.ts";
-import { eventBytes, sliceRun } from "../tables/event-run.ts";
-import type { KeyMemory, KnownBody } from "../tables/keys.ts";
-import type { QuarantineTable } from "../tables/quarantine.ts";
-import type { StreamTable } from "../tables/streams.ts";
-import type { TailTable } from "../tables/tails.ts";
-import type { AppendOperation, AppendOutcome, QuarantineReason } from "./operations.ts";
+/** Takes a request's events in: room, positions, rows, quarantine and ledger, all in the caller's transaction. */
+import { type EventRun, eventBytes, sliceRun } from "../tables/event-run.ts";
+import type { KeyedBody, KnownBody, KnownEvent } from "../tables/keys.ts";
+import type { QuarantineReason } from "../tables/quarantine.ts";
+import { type Scope, scopeText } from "../tables/scope.ts";
+import type { TailPosition } from "../tables/tails.ts";
+import type { Context } from "./context.ts";
 
-export interface AppendTables {
-  readonly streams: StreamTable;
-  readonly batches: BatchTable;
-  readonly quarantine: QuarantineTable;
-  readonly keys: KeyMemory;
-  readonly tails: TailTable;
+export interface AppendInput {
+  readonly stream: string;
+  readonly scope: Scope;
+  readonly receivedAt: number;
+  readonly events: EventRun;
+  /** Events that go to quarantine instead of the destination. */
+  readonly faulty: readonly { readonly index: number; readonly reason: QuarantineReason }[];
+  /** The request's idempotency key and a 16-byte hash of each event's content, laid end to end. */
+  readonly idempotency: KeyedBody | null;
+  /** Take all or nothing: any conflict refuses the whole body. */
+  readonly strict: boolean;
+  /** How far a followed file has been read once these events are in. */
+  readonly tail?: TailPosition;
+}
+
+export type AppendOutcome =
+  /** On disk. Events that are not `known` have positions from `firstPosition` on, in order. */
+  | { readonly kind: "durable"; readonly firstPosition: number; readonly known: readonly KnownEvent[] }
+  /** Strict, and the key stood for other content, or events are faulty: nothing was taken. */
+  | { readonly kind: "refused"; readonly known: readonly KnownEvent[] }
+  /** No room: the buffer's own bound, or the disk's. */
+  | { readonly kind: "full"; readonly bound: "buffer" | "disk" };
+
+/** Appends where there is room, or where evicting what is only kept for an audit makes some. */
+export function append(context: Context, input: AppendInput): AppendOutcome {
+  const { room, retained, reserveWhole } = context;
+  if (!reserveWhole) return { kind: "full", bound: "disk" };
+  const { shortfallBytes } = room.take(input.events);
+  if (shortfallBytes === 0) return insertEvents(context, input);
+  if (!retained.evict(shortfallBytes)) return { kind: "full", bound: "buffer" };
+  room.measure();
+  if (room.take(input.events).shortfallBytes > 0) return { kind: "full", bound: "buffer" };
+  return insertEvents(context, input);
 }
 
 const NOTHING_KNOWN: KnownBody = { events: [], through: 0 };
 
 /**
  * Gives every event that its key did not bring before the stream's next position, those that go to
- * quarantine included: positions rise by one for each event taken in charge.
+ * quarantine included: positions rise by one for each event accepted.
  */
-export function append(tables: AppendTables, operation: AppendOperation): AppendOutcome {
-  const { stream: name, events, idempotency, strict, receivedAt } = operation;
+function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
+  const { stream: name, events, idempotency, strict, receivedAt } = input;
   const stream = tables.streams.open(name);
   const known = idempotency === null ? NOTHING_KNOWN : tables.keys.known(stream.id, idempotency);
   const conflicts = known.events.some((event) => !event.same);
-  if (strict && (conflicts || operation.faulty.length > 0)) return { kind: "refused", known: known.events };
+  if (strict && (conflicts || input.faulty.length > 0)) return { kind: "refused", known: known.events };
 
-  if (operation.tail !== undefined) tables.tails.keep(operation.tail);
-  const plan = planOf(operation, known);
-  const scope = scopeText(operation.scope);
+  if (input.tail !== undefined) tables.tails.keep(input.tail);
+  const plan = planOf(input, known);
+  const origin = { scope: scopeText(input.scope), receivedAt };
   let pending = 0;
   let pendingBytes = 0;
   for (const run of plan.runs) {
     const part = sliceRun(events, run.from, run.to);
-    tables.batches.insert(stream.id, stream.nextPosition + run.offset, scope, receivedAt, part);
+    tables.batches.insert(stream.id, stream.nextPosition + run.offset, origin, part);
     pending += part.ends.length;
     pendingBytes += part.body.length;
   }
   for (const { index, offset, reason } of plan.faulty) {
     const position = stream.nextPosition + offset;
     const event = eventBytes(events, index);
-    tables.quarantine.insert({ stream: stream.id, position, scope, receivedAt, event, reason, at: receivedAt });
+    tables.quarantine.insert({ stream: stream.id, position, ...origin, event, reason, at: receivedAt });
   }
   tables.streams.add(stream.id, {
-    positions: plan.taken,
-    accepted: plan.taken,
+    positions: plan.accepted,
+    accepted: plan.accepted,
     pending,
     quarantined: plan.faulty.length,
     pendingBytes,
   });
   if (idempotency !== null) {
-    const firstPosition = stream.nextPosition + plan.takenBefore(known.through);
+    const firstPosition = stream.nextPosition + plan.newBefore(known.through);
     tables.keys.keep(stream.id, idempotency, known.through, firstPosition, receivedAt);
   }
   return { kind: "durable", firstPosition: stream.nextPosition, known: known.events };
@@ -63,31 +88,31 @@ interface AppendPlan {
   /** Runs of events that lie together and are to be sent; `offset` counts positions from the next one. */
   readonly runs: readonly { readonly from: number; readonly to: number; readonly offset: number }[];
   readonly faulty: readonly { readonly index: number; readonly offset: number; readonly reason: QuarantineReason }[];
-  readonly taken: number;
-  /** How many events before `index` are taken. */
-  takenBefore(index: number): number;
+  readonly accepted: number;
+  /** How many events before `index` the key did not bring before. */
+  newBefore(index: number): number;
 }
 
-function planOf(operation: AppendOperation, known: KnownBody): AppendPlan {
-  const count = operation.events.ends.length;
+function planOf(input: AppendInput, known: KnownBody): AppendPlan {
+  const count = input.events.ends.length;
   const knownIndexes = new Set(known.events.map((event) => event.index));
-  const reasons = new Map(operation.faulty.map(({ index, reason }) => [index, reason]));
-  const takenBefore = (index: number) =>
+  const reasons = new Map(input.faulty.map(({ index, reason }) => [index, reason]));
+  const newBefore = (index: number) =>
     Math.min(index, count) - known.events.reduce((sum, event) => sum + (event.index < index ? 1 : 0), 0);
   if (knownIndexes.size === 0 && reasons.size === 0) {
-    return { runs: [{ from: 0, to: count, offset: 0 }], faulty: [], taken: count, takenBefore };
+    return { runs: [{ from: 0, to: count, offset: 0 }], faulty: [], accepted: count, newBefore };
   }
   const runs: { from: number; to: number; offset: number }[] = [];
   const faulty: { index: number; offset: number; reason: QuarantineReason }[] = [];
-  let taken = 0;
+  let accepted = 0;
   for (let index = 0; index < count; index++) {
     if (knownIndexes.has(index)) continue;
     const reason = reasons.get(index);
     const run = runs.at(-1);
-    if (reason !== undefined) faulty.push({ index, offset: taken, reason });
+    if (reason !== undefined) faulty.push({ index, offset: accepted, reason });
     else if (run?.to === index) run.to = index + 1;
-    else runs.push({ from: index, to: index + 1, offset: taken });
-    taken++;
+    else runs.push({ from: index, to: index + 1, offset: accepted });
+    accepted++;
   }
-  return { runs, faulty, taken, takenBefore };
+  return { runs, faulty, accepted, newBefore };
 }

@@ -1,20 +1,39 @@
 /** Packs pending events for a call: whole rows while they fit, part of one only when it alone is too large. */
-import { type BatchTable, type PendingHead, parseScope } from "../tables/batches.ts";
-import { countFitting, freeBytes, joinRuns, sliceRun } from "../tables/event-run.ts";
-import type { StreamTable } from "../tables/streams.ts";
-import type { EventRun, ReadOperation, ReadOutcome } from "./operations.ts";
+import type { PendingHead } from "../tables/batches.ts";
+import { countFitting, type EventRun, freeBytes, joinRuns, sliceRun } from "../tables/event-run.ts";
+import { parseScope, type Scope } from "../tables/scope.ts";
+import type { Context } from "./context.ts";
+
+/** The first pending events from `from` on and below `until`: one run of positions, one scope. */
+export interface ReadInput {
+  readonly stream: string;
+  readonly from: number;
+  readonly until: number;
+  readonly bytesMax: number;
+  readonly eventsMax: number;
+}
+
+export interface PendingRun {
+  readonly first: number;
+  readonly scope: Scope;
+  readonly events: EventRun;
+  /** When each event came in, in milliseconds since 1970. */
+  readonly receivedAt: Float64Array;
+}
+
+export type ReadOutcome =
+  | { readonly kind: "run"; readonly run: PendingRun }
+  /** The bytes of these events are not those that were written: settle them into quarantine. */
+  | { readonly kind: "damaged"; readonly first: number; readonly count: number }
+  | { readonly kind: "nothing" };
 
 /** Rows looked at for one call; many tiny requests then make a smaller call, never an unbounded read. */
 const ROWS_MAX = 4096;
 
-export interface ReadTables {
-  readonly streams: StreamTable;
-  readonly batches: BatchTable;
-}
-
-export function read(tables: ReadTables, operation: ReadOperation): ReadOutcome {
-  const { from, until, bytesMax, eventsMax } = operation;
-  const stream = tables.streams.find(operation.stream);
+/** Reads one run of what waits. */
+export function read(tables: Context, input: ReadInput): ReadOutcome {
+  const { from, until, bytesMax, eventsMax } = input;
+  const stream = tables.streams.find(input.stream);
   if (stream === null) return { kind: "nothing" };
   let head: PendingHead | null = null;
   let first = from;

@@ -11,7 +11,7 @@
  * Nothing else does: no lost response, no trouble, no crash, no full disk, no age, no restart.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { QuarantineReason, QuarantineState } from "../../../agent/buffer/transactions/operations.ts";
+import type { QuarantineReason, QuarantineState } from "../../../agent/buffer/tables/quarantine.ts";
 import type { EdgeAnswer, EdgeCall } from "./edge-model.ts";
 import { kindOf } from "./event-text.ts";
 

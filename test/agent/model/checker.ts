@@ -3,7 +3,8 @@
  * the destination would, and compares all that can be seen.
  */
 import { deepStrictEqual, ok } from "node:assert/strict";
-import type { AppendOperation, QuarantineReason } from "../../../agent/buffer/transactions/operations.ts";
+import type { QuarantineReason } from "../../../agent/buffer/tables/quarantine.ts";
+import type { AppendInput } from "../../../agent/buffer/transactions/append.ts";
 import { compareStream, type Range } from "../../../agent/operator/audit.ts";
 import type { Clock } from "../../../agent/runtime/clock.ts";
 import { VALIDATION_CODE } from "../../../shared/events/validation-error.ts";
@@ -48,7 +49,7 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
   /** What was written down is what the model does too, in the same order. */
   const apply = ({ operation, outcome }: Written): void => {
     // Told or not, it is durable; and what would not have fitted was not tried.
-    const kind = outcome?.kind;
+    const kind = typeof outcome === "object" && outcome !== null && "kind" in outcome ? outcome.kind : null;
     if (kind === "full") {
       ok(disk.full, `${operation.kind} found no room on a disk that has some`);
       if (operation.kind === "append") expectedOf(operation).expected = "full";
@@ -90,7 +91,7 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     for (const written of subject.takeWritten()) apply(written);
   };
 
-  const expectedOf = (operation: AppendOperation): Posted => {
+  const expectedOf = (operation: AppendInput): Posted => {
     const found = posted.find(({ expected, request }) => expected === null && isOperationOf(request, operation));
     ok(found, "a body was written down that nobody posted");
     return found;
@@ -117,7 +118,7 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     applyWritten();
     if (subject.died) return revive();
     for (const { stream, first, last } of resent.splice(0)) {
-      const { pending } = await subject.core().log.positions(stream);
+      const { pending } = await subject.core().log.positions({ stream });
       model.resend(stream, first, last, new Set(positionsOf(pending)));
     }
     inspect();
@@ -266,7 +267,7 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("utf8");
 }
 
-function isOperationOf({ stream, texts, key, entity }: ModelRequest, operation: AppendOperation): boolean {
+function isOperationOf({ stream, texts, key, entity }: ModelRequest, operation: AppendInput): boolean {
   return (
     operation.stream === stream &&
     (operation.idempotency?.key ?? null) === key &&

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { boundsOf } from "../../../agent/buffer/disk/bounds.ts";
 import { openStore, type Store } from "../../../agent/buffer/store.ts";
 import { eventBytes, packEvents } from "../../../agent/buffer/tables/event-run.ts";
-import { FACT } from "../../../agent/buffer/tables/metadata.ts";
-import { NO_SCOPE, type Operation, type OutcomeOf } from "../../../agent/buffer/transactions/operations.ts";
+import { METADATA } from "../../../agent/buffer/tables/metadata.ts";
+import { NO_SCOPE } from "../../../agent/buffer/tables/scope.ts";
+import type { Operation, Outcome } from "../../../agent/buffer/transactions/operations.ts";
 import { messageOf } from "../../../agent/runtime/agent-error.ts";
 import { contentHash } from "../../../shared/identity.ts";
 import { scanJson } from "../../../shared/json/bodies.ts";
@@ -103,15 +104,15 @@ export function smallFileFaults({ files }: Left, { directory, bytesMax, producer
 }
 
 function storeFaults(store: Store, requests: readonly ToldRequest[], told: Told, positions: Positions): CutFault[] {
-  const { setAside, facts, ledgers } = store.state;
+  const { setAside, metadata, ledgers } = store.state;
   const faults: CutFault[] = [];
   const wrong = (what: string) => void faults.push({ kind: "wrong", what });
   // Then the log that goes on is a new one, which lacks all that was acknowledged.
   if (setAside !== null) wrong(`the log was set aside: ${setAside.reason}`);
-  for (const fault of ask(store, { kind: "verify" }).faults) wrong(`by its own account: ${fault}`);
+  for (const fault of ask(store, { kind: "verify" })) wrong(`by its own account: ${fault}`);
 
-  const producer = `${facts.get(FACT.id)}.${facts.get(FACT.log)}`;
-  if ((facts.has(FACT.log) || requests.length > 0) && producer !== told.producer) {
+  const producer = `${metadata.get(METADATA.id)}.${metadata.get(METADATA.log)}`;
+  if ((metadata.has(METADATA.log) || requests.length > 0) && producer !== told.producer) {
     faults.push({ kind: "lost", what: `the name on the wire is ${producer}, it was ${told.producer}` });
   }
   const held = heldIn(store);
@@ -142,7 +143,7 @@ function checkTail(
   look: (stream: string, text: string) => void,
   wrong: (what: string) => void,
 ): void {
-  const [known] = ask(store, { kind: "tails", path: tail.path }).tails;
+  const [known] = ask(store, { kind: "tails", path: tail.path });
   const lines = tail.text.slice(0, known?.offset ?? 0).split("\n");
   if (lines.pop() !== "") wrong("the followed file counts as read up to the middle of a line");
   for (const line of lines) look(tail.stream, line);
@@ -197,7 +198,7 @@ function heldIn(store: Store): Held {
       from = first + events.ends.length;
     }
   }
-  const { events } = ask(store, { kind: "quarantined", state: "held", after: 0, limit: 100_000 });
+  const events = ask(store, { kind: "quarantined", state: "held", after: 0, limit: 100_000 });
   const quarantined = events.map(({ stream, position, event }) => [`${stream} ${position}`, textOf(event)] as const);
   return { pending, quarantined: new Map(quarantined) };
 }
@@ -206,7 +207,6 @@ const EVERYTHING = { until: Number.MAX_SAFE_INTEGER, bytesMax: 1e9, eventsMax: 1
 
 const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("utf8");
 
-function ask<K extends keyof OutcomeOf>(store: Store, operation: Operation & { kind: K }): OutcomeOf[K] {
-  // The store answers each kind of operation with that kind's outcome.
-  return store.run([operation]).outcomes[0] as OutcomeOf[K];
+function ask<O extends Operation>(store: Store, operation: O): Outcome<O> {
+  return store.run([operation]).outcomes[0];
 }
