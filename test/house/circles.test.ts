@@ -6,7 +6,7 @@ import { importsOf, sourceFiles, textOf } from "./source-imports.ts";
 /** Circles that are still to be opened, by their members. None may be added, and one that is open must go from here. */
 const LEFT: { readonly files: readonly string[][]; readonly folders: readonly string[][] } = {
   files: [],
-  folders: [["agent/buffer/tables/", "agent/buffer/transactions/"]],
+  folders: [],
 };
 
 const known = new Set(sourceFiles());
