@@ -1,4 +1,4 @@
-/** The ledger's numbers in Prometheus' text format. Labels are tenants, streams and scopes; nothing else is told. */
+/** The ledger's numbers in Prometheus' text format. Labels are tenants, streams and scopes; nothing else is shown. */
 import type { Hold, StreamTotals } from "./ledger/stats.ts";
 
 interface Metric {
@@ -9,10 +9,10 @@ interface Metric {
 }
 
 const METRICS: readonly Metric[] = [
-  counter("accepted", "Events taken in charge."),
-  counter("duplicates", "Repeats of events taken before."),
-  counter("conflicts", "Events refused because their identity was taken by other content."),
-  counter("delivered", "Events the upstream has taken."),
+  counter("accepted", "Events accepted."),
+  counter("duplicates", "Repeats of events accepted before."),
+  counter("conflicts", "Events refused because their identity was accepted before with other content."),
+  counter("delivered", "Events the upstream has accepted."),
   counter("discarded", "Events given up by a person."),
   gauge("weir_events_pending", "Events that wait for delivery.", ({ pending }) => pending),
   gauge("weir_quarantine_open", "Events that wait for a person.", ({ quarantined }) => quarantined),

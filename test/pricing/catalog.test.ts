@@ -40,14 +40,14 @@ function catalogWith(changes: Json = {}, configs: Json[] = [config()]): Json {
   };
 }
 
-function faultsOf(document: unknown): string[] {
+function errorsOf(document: unknown): string[] {
   const outcome = checkCatalog(document);
-  return outcome.kind === "faults" ? outcome.faults.map((fault) => fault.field ?? "") : [];
+  return outcome.kind === "errors" ? outcome.errors.map((error) => error.field ?? "") : [];
 }
 
-/** The catalog with one config changed: its faults by paths from the config. */
+/** The catalog with one config changed: its errors by paths from the config. */
 function configFaults(changes: Json): string[] {
-  return faultsOf(catalogWith({}, [config(changes)])).map((path) => path.replace(`${CONFIG}.`, ""));
+  return errorsOf(catalogWith({}, [config(changes)])).map((path) => path.replace(`${CONFIG}.`, ""));
 }
 
 describe("a catalog", () => {
@@ -58,11 +58,11 @@ describe("a catalog", () => {
   });
 
   test.each([null, [], "catalog", 5])("is an object, not %j", (document) => {
-    expect(faultsOf(document)).toEqual([""]);
+    expect(errorsOf(document)).toEqual([""]);
   });
 
   test("of nothing is sound", () => {
-    expect(faultsOf({})).toEqual([]);
+    expect(errorsOf({})).toEqual([]);
   });
 
   test.each<[string, Json, string[]]>([
@@ -88,7 +88,7 @@ describe("a catalog", () => {
     ["a customer without a reference", { customers: [{ id: "c1" }] }, ["customers.0.reference"]],
     ["a control character in a name", { product_items: [{ id: "d1" }, { id: "d\u0001" }] }, ["product_items.1.id"]],
   ])("with %s", (_, changes, paths) => {
-    expect(faultsOf(catalogWith(changes))).toEqual(paths);
+    expect(errorsOf(catalogWith(changes))).toEqual(paths);
   });
 
   test.each<[string, Json, string[]]>([
@@ -108,7 +108,7 @@ describe("a catalog", () => {
       start_at: "2026-01-31T00:00:00Z",
     };
     const subscriptions = [{ ...sound, ...changes }];
-    expect(faultsOf(catalogWith({ subscriptions }))).toEqual(paths.map((path) => `subscriptions.0.${path}`));
+    expect(errorsOf(catalogWith({ subscriptions }))).toEqual(paths.map((path) => `subscriptions.0.${path}`));
   });
 
   test.each<[string, Json, string[]]>([
@@ -146,7 +146,7 @@ describe("a catalog", () => {
   ])("with a meter of %s", (_, changes, paths) => {
     const value = { reference: "calls", type: "NUMBER", calculation: "SUM", required: true };
     const meters = [{ id: "m1", reference: "api", status: "DRAFT", meter_values: [value], ...changes }];
-    expect(faultsOf(catalogWith({ meters }))).toEqual(paths.map((path) => `meters.0.${path}`));
+    expect(errorsOf(catalogWith({ meters }))).toEqual(paths.map((path) => `meters.0.${path}`));
   });
 });
 
@@ -166,13 +166,13 @@ describe("a pricing item", () => {
     };
     const pricing_plans = [{ id: "p1", reference: "plan", pricings: [{ id: "r1", pricing_items: [item] }] }];
     const at = "pricing_plans.0.pricings.0.pricing_items.0";
-    expect(faultsOf(catalogWith({ pricing_plans }))).toEqual(paths.map((path) => `${at}.${path}`));
+    expect(errorsOf(catalogWith({ pricing_plans }))).toEqual(paths.map((path) => `${at}.${path}`));
   });
 
   test("has ids that no other plan's have", () => {
     const item = { id: "i1", meter_reference: "api", meter_value_reference: "calls", configs: [config()] };
     const plan = { id: "p1", reference: "plan", pricings: [{ id: "r1", pricing_items: [item] }] };
-    expect(faultsOf(catalogWith({ pricing_plans: [plan, { ...plan, id: "p2", reference: "other" }] }))).toEqual([
+    expect(errorsOf(catalogWith({ pricing_plans: [plan, { ...plan, id: "p2", reference: "other" }] }))).toEqual([
       "pricing_plans.1.pricings.0.id",
       "pricing_plans.1.pricings.0.pricing_items.0.id",
       "pricing_plans.1.pricings.0.pricing_items.0.configs.0.id",
@@ -180,7 +180,7 @@ describe("a pricing item", () => {
   });
 
   test("has one currency in all its plan", () => {
-    expect(faultsOf(catalogWith({}, [config(), config({ id: "g2", currency: "USD" })]))).toEqual([
+    expect(errorsOf(catalogWith({}, [config(), config({ id: "g2", currency: "USD" })]))).toEqual([
       "pricing_plans.0.pricings.0.pricing_items.0.configs.1.currency",
     ]);
   });
@@ -246,7 +246,7 @@ describe("a config", () => {
     expect(configFaults({ conditions: [condition] })).toEqual(paths.map((path) => `conditions.0.${path}`));
   });
 
-  test("lists faults of shape and of sense together, all of them", () => {
+  test("lists errors of shape and of sense together, all of them", () => {
     const faulty = config({
       currency: "euro",
       min_amount: "2",
@@ -254,7 +254,7 @@ describe("a config", () => {
       bands: [{ tier_top_bound: "5", amount: "a lot" }, { tier_top_bound: "5" }, {}],
     });
     const document = catalogWith({ customers: [{ id: "c2", reference: 5 }] }, [faulty]);
-    expect(faultsOf(document).sort()).toEqual([
+    expect(errorsOf(document).sort()).toEqual([
       "customers.0.reference",
       `${CONFIG}.bands.0.amount`,
       `${CONFIG}.bands.1.tier_top_bound`,
@@ -283,13 +283,13 @@ describe("a usage stream that feeds a meter", () => {
     ["no meter", { meter_value_reference: "calls" }, ["meter_reference"]],
   ])("names %s", (_, feeds, paths) => {
     const streams = [{ meter_global_id: "s", feeds }];
-    expect(faultsOf(catalogWith({ streams }))).toEqual(paths.map((path) => `streams.0.feeds.${path}`));
+    expect(errorsOf(catalogWith({ streams }))).toEqual(paths.map((path) => `streams.0.feeds.${path}`));
   });
 });
 
 test("the sample is sound and has every pricing type and calculation", () => {
   const sample = JSON.stringify(readSampleCatalog());
-  expect(faultsOf(JSON.parse(sample))).toEqual([]);
+  expect(errorsOf(JSON.parse(sample))).toEqual([]);
   for (const word of [
     ...["NONE", "FIXED", "FLAT", "TIERED", "TOP_TIERED", "STAIR_STEP", "PASS_THROUGH"],
     ...["FLAT_TOP_UP", "TIERED_TOP_UP", "STAIR_STEP_TOP_UP", "SUM", "MAX", "MIN", "AVERAGE", "UNIQUE"],

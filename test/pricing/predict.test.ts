@@ -21,7 +21,7 @@ function dataWith(data: Partial<MeterData>): MeterData {
 
 function linesFor(data: Partial<MeterData>) {
   const read = readMeterData(book, dataWith(data));
-  if (read.kind === "faults") throw new Error(JSON.stringify(read.faults));
+  if (read.kind === "errors") throw new Error(JSON.stringify(read.errors));
   return linesOf(book, read.datum);
 }
 
@@ -268,9 +268,9 @@ describe("meter data", () => {
       { meter_reference: "strict", meter_values: [], meter_properties: [{ reference: "host", value: null }] },
       ["MISSING_FIELD meter_properties"],
     ],
-  ])("%j: %j", (data, faults) => {
+  ])("%j: %j", (data, errors) => {
     const read = readMeterData(book, dataWith(data));
-    expect(read.kind === "faults" ? read.faults.map(({ code, field }) => `${code} ${field}`) : []).toEqual(faults);
+    expect(read.kind === "errors" ? read.errors.map(({ code, field }) => `${code} ${field}`) : []).toEqual(errors);
   });
 
   test("takes null for an optional property", () => {

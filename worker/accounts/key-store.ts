@@ -1,4 +1,4 @@
-/** API keys as their admin handles them: made, listed, revoked, rotated. A key is told once and kept as a hash. */
+/** API keys as their admin handles them: made, listed, revoked, rotated. A key is shown once and kept as a hash. */
 import { and, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { randomText } from "../../shared/random-text.ts";
@@ -14,7 +14,7 @@ export interface NewKey {
   readonly expiresAt: number | null;
 }
 
-/** What may be told of a key at any time. */
+/** What may be shown of a key at any time. */
 export interface KeyRecord extends NewKey {
   readonly id: string;
   readonly tenant: string;

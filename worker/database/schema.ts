@@ -189,7 +189,7 @@ export const shipmentParts = sqliteTable(
   (table) => [primaryKey({ columns: [table.batch, table.shipment] })],
 );
 
-/** Reprocessing groups of persist events: how many were taken, how many are settled upstream, and the end. */
+/** Reprocessing groups of persist events: how many were accepted, how many are settled upstream, and the end. */
 export const reprocessGroups = sqliteTable(
   "reprocess_groups",
   {

@@ -12,7 +12,7 @@ export const ENTRY_STATUS = {
   stored: 0,
   /** Takes its position, but the event was there before under its own id. */
   positionOnly: 1,
-  /** Taken in charge and handed to quarantine at the door. */
+  /** Accepted, and handed to quarantine by Weir itself. */
   quarantined: 2,
 } as const;
 export type EntryStatus = (typeof ENTRY_STATUS)[keyof typeof ENTRY_STATUS];

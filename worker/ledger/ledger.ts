@@ -1,5 +1,5 @@
 /**
- * The ledger as the rest of the Worker sees it: every event taken in charge, its fate, and the counts that
+ * The ledger as the rest of the Worker sees it: every event accepted, its fate, and the counts that
  * prove it. All access names the tenant, so that a tenant can live on a database of its own.
  */
 import type { Fate, IncomingEvent } from "./plan.ts";

@@ -49,7 +49,7 @@ export type Fate =
   | "accepted"
   | "quarantined"
   | "duplicate"
-  /** Its identity was taken before with other content. */
+  /** Its identity was accepted before with other content. */
   | "conflict"
   /** Its reprocessing group was closed before. */
   | "closed";
@@ -87,14 +87,14 @@ export interface Plan {
   /** One for each event, in order. */
   readonly fates: readonly Fate[];
   readonly rows: readonly PlannedRow[];
-  /** Maximal runs of positions taken, [first, last]. */
+  /** Maximal runs of positions accepted, [first, last]. */
   readonly runs: readonly (readonly [number, number])[];
   readonly counts: Readonly<Record<Fate, number>>;
   /** Of the accepted events: group, how many, 1 if one of them closes it. */
   readonly groups: readonly (readonly [string, number, 0 | 1])[];
-  /** Over the ids of events taken in charge. */
+  /** Over the ids of events accepted, quarantined ones too. */
   readonly digest: Digest;
-  /** Over the ids of positions taken. */
+  /** Over the ids of positions accepted. */
   readonly positionsDigest: Digest;
 }
 

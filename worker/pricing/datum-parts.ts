@@ -8,7 +8,7 @@ import type { BookMeter, Index } from "./price-book.ts";
 
 type Maybe<T> = T | null | undefined;
 
-export interface DatumFault {
+export interface DatumError {
   readonly code:
     | "METER_NOT_FOUND"
     | "METER_VALUE_NOT_FOUND"
@@ -34,21 +34,21 @@ export interface SentValue {
   readonly count?: Maybe<string>;
 }
 
-export function readProperties(meter: BookMeter, sent: readonly SentProperty[], faults: DatumFault[]): Properties {
+export function readProperties(meter: BookMeter, sent: readonly SentProperty[], errors: DatumError[]): Properties {
   const properties = new Map<string, string | null>();
   sent.forEach((one, i) => {
     const field = `meter_properties.${i}`;
-    const property = findPart(meter.properties, one, field, "METER_PROPERTY_NOT_FOUND", faults);
+    const property = findPart(meter.properties, one, field, "METER_PROPERTY_NOT_FOUND", errors);
     if (property === null) return;
-    if (properties.has(property.reference)) faults.push(twice(field));
+    if (properties.has(property.reference)) errors.push(twice(field));
     const value = one.value ?? null;
     properties.set(property.reference, value);
     const problem = value === null ? null : problemOf(property, value);
-    if (problem !== null) faults.push({ code: "INVALID_FIELD", field: `${field}.value`, message: problem });
+    if (problem !== null) errors.push({ code: "INVALID_FIELD", field: `${field}.value`, message: problem });
   });
   for (const { reference, required } of meter.meter.meter_properties) {
     if (!required || (properties.get(reference) ?? null) !== null) continue;
-    faults.push({ code: "MISSING_FIELD", field: "meter_properties", message: `the meter requires ${reference}` });
+    errors.push({ code: "MISSING_FIELD", field: "meter_properties", message: `the meter requires ${reference}` });
   }
   return properties;
 }
@@ -58,24 +58,24 @@ function problemOf({ type, enum_values: allowed }: MeterProperty, value: string)
   return type === "ENUM" && !(allowed ?? []).includes(value) ? "is none of the property's values" : null;
 }
 
-export function readValues(meter: BookMeter, sent: readonly SentValue[], faults: DatumFault[]): DatumValue[] {
+export function readValues(meter: BookMeter, sent: readonly SentValue[], errors: DatumError[]): DatumValue[] {
   const named = new Set<string>();
   const values = sent.flatMap((one, i) => {
     const field = `meter_values.${i}`;
-    const meterValue = findPart(meter.values, one, field, "METER_VALUE_NOT_FOUND", faults);
+    const meterValue = findPart(meter.values, one, field, "METER_VALUE_NOT_FOUND", errors);
     if (meterValue === null) return [];
-    if (named.has(meterValue.reference)) faults.push(twice(field));
+    if (named.has(meterValue.reference)) errors.push(twice(field));
     named.add(meterValue.reference);
-    return readValue(meterValue, one, field, faults);
+    return readValue(meterValue, one, field, errors);
   });
   for (const { reference, required } of meter.meter.meter_values) {
     if (!required || named.has(reference)) continue;
-    faults.push({ code: "MISSING_FIELD", field: "meter_values", message: `the meter requires ${reference}` });
+    errors.push({ code: "MISSING_FIELD", field: "meter_values", message: `the meter requires ${reference}` });
   }
   return values;
 }
 
-function readValue(meterValue: MeterValue, sent: SentValue, field: string, faults: DatumFault[]): DatumValue[] {
+function readValue(meterValue: MeterValue, sent: SentValue, field: string, errors: DatumError[]): DatumValue[] {
   const kind =
     meterValue.type === "AMOUNT" ? "amount" : (sent.number ?? null) === null && sent.count ? "count" : "number";
   const text = (kind === "amount" ? sent.amount?.quantity : sent[kind]) ?? null;
@@ -84,8 +84,8 @@ function readValue(meterValue: MeterValue, sent: SentValue, field: string, fault
     return [{ meterValue, value, currency: kind === "amount" ? (sent.amount?.currency ?? null) : null, sent }];
   }
   if (text === null)
-    faults.push({ code: "MISSING_FIELD", field: `${field}.${kind}`, message: `the value takes a ${kind}` });
-  else faults.push({ code: "INVALID_FIELD", field: `${field}.${kind}`, message: "must be a decimal" });
+    errors.push({ code: "MISSING_FIELD", field: `${field}.${kind}`, message: `the value takes a ${kind}` });
+  else errors.push({ code: "INVALID_FIELD", field: `${field}.${kind}`, message: "must be a decimal" });
   return [];
 }
 
@@ -94,24 +94,24 @@ function findPart<T>(
   part: { readonly id?: Maybe<string>; readonly reference?: Maybe<string> },
   field: string,
   code: "METER_VALUE_NOT_FOUND" | "METER_PROPERTY_NOT_FOUND",
-  faults: DatumFault[],
+  errors: DatumError[],
 ): T | null {
   const found = findNamed(index, namingOf(part.id, part.reference));
   switch (found.kind) {
     case "found":
       return found.thing;
     case "unnamed":
-      faults.push({ code: "MISSING_FIELD", field: `${field}.reference`, message: "name it by its id or reference" });
+      errors.push({ code: "MISSING_FIELD", field: `${field}.reference`, message: "name it by its id or reference" });
       return null;
     case "unknown":
-      faults.push({ code, field: `${field}.${found.by}`, message: "is not known to the meter" });
+      errors.push({ code, field: `${field}.${found.by}`, message: "is not known to the meter" });
       return null;
     case "disagree":
-      faults.push({ code: "INVALID_FIELD", field: `${field}.reference`, message: "names another than the id" });
+      errors.push({ code: "INVALID_FIELD", field: `${field}.reference`, message: "names another than the id" });
       return null;
   }
 }
 
-function twice(field: string): DatumFault {
+function twice(field: string): DatumError {
   return { code: "INVALID_FIELD", field: `${field}.reference`, message: "stands twice" };
 }

@@ -1,6 +1,6 @@
 /** Meter data resolved against a catalog: whose, under which subscription, of which meter, when and how much. */
 import type { Customer } from "./catalog.ts";
-import { type DatumFault, readProperties, readValues, type SentProperty, type SentValue } from "./datum-parts.ts";
+import { type DatumError, readProperties, readValues, type SentProperty, type SentValue } from "./datum-parts.ts";
 import { instantOf } from "./instant.ts";
 import type { Datum } from "./lines.ts";
 import { findNamed, namingOf } from "./named.ts";
@@ -9,7 +9,7 @@ import type { Naming, Selector } from "./select.ts";
 
 type Maybe<T> = T | null | undefined;
 
-/** Meter data whose shape was checked at the door. Decimals are strings, so plain JSON values lose nothing. */
+/** Meter data whose shape was checked before. Decimals are strings, so plain JSON values lose nothing. */
 export interface MeterData {
   readonly customer_id?: Maybe<string>;
   readonly customer_reference?: Maybe<string>;
@@ -19,7 +19,7 @@ export interface MeterData {
   readonly pricing_plan_subscription_id?: Maybe<string>;
   readonly pricing_plan_subscription_reference?: Maybe<string>;
   readonly pricing_plan_subscription_selector?: Maybe<Selector>;
-  /** Filled in by the door where it was absent. */
+  /** Filled in by the caller where it was absent. */
   readonly timestamp: string;
   readonly meter_values?: Maybe<readonly SentValue[]>;
   readonly meter_properties?: Maybe<readonly SentProperty[]>;
@@ -28,63 +28,63 @@ export interface MeterData {
 export type DatumOutcome =
   | { readonly kind: "datum"; readonly datum: Datum }
   /** At least one; the first in the order of the fields first. */
-  | { readonly kind: "faults"; readonly faults: readonly DatumFault[] };
+  | { readonly kind: "errors"; readonly errors: readonly DatumError[] };
 
-/** An unknown customer or subscription is no fault: nothing prices such data, nothing more. */
+/** An unknown customer or subscription is no error: nothing prices such data, nothing more. */
 export function readMeterData(book: PriceBook, data: MeterData): DatumOutcome {
-  const faults: DatumFault[] = [];
-  const customer = readCustomer(book, data, faults);
-  const meter = readMeter(book, data, faults);
-  const naming = readNaming(book, data, faults);
+  const errors: DatumError[] = [];
+  const customer = readCustomer(book, data, errors);
+  const meter = readMeter(book, data, errors);
+  const naming = readNaming(book, data, errors);
   const atMs = instantOf(data.timestamp);
-  if (atMs === null) faults.push({ code: "INVALID_FIELD", field: "timestamp", message: "must be a date-time" });
-  if (meter === null || atMs === null) return { kind: "faults", faults };
-  const properties = readProperties(meter, data.meter_properties ?? [], faults);
-  const values = readValues(meter, data.meter_values ?? [], faults);
-  if (faults.length > 0) return { kind: "faults", faults };
+  if (atMs === null) errors.push({ code: "INVALID_FIELD", field: "timestamp", message: "must be a date-time" });
+  if (meter === null || atMs === null) return { kind: "errors", errors };
+  const properties = readProperties(meter, data.meter_properties ?? [], errors);
+  const values = readValues(meter, data.meter_values ?? [], errors);
+  if (errors.length > 0) return { kind: "errors", errors };
   return { kind: "datum", datum: { customer, naming, meter, atMs, values, properties } };
 }
 
-function readCustomer(book: PriceBook, data: MeterData, faults: DatumFault[]): Customer | null {
+function readCustomer(book: PriceBook, data: MeterData, errors: DatumError[]): Customer | null {
   const naming = namingOf(data.customer_id ?? data.customer?.id, data.customer_reference ?? data.customer?.reference);
   const found = findNamed(book.customers, naming);
   if (found.kind === "disagree") {
-    faults.push({ code: "INVALID_FIELD", field: "customer_reference", message: "names another customer than the id" });
+    errors.push({ code: "INVALID_FIELD", field: "customer_reference", message: "names another customer than the id" });
   }
   return found.kind === "found" ? found.thing : null;
 }
 
-function readMeter(book: PriceBook, data: MeterData, faults: DatumFault[]): BookMeter | null {
+function readMeter(book: PriceBook, data: MeterData, errors: DatumError[]): BookMeter | null {
   const found = findNamed(book.meters, namingOf(data.meter_id, data.meter_reference));
   switch (found.kind) {
     case "found":
       return found.thing;
     case "unnamed":
-      faults.push({ code: "MISSING_FIELD", field: "meter_id", message: "name the meter by its id or reference" });
+      errors.push({ code: "MISSING_FIELD", field: "meter_id", message: "name the meter by its id or reference" });
       return null;
     case "unknown":
-      faults.push({ code: "METER_NOT_FOUND", field: `meter_${found.by}`, message: "names no meter of the catalog" });
+      errors.push({ code: "METER_NOT_FOUND", field: `meter_${found.by}`, message: "names no meter of the catalog" });
       return null;
     case "disagree":
-      return readDisagreeingMeter(book, data, faults);
+      return readDisagreeingMeter(book, data, errors);
   }
 }
 
-/** An id that nobody knows is the fault itself; one that is known is contradicted by the reference. */
-function readDisagreeingMeter(book: PriceBook, data: MeterData, faults: DatumFault[]): null {
+/** An id that nobody knows is the error itself; one that is known is contradicted by the reference. */
+function readDisagreeingMeter(book: PriceBook, data: MeterData, errors: DatumError[]): null {
   const isKnown = book.meters.byId.has(data.meter_id ?? "");
   const code = isKnown ? "INVALID_FIELD" : "METER_NOT_FOUND";
   const field = isKnown ? "meter_reference" : "meter_id";
-  faults.push({ code, field, message: isKnown ? "names another meter than the id" : "names no meter of the catalog" });
+  errors.push({ code, field, message: isKnown ? "names another meter than the id" : "names no meter of the catalog" });
   return null;
 }
 
-function readNaming(book: PriceBook, data: MeterData, faults: DatumFault[]): Naming {
+function readNaming(book: PriceBook, data: MeterData, errors: DatumError[]): Naming {
   const naming = namingOf(data.pricing_plan_subscription_id, data.pricing_plan_subscription_reference);
   const found = findNamed(book.subscriptions, naming);
   if (found.kind === "disagree") {
     const message = "names another subscription than the id";
-    faults.push({ code: "INVALID_FIELD", field: "pricing_plan_subscription_reference", message });
+    errors.push({ code: "INVALID_FIELD", field: "pricing_plan_subscription_reference", message });
   }
   if (found.kind === "found") return { kind: "one", subscription: found.thing };
   if (found.kind !== "unnamed") return { kind: "one", subscription: null };

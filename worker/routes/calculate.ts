@@ -78,7 +78,7 @@ async function answerEvent(
     calculate(catalog, usage, { tenant, event: event.value, now, isPredicted });
   let catalog = await catalogs.load(tenant, now);
   let outcome: CalculateOutcome | null = catalog.version === 0 ? null : await calculateBy(catalog);
-  if (outcome === null || outcome.kind === "faults") {
+  if (outcome === null || outcome.kind === "errors") {
     // What is unknown may have been added a second ago.
     const fresh = await catalogs.load(tenant, now, true);
     if (outcome === null || fresh.version !== catalog.version) outcome = await calculateBy(fresh);
@@ -86,7 +86,7 @@ async function answerEvent(
   }
   const passed = catalog.version === 0 ? await pass(c, bytes) : null;
   if (passed !== null) return passed;
-  if (outcome.kind === "faults") return faulty(c, outcome.faults);
+  if (outcome.kind === "errors") return faulty(c, outcome.errors);
   return c.body(calculationText(c, event, outcome, now), 201, { "Content-Type": "application/json" });
 }
 

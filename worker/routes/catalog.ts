@@ -26,7 +26,7 @@ function readCatalog(text: string): BodyOutcome<Catalog> {
   if (document.kind === "refused") return document;
   const checked = checkCatalog(document.body);
   if (checked.kind === "catalog") return { kind: "body", body: checked.catalog };
-  return notValid(checked.faults, "the catalog is not valid; the old one stands");
+  return notValid(checked.errors, "the catalog is not valid; the old one stands");
 }
 
 async function getCatalog(c: WeirContext): Promise<Response> {

@@ -1,7 +1,7 @@
 /** A calculation: the event resolved against the catalog, its lines, the usage so far, the prediction. */
 import type { JsonObject, JsonValue } from "../../shared/json/value.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
-import type { DatumFault, SentProperty, SentValue } from "../pricing/datum-parts.ts";
+import type { DatumError, SentProperty, SentValue } from "../pricing/datum-parts.ts";
 import { linesOf } from "../pricing/lines.ts";
 import { type MeterData, readMeterData } from "../pricing/meter-data.ts";
 import { type CostPrediction, predict } from "../pricing/predict.ts";
@@ -28,7 +28,7 @@ export type CalculateOutcome =
       readonly prediction: CostPrediction | null;
     }
   /** At least one. */
-  | { readonly kind: "faults"; readonly faults: readonly DatumFault[] };
+  | { readonly kind: "errors"; readonly errors: readonly DatumError[] };
 
 /** Reads, and never writes. Usage is read only where a prediction is asked for. */
 export async function calculate(
@@ -38,7 +38,7 @@ export async function calculate(
 ): Promise<CalculateOutcome> {
   const book = bookOf(catalog);
   const read = readMeterData(book, meterDataOf(event, now));
-  if (read.kind === "faults") return read;
+  if (read.kind === "errors") return read;
   const outcome = linesOf(book, read.datum);
   const isMatched = outcome.kind !== "not-matched";
   if (!isPredicted) return { kind: "calculated", isMatched, prediction: null };
@@ -56,7 +56,7 @@ function bookOf(catalog: LoadedCatalog): PriceBook {
   return known;
 }
 
-/** The members that pricing reads, as plain values; their shapes were checked at the door. */
+/** The members that pricing reads, as plain values; their shapes were checked before. */
 function meterDataOf(event: JsonObject, now: number): MeterData {
   const text = (name: string) => textOf(event.get(name));
   const customer = event.get("customer");

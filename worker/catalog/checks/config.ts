@@ -8,7 +8,7 @@ export type Config = Sound<WholeConfig>;
 export type Meter = Sound<Catalog["meters"][number]>;
 type Condition = Sound<WholeConfig["conditions"][number]>;
 
-/** @param meter the item's; undefined where it names none, which is a fault of its own. */
+/** @param meter the item's; undefined where it names none, which is an error of its own. */
 export function checkConfig(config: Config, meter: Meter | undefined, path: Path, complain: Complain): void {
   checkBands(config, [...path, "bands"], complain);
   const [min, max] = [decimal(config.min_amount), decimal(config.max_amount)];

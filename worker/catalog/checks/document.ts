@@ -10,30 +10,30 @@ import { checkStreams } from "./streams.ts";
 
 export type CatalogOutcome =
   | { readonly kind: "catalog"; readonly catalog: Catalog }
-  | { readonly kind: "faults"; readonly faults: ValidationError[] };
+  | { readonly kind: "errors"; readonly errors: ValidationError[] };
 
 /** Checks a whole document; lists every error, of shape and of sense, with its dotted path. */
 export function checkCatalog(document: unknown): CatalogOutcome {
   const parsed = catalogSchema.safeParse(document);
   const issues = parsed.error?.issues ?? [];
-  const faults = issues.flatMap(shapeFaults);
-  const complain: Complain = (path, message) => faults.push(faultAt(path, message));
-  // What has no fault of shape is checked for sense, so that one round of mending is enough.
+  const errors = issues.flatMap(shapeErrors);
+  const complain: Complain = (path, message) => errors.push(errorAt(path, message));
+  // What has no error of shape is checked for sense, so that one round of corrections is enough.
   const sound = parsed.success ? parsed.data : soundPart<Catalog>(document, issues);
   checkMeters(sound, complain);
   checkAccounts(sound, complain);
   checkPlans(sound, complain);
   checkStreams(sound, complain);
-  if (parsed.success && faults.length === 0) return { kind: "catalog", catalog: parsed.data };
-  return { kind: "faults", faults };
+  if (parsed.success && errors.length === 0) return { kind: "catalog", catalog: parsed.data };
+  return { kind: "errors", errors };
 }
 
-function shapeFaults(issue: z.core.$ZodIssue): ValidationError[] {
-  if (issue.code !== "unrecognized_keys") return [faultAt(issue.path, issue.message)];
-  return issue.keys.map((name) => faultAt([...issue.path, name], "is not a field of the catalog"));
+function shapeErrors(issue: z.core.$ZodIssue): ValidationError[] {
+  if (issue.code !== "unrecognized_keys") return [errorAt(issue.path, issue.message)];
+  return issue.keys.map((name) => errorAt([...issue.path, name], "is not a field of the catalog"));
 }
 
-function faultAt(path: Path, message: string): ValidationError {
+function errorAt(path: Path, message: string): ValidationError {
   const field = path.join(".");
   return validationError(field === "" ? message : `${field}: ${message}`, field === "" ? {} : { field });
 }

@@ -1,9 +1,9 @@
-/** A document with faults of shape, less what is faulty: enough to look for faults of sense in the rest. */
+/** A document with errors of shape, less what is wrong: enough to look for errors of sense in the rest. */
 import type { z } from "zod";
 
 export type Path = readonly PropertyKey[];
 
-/** Takes down one fault of the document. */
+/** Takes down one error of the document. */
 export type Complain = (path: Path, message: string) => void;
 
 /** A value of which any part may be missing. */
@@ -27,7 +27,7 @@ export function soundPart<T extends object>(document: unknown, issues: readonly 
   return copy as Sound<T>;
 }
 
-/** Whether a field was taken out because of its fault, and not just left out by whoever wrote the document. */
+/** Whether a field was taken out because of its error, and not just left out by whoever wrote the document. */
 export function isFaulty<T extends object>(holder: T, key: keyof T): boolean {
   return Object.hasOwn(holder, key) && holder[key] === undefined;
 }

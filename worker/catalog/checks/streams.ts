@@ -35,7 +35,7 @@ function checkFields(stream: Stream, path: Path, complain: Complain): void {
   }
   if (stream.event_time_field === undefined) return;
   const timeField = stream.fields.find((field) => field?.name === stream.event_time_field);
-  // A field whose type is faulty has that fault already.
+  // A field whose type is wrong has that error already.
   if (timeField !== undefined && timeField.type === undefined) return;
   if (timeField?.type !== "date-time") complain([...path, "event_time_field"], "must name a date-time field");
 }

@@ -22,7 +22,7 @@ export const currencyText = z.string().regex(/^[A-Z]{3}$/, 'must be three capita
 
 export const dateTimeText = z.string().refine(isDateTime, "must be a date-time with offset (RFC 3339)");
 
-/** A text that is no decimal has its own fault; it gets no second one. */
+/** A text that is no decimal has its own error; it gets no second one. */
 function isNegative(text: string): boolean {
   return readDecimal(text)?.lt(ZERO) ?? false;
 }
