@@ -1,4 +1,4 @@
-/** A request's body: what is accepted and how it is described, and the reading of it within its bounds. */
+/** An admin's or a client's small body: what is accepted and how it is described, and the reading of it within its bounds. */
 import type { z } from "zod";
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { bodyCodingOf } from "../../shared/intake/headers.ts";
@@ -24,8 +24,6 @@ export interface Body<T> {
   readonly required: boolean;
   /** Whether other media types than the documented are read as well. */
   readonly anyType: boolean;
-  /** Whether it enters by turns: bodies of many megabytes do, so that an instance keeps within its memory. */
-  readonly byTurns: boolean;
   /** After inflation. */
   bytesMax(settings: Settings): number;
   /** @param mediaType in lower case, without parameters; application/json where none was named. */
@@ -34,15 +32,7 @@ export interface Body<T> {
   refuse?(c: WeirContext, status: 400 | 413 | 415, message: string, reasons?: readonly ValidationError[]): Response;
 }
 
-/** The body as the document has it. */
-export function describeBody({ content, required }: Body<unknown>): JsonSchema {
-  return { required, content };
-}
-
-/**
- * Hands the inflated body to `next` once there is room for it, and gives the room back when that is done. Refuses with
- * 415 another type or coding, 413 too many bytes, 400 a body that ends early, 503 while too many wait.
- */
+/** Hands the inflated body on. Refuses with 415 another type or coding, 413 too many bytes, 400 one that ends early. */
 export async function withBytes(
   c: WeirContext,
   body: Body<unknown>,
@@ -58,25 +48,7 @@ export async function withBytes(
   const read = await readBody(c.req.raw.body, coding, bytesMax);
   if (read.kind === "too-large") return no(c, 413, `the body has more than ${bytesMax} bytes`);
   if (read.kind === "broken") return no(c, 400, "the body ended early or is not valid gzip");
-  return body.byTurns ? inTurn(c, read.bytes, mediaType, next) : next(read.bytes, mediaType);
-}
-
-async function inTurn(
-  c: WeirContext,
-  bytes: Uint8Array,
-  mediaType: string,
-  next: (bytes: Uint8Array, mediaType: string) => Promise<Response>,
-): Promise<Response> {
-  const release = await c.get("services").admission.enter(bytes.length);
-  if (release === null) {
-    c.header("Retry-After", "1");
-    return refuse(c, 503, "too many large bodies at once; try again");
-  }
-  try {
-    return await next(bytes, mediaType);
-  } finally {
-    release();
-  }
+  return next(read.bytes, mediaType);
 }
 
 function mediaTypeOf(contentType: string | undefined): string {
@@ -100,7 +72,6 @@ export function jsonBody<T>({ schema, example, required = true, bytesMax, read }
     content: { "application/json": { schema, example } },
     required,
     anyType: true,
-    byTurns: false,
     bytesMax,
     parse(bytes) {
       const decoded = decodeBody(bytes);

@@ -14,9 +14,9 @@ import { rateLimit } from "../middleware/rate-limit.ts";
 import { nameTenant, TENANT_PARAMETER } from "../middleware/tenant.ts";
 import type { RefusalStatus } from "../openapi/answers.ts";
 import { CONTENT_ENCODING, PLATFORM_ID } from "../openapi/headers.ts";
-import type { JsonSchema } from "../openapi/json-schema.ts";
+import type { JsonSchema, Members } from "../openapi/json-schema.ts";
 import { NO_STORE_HEADERS, type OperationWords, operation, RATE_HEADERS } from "../openapi/operation.ts";
-import { type Body, type BodyOutcome, describeBody, withBytes } from "./body.ts";
+import { type Body, type BodyOutcome, withBytes } from "./body.ts";
 import { type AllRead, describeParameter, type Parameters, readParameters, text, type Values } from "./parameters.ts";
 
 /** What a path names, or that there is no such thing. */
@@ -43,6 +43,8 @@ export interface RouteSpec<Path extends Parameters, Query extends Parameters, T,
   readonly rateLimited?: boolean;
   readonly find?: (c: WeirContext, path: Values<Path>) => Promise<FindOutcome<Found>>;
   readonly body?: Body<T>;
+  /** The media types of a body that the handler reads itself, as ingest does: it refuses with 415, 413 and 400 too. */
+  readonly ownBody?: Members;
   /** Statuses that the handler itself refuses with, beside those that follow from the rest. */
   readonly refusals?: readonly RefusalStatus[];
 }
@@ -95,7 +97,7 @@ export function mount(app: Hono<WeirEnv>, routes: readonly Route[]): void {
 
 type Described = Pick<
   RouteSpec<Parameters, Parameters, unknown, unknown>,
-  "path" | "permission" | "params" | "query" | "headers" | "rateLimited" | "refusals" | keyof OperationWords
+  "path" | "permission" | "params" | "query" | "headers" | "ownBody" | "rateLimited" | "refusals" | keyof OperationWords
 > & { readonly body?: Body<unknown>; readonly find?: unknown };
 
 const isAdmins = ({ path }: Described): boolean => path.startsWith("/admin/");
@@ -159,28 +161,38 @@ const TENANT = text("Whose data; another tenant's only with WEIR.OPERATOR.");
 
 function describe(spec: Described): JsonSchema {
   const query = { ...spec.query, ...(isAdmins(spec) ? { [TENANT_PARAMETER]: TENANT } : {}) };
-  const { permission, body } = spec;
+  const { permission } = spec;
+  const required = spec.body?.required ?? true;
+  const content = spec.body?.content ?? spec.ownBody;
   return operation(spec, {
     permissions: permission,
     parameters: [
       ...Object.entries(spec.params ?? {}).map(([name, one]) => describeParameter("path", name, one)),
-      ...(body === undefined ? [] : [CONTENT_ENCODING]),
+      ...(content === undefined ? [] : [CONTENT_ENCODING]),
       ...(spec.headers ?? []),
       ...Object.entries(query).map(([name, one]) => describeParameter("query", name, one)),
       ...(permission.length === 0 ? [] : [PLATFORM_ID]),
     ],
-    body: body === undefined ? undefined : describeBody(body),
+    body: content === undefined ? undefined : { required, content },
     refusals: refusalsOf(spec),
     answerHeaders: { ...(isAdmins(spec) ? NO_STORE_HEADERS : {}), ...(spec.rateLimited === true ? RATE_HEADERS : {}) },
   });
 }
 
-function refusalsOf({ permission, rateLimited, find, query, body, refusals = [] }: Described): RefusalStatus[] {
+function refusalsOf({
+  permission,
+  rateLimited,
+  find,
+  query,
+  body,
+  ownBody,
+  refusals = [],
+}: Described): RefusalStatus[] {
   return [
     ...(permission.length === 0 ? [] : ([401, 403] as const)),
     ...(rateLimited === true ? ([429] as const) : []),
     ...(find === undefined ? [] : ([404] as const)),
-    ...(body === undefined ? [] : ([415, 413, 400] as const)),
+    ...((body ?? ownBody) === undefined ? [] : ([415, 413, 400] as const)),
     ...(query === undefined ? [] : ([400] as const)),
     ...refusals,
     503,

@@ -14,7 +14,6 @@ const KEY_ID = "key_4fTz0Qb7Xn2LrWq9Ks1V";
 const FORM: Body<URLSearchParams> = {
   required: true,
   anyType: false,
-  byTurns: false,
   content: {
     "application/x-www-form-urlencoded": {
       schema: object({
