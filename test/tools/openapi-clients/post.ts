@@ -1,9 +1,10 @@
 /** Posts an event of a meter with fields of its own through each generated client, without a cast. */
+
+import { client as heyClient } from "generated/hey-api/client.gen";
+import { ingestUsage as ingestByHeyApi } from "generated/hey-api/sdk.gen";
+import type { paths } from "generated/openapi-typescript";
+import { ingestUsage as ingestByOrval } from "generated/orval";
 import createFetchClient from "openapi-fetch";
-import { client as heyClient } from "./generated/hey-api/client.gen";
-import { ingestUsage as ingestByHeyApi } from "./generated/hey-api/sdk.gen";
-import type { paths } from "./generated/openapi-typescript";
-import { ingestUsage as ingestByOrval } from "./generated/orval";
 
 const meterGlobalId = "coffee";
 
