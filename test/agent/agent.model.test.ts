@@ -39,7 +39,7 @@ const FOUND: readonly (readonly Step[])[] = [
       requests: [{ meter: "a", entity: null, lenient: false, key: null, kinds: ["good", "huge"] }],
       dies: null,
     },
-    { do: "send", weather: [{ kind: "fair" }, { kind: "fair" }, { kind: "fair" }], dies: null },
+    { do: "send", treatments: [{ kind: "as-due" }, { kind: "as-due" }, { kind: "as-due" }], dies: null },
     { do: "lose", nth: 1 },
     { do: "audit and repair", everything: false, dies: null },
   ],

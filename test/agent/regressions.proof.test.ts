@@ -1,6 +1,6 @@
 /**
- * What went wrong elsewhere, told in the issues of Vector, the OpenTelemetry Collector and Fluent Bit, as promises that
- * the agent keeps: each with the real process, real files and a real kill where the story has one. A commit that cannot
+ * Regressions seen in other projects, as the issues of Vector, the OpenTelemetry Collector and Fluent Bit report them, as
+ * promises that the agent keeps: each with the real process, real files and a real kill where the report has one. A commit that cannot
  * be synced and a full disk are in failing-disk.test.ts.
  */
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -15,7 +15,7 @@ test.each([
   "an agent killed $kills times under load, delivering to $destination, loses and doubles nothing",
   async ({ destination, kills }) => {
     const report = await torture({ kills, seed: 20_260_000 + kills, destination });
-    expect(report.faults).toEqual([]);
+    expect(report.findings).toEqual([]);
     expect(
       POINTS.filter((point) => report.hits[point] === 0),
       "points no kill hit",

@@ -12,11 +12,11 @@ const EQUAL: Ledgers = {
   twin: { requests: 1, ...COUNTS, by_stream: { "usage/m": COUNTS } },
 };
 
-const reckon = (ledgers: Ledgers, received: string[] = ["b", "a", "b"]) =>
+const reconcile = (ledgers: Ledgers, received: string[] = ["b", "a", "b"]) =>
   differences({ stream: "usage/m", lines: LINES }, { ledgers, received });
 
 test("ledgers that agree differ in nothing, whatever the order and the repeats folded on the way", () => {
-  expect(reckon(EQUAL)).toEqual([]);
+  expect(reconcile(EQUAL)).toEqual([]);
 });
 
 test.each<[string, Ledgers, RegExp]>([
@@ -31,11 +31,11 @@ test.each<[string, Ledgers, RegExp]>([
     /twin: 4/,
   ],
 ])("%s is named", (_, ledgers, difference) => {
-  expect(reckon(ledgers)).toEqual([expect.stringMatching(difference)]);
+  expect(reconcile(ledgers)).toEqual([expect.stringMatching(difference)]);
 });
 
 test("equal counts with another text are told apart", () => {
-  expect(reckon(EQUAL, ["a", "a", "b"])).toEqual([
+  expect(reconcile(EQUAL, ["a", "a", "b"])).toEqual([
     expect.stringContaining("lacks 1"),
     expect.stringContaining("1 events that were never fed"),
   ]);

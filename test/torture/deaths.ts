@@ -23,12 +23,12 @@ const TIMES: Readonly<Record<Point, number>> = {
 };
 
 /** The nth death, from 0: at a random moment and at a named point by turns, so that few kills meet them all. */
-export function deathOf(n: number, chance: () => number): Death {
+export function deathOf(n: number, random: () => number): Death {
   if (n % 2 === 0) {
-    return { kind: "random", afterEvents: Math.floor(chance() * 60), delayMs: Math.floor(chance() * 100) };
+    return { kind: "random", afterEvents: Math.floor(random() * 60), delayMs: Math.floor(random() * 100) };
   }
   const point = POINTS[((n - 1) / 2) % POINTS.length] ?? "opened";
-  return { kind: "point", point, nth: 1 + Math.floor(chance() * TIMES[point]) };
+  return { kind: "point", point, nth: 1 + Math.floor(random() * TIMES[point]) };
 }
 
 /** What a life that ends itself says before it does. */

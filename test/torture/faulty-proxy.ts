@@ -1,12 +1,12 @@
-/** A line between agent and edge in bad weather: calls cut before or after they arrive, refused, held up, answered askew. */
+/** A proxy between agent and edge that fails at random: calls cut before or after they arrive, refused, held up, answered askew. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export interface Weather {
+export interface FaultyProxy {
   readonly url: string;
-  /** How many calls it spoilt, by how. */
-  readonly spoilt: ReadonlyMap<string, number>;
+  /** How many calls it disturbed, by how. */
+  readonly disturbed: ReadonlyMap<string, number>;
   /** Lets everything through from here on. */
   calm(): void;
   close(): Promise<void>;
@@ -16,9 +16,9 @@ export interface Weather {
 const LARGE_BYTES = 600;
 const DELAY_MS_MAX = 300;
 
-/** @param chance a number in [0, 1). */
-export async function startWeather(targetUrl: string, chance: () => number): Promise<Weather> {
-  const spoilt = new Map<string, number>();
+/** @param random a number in [0, 1). */
+export async function startFaultyProxy(targetUrl: string, random: () => number): Promise<FaultyProxy> {
+  const disturbed = new Map<string, number>();
   let isCalm = false;
   const server = createServer((request, response) => {
     pass(request, response).catch((error: unknown) => {
@@ -27,11 +27,11 @@ export async function startWeather(targetUrl: string, chance: () => number): Pro
       response.destroy();
     });
   });
-  const note = (how: string) => spoilt.set(how, (spoilt.get(how) ?? 0) + 1);
+  const note = (how: string) => disturbed.set(how, (disturbed.get(how) ?? 0) + 1);
 
   async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await bodyOf(request);
-    const how = isCalm || request.method !== "POST" ? null : howSpoilt(body.length, chance);
+    const how = isCalm || request.method !== "POST" ? null : disturbanceOf(body.length, random);
     if (how !== null) note(how);
     switch (how) {
       case "cut-before":
@@ -46,7 +46,7 @@ export async function startWeather(targetUrl: string, chance: () => number): Pro
         answer(response, 200, { "content-type": "application/json" }, Buffer.from('{"success":true}'));
         return;
       case "held-up":
-        await new Promise((resolve) => setTimeout(resolve, chance() * DELAY_MS_MAX));
+        await new Promise((resolve) => setTimeout(resolve, random() * DELAY_MS_MAX));
         break;
       case "429":
         answer(response, 429, { "retry-after": "0" }, Buffer.from("{}"));
@@ -65,7 +65,7 @@ export async function startWeather(targetUrl: string, chance: () => number): Pro
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    spoilt,
+    disturbed,
     calm() {
       isCalm = true;
     },
@@ -77,9 +77,9 @@ export async function startWeather(targetUrl: string, chance: () => number): Pro
   };
 }
 
-/** One call in three is spoilt. */
-function howSpoilt(bytes: number, chance: () => number) {
-  const drawn = chance();
+/** One call in three is disturbed. */
+function disturbanceOf(bytes: number, random: () => number) {
+  const drawn = random();
   if (drawn < 0.06) return "cut-before";
   if (drawn < 0.12) return "cut-after";
   if (drawn < 0.17) return "503";

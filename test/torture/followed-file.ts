@@ -12,7 +12,7 @@ export interface FollowedFile {
   /** Renames it and goes on in a new one, if the agent has read of it: a file it never saw is not looked for. */
   rotate(linesTaken: number): void;
   /** Writes until told to stop; each line is owed from its newline on. */
-  write(books: Books, chance: () => number, signal: AbortSignal): Promise<void>;
+  write(books: Books, random: () => number, signal: AbortSignal): Promise<void>;
 }
 
 const REST_MS = 60;
@@ -31,7 +31,7 @@ export function createFollowedFile(path: string): FollowedFile {
       renameSync(path, `${path}.${rotations}`);
       linesBefore = lines;
     },
-    async write(books, chance, signal) {
+    async write(books, random, signal) {
       for (let n = 0; !signal.aborted; n++) {
         const name = `tailed-${n}`;
         const line = JSON.stringify({
@@ -40,15 +40,15 @@ export function createFollowedFile(path: string): FollowedFile {
           UsageDate: "2015-05-17T10:05:03Z",
           Quantity: 2,
         });
-        const cut = Math.floor(chance() * line.length);
+        const cut = Math.floor(random() * line.length);
         isWhole = false;
         appendFileSync(path, line.slice(0, cut));
-        await pause(chance() * REST_MS);
+        await pause(random() * REST_MS);
         appendFileSync(path, `${line.slice(cut)}\n`);
         isWhole = true;
         lines++;
         books.owed.add(name);
-        await pause(chance() * REST_MS);
+        await pause(random() * REST_MS);
       }
     },
   };

@@ -17,7 +17,7 @@ function wholeNumber(text: string): number {
 }
 
 const { kills, seed, destination } = new Command("torture")
-  .description("Kills the agent under load, with everything upstream misbehaving, and reckons up.")
+  .description("Kills the agent under load, with everything upstream misbehaving, and reconciles.")
   .option("--kills <n>", "how often", wholeNumber, 1000)
   .option("--seed <n>", "to repeat a run's deaths and events; drawn where none is given", wholeNumber)
   .addOption(new Option("--destination <name>", "where it delivers to").choices(DESTINATIONS).default("edge"))
@@ -45,7 +45,7 @@ console.log(
 );
 const missed = POINTS.filter((point) => report.hits[point] === 0);
 if (missed.length > 0) console.log(`no kill hit ${missed.join(", ")}`);
-for (const fault of report.faults) console.log(`FAULT: ${fault}`);
-const isGood = report.faults.length === 0 && missed.length === 0;
+for (const finding of report.findings) console.log(`WRONG: ${finding}`);
+const isGood = report.findings.length === 0 && missed.length === 0;
 console.log(isGood ? `nothing lost, nothing doubled, in ${seconds()} s` : "this must not happen");
 process.exitCode = isGood ? 0 : 1;

@@ -74,7 +74,7 @@ export interface Producer {
   readonly id: string;
   readonly kinds: readonly Kind[];
   readonly books: Books;
-  readonly chance: () => number;
+  readonly random: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -84,22 +84,22 @@ const REST_MS = 30;
 const AGAIN_MS = 20;
 
 /** Sends until told to stop. Half the requests carry a key and are repeated until they are answered. */
-export async function produce({ url, id, kinds, books, chance, signal }: Producer): Promise<void> {
+export async function produce({ url, id, kinds, books, random, signal }: Producer): Promise<void> {
   for (let n = 0; !signal.aborted; n++) {
-    const kind = kinds[Math.floor(chance() * kinds.length)];
+    const kind = kinds[Math.floor(random() * kinds.length)];
     if (kind === undefined) throw new Error("no kinds to send");
-    const count = kind.faulty === null ? 1 : 1 + Math.floor(chance() * EVENTS_MAX);
+    const count = kind.faulty === null ? 1 : 1 + Math.floor(random() * EVENTS_MAX);
     const names = Array.from({ length: count }, (_, i) => `${id}-${n}-${i}`);
-    const key = chance() < 0.5 ? `key-${id}-${n}` : null;
+    const key = random() < 0.5 ? `key-${id}-${n}` : null;
     // What is held back is told by name only where the answer is sure to come.
-    const faulty = kind.faulty !== null && key !== null && chance() < 0.2 ? kind.faulty : null;
+    const faulty = kind.faulty !== null && key !== null && random() < 0.2 ? kind.faulty : null;
     const events = names.map((name, i) => (i === 0 && faulty !== null ? faulty(name) : kind.event(name)));
-    const isTaken = await post(`${url}${kind.path}`, kind.faulty === null ? events[0] : events, key, signal);
+    const isAccepted = await post(`${url}${kind.path}`, kind.faulty === null ? events[0] : events, key, signal);
     for (const [i, name] of names.entries()) {
-      const book = !isTaken ? books.unsure : i === 0 && faulty !== null ? books.held : books.owed;
+      const book = !isAccepted ? books.unsure : i === 0 && faulty !== null ? books.held : books.owed;
       book.add(name);
     }
-    await pause(chance() * REST_MS);
+    await pause(random() * REST_MS);
   }
 }
 

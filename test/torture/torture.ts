@@ -1,5 +1,5 @@
 /**
- * Kills the agent again and again while clients send to it, a file grows that it follows, and the world it delivers to
+ * Kills the agent again and again while clients send to it, a file grows that it follows, and its destination
  * misbehaves; looks at its ledger at every restart, and in the end holds what everybody was told against what arrived.
  */
 import { execFile } from "node:child_process";
@@ -13,7 +13,7 @@ import { until } from "../../tools/processes/until.ts";
 import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import { seeded } from "../support/seeded.ts";
 import { type Death, deathOf, lastWord, POINTS, type Point } from "./deaths.ts";
-import { type DestinationName, openWorld, type World } from "./destinations.ts";
+import { type Destination, type DestinationName, openDestination } from "./destinations.ts";
 import { createFollowedFile, type FollowedFile, TAILED_METER } from "./followed-file.ts";
 import { type Books, nameOf, openBooks, produce } from "./producers.ts";
 
@@ -28,7 +28,7 @@ export interface TortureOptions {
 
 export interface TortureReport {
   /** What was wrong, in words; empty where nothing was lost, doubled or miscounted. */
-  readonly faults: readonly string[];
+  readonly findings: readonly string[];
   /** Kills by where they hit; `random` those from outside. */
   readonly hits: Readonly<Record<Point | "random", number>>;
   readonly owed: number;
@@ -57,76 +57,80 @@ interface Status {
   readonly streams: readonly { readonly stream: string; readonly ledger: Ledger }[];
 }
 
-/** Runs it all. Throws where the agent does not start or ends by itself; counts everything else as a fault. */
+/** Runs it all. Throws where the agent does not start or ends by itself; reports everything else as a finding. */
 export async function torture(options: TortureOptions): Promise<TortureReport> {
-  const chance = seeded(options.seed);
-  const world = await openWorld(options.destination, seeded(options.seed + 1));
+  const random = seeded(options.seed);
+  const destination = await openDestination(options.destination, seeded(options.seed + 1));
   try {
-    return await tortureIn(world, options, chance);
+    return await tortureAt(destination, options, random);
   } finally {
-    await world.close();
+    await destination.close();
   }
 }
 
-async function tortureIn(world: World, options: TortureOptions, chance: () => number): Promise<TortureReport> {
+async function tortureAt(
+  destination: Destination,
+  options: TortureOptions,
+  random: () => number,
+): Promise<TortureReport> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const file = world.tailedMeter === null ? null : createFollowedFile(join(world.folder, "app.ndjson"));
-  const config = writeConfig(world, port, file);
+  const file = destination.tailedMeter === null ? null : createFollowedFile(join(destination.folder, "app.ndjson"));
+  const config = writeConfig(destination, port, file);
   const books = openBooks();
   const stopping = new AbortController();
   const { signal } = stopping;
   const clients = Array.from({ length: CLIENTS }, (_, i) =>
-    produce({ url, id: `client-${i}`, kinds: world.kinds, books, chance: seeded(options.seed + 2 + i), signal }),
+    produce({ url, id: `client-${i}`, kinds: destination.kinds, books, random: seeded(options.seed + 2 + i), signal }),
   );
   const load = Promise.all([...clients, file?.write(books, seeded(options.seed + 100), signal)]);
   // A client that finds the agent wrong ends the run.
   load.catch(() => stopping.abort());
-  const faults: string[] = [];
+  const findings: string[] = [];
   const hits = Object.fromEntries(["random", ...POINTS].map((name) => [name, 0])) as Record<Point | "random", number>;
   const lives: NodeProcess[] = [];
   try {
     for (let kill = 0; kill < options.kills && !signal.aborted; kill++) {
-      await world.storm();
-      const death = deathOf(kill, chance);
+      await destination.disturb();
+      const death = deathOf(kill, random);
       const life = begin(config, death);
       lives.push(life);
-      hits[await liveAndDie(life, death, url, books, file, faults)]++;
+      hits[await liveAndDie(life, death, url, books, file, findings)]++;
       lives.pop();
       options.onKill?.(kill + 1, books);
     }
     stopping.abort();
     await load;
-    world.calm();
+    destination.calm();
     const last = begin(config, null);
     lives.push(last);
     await last.ready;
-    await drained(url, file, faults);
-    await world.settled();
-    const arrived = await world.arrived();
-    faults.push(...(await reckon(world, config, url, books, arrived)));
+    await drained(url, file, findings);
+    await destination.settled();
+    const arrived = await destination.arrived();
+    findings.push(...(await reconcile(destination, config, url, books, arrived)));
     const { code } = await last.kill("SIGTERM");
-    if (code !== 0) faults.push(`asked to end, the agent ended with ${code}: ${lastWords(last)}`);
+    if (code !== 0) findings.push(`asked to end, the agent ended with ${code}: ${lastWords(last)}`);
     const { owed, held, unsure } = books;
-    return { faults, hits, owed: owed.size, held: held.size, unsure: unsure.size, arrived: arrived.length };
+    return { findings, hits, owed: owed.size, held: held.size, unsure: unsure.size, arrived: arrived.length };
   } finally {
     stopping.abort();
     await Promise.all(lives.map((life) => life.kill("SIGKILL")));
   }
 }
 
-function writeConfig(world: World, port: number, file: FollowedFile | null): string {
-  const config = join(world.folder, "tortured.toml");
+function writeConfig(destination: Destination, port: number, file: FollowedFile | null): string {
+  const config = join(destination.folder, "tortured.toml");
   const lines = [
     "[listen]",
     `port = ${port}`,
     "[destination]",
-    world.destination,
+    destination.settings,
     "[upload]",
     "linger_ms = 10\nbackoff_base_ms = 20\nbackoff_max_ms = 200\ntimeout_ms = 5000\nbatch_events = 30\nconcurrency = 3",
     ...(file === null
       ? []
-      : ["[[tail]]", `path = ${JSON.stringify(file.path)}`, `stream = "usage/${world.tailedMeter}"`]),
+      : ["[[tail]]", `path = ${JSON.stringify(file.path)}`, `stream = "usage/${destination.tailedMeter}"`]),
   ];
   writeFileSync(config, `${lines.join("\n")}\n`);
   return config;
@@ -147,7 +151,7 @@ async function liveAndDie(
   url: string,
   books: Books,
   file: FollowedFile | null,
-  faults: string[],
+  findings: string[],
 ): Promise<Point | "random"> {
   // Lines of the followed file are owed before the agent has read them.
   const taken = () => books.owed.size + books.held.size - (file?.lines() ?? 0);
@@ -156,7 +160,7 @@ async function liveAndDie(
   // Asked of an agent that may die at any moment: no answer is none.
   const status = isReady ? await statusOf(url).catch(() => null) : null;
   if (status !== null) {
-    faults.push(...imbalances(status, takenBefore));
+    findings.push(...imbalances(status, takenBefore));
     file?.rotate(linesTaken(status));
   }
   if (death.kind === "random") {
@@ -199,11 +203,11 @@ function linesTaken({ streams }: Status): number {
   return streams.find(({ stream }) => stream === `usage/${TAILED_METER}`)?.ledger.accepted ?? 0;
 }
 
-async function drained(url: string, file: FollowedFile | null, faults: string[]): Promise<void> {
+async function drained(url: string, file: FollowedFile | null, findings: string[]): Promise<void> {
   await until(
     async () => {
       const status = await statusOf(url);
-      faults.push(...imbalances(status, 0));
+      findings.push(...imbalances(status, 0));
       return status.ledger.pending === 0 && linesTaken(status) >= (file?.lines() ?? 0);
     },
     { what: "the agent to drain", timeoutMs: DRAIN_MS_MAX, everyMs: 100 },
@@ -213,16 +217,16 @@ async function drained(url: string, file: FollowedFile | null, faults: string[])
 const SHOWN_MAX = 5;
 
 /** Holds what everybody was told against what arrived and what is held, and the agent's ledger against both. */
-async function reckon(
-  world: World,
+async function reconcile(
+  destination: Destination,
   config: string,
   url: string,
   books: Books,
   arrived: readonly string[],
 ): Promise<string[]> {
-  const faults: string[] = [];
+  const findings: string[] = [];
   const say = (what: string, names: readonly string[]) => {
-    if (names.length > 0) faults.push(`${names.length} ${what}: ${names.slice(0, SHOWN_MAX).join(", ")}`);
+    if (names.length > 0) findings.push(`${names.length} ${what}: ${names.slice(0, SHOWN_MAX).join(", ")}`);
   };
   const times = new Map<string, number>();
   for (const source of arrived) {
@@ -263,13 +267,15 @@ async function reckon(
   const { ledger } = await statusOf(url);
   const told = { ...ledger, delivered: arrived.length, quarantined: heldNames.length, pending: 0, discarded: 0 };
   if (JSON.stringify(ledger) !== JSON.stringify({ ...told, accepted: arrived.length + heldNames.length })) {
-    faults.push(`${arrived.length} arrived and ${heldNames.length} are held, the agent says ${JSON.stringify(ledger)}`);
+    findings.push(
+      `${arrived.length} arrived and ${heldNames.length} are held, the agent says ${JSON.stringify(ledger)}`,
+    );
   }
-  for (const name of world.hasLedger ? ["check", "audit"] : ["check"]) {
+  for (const name of destination.hasLedger ? ["check", "audit"] : ["check"]) {
     const { code, stdout, stderr } = await command([name, "--json", "--config", config]);
-    if (code !== 0) faults.push(`weir-agent ${name} ended with ${code}: ${stdout}${stderr}`);
+    if (code !== 0) findings.push(`weir-agent ${name} ended with ${code}: ${stdout}${stderr}`);
   }
-  return faults;
+  return findings;
 }
 
 function command(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {

@@ -10,13 +10,13 @@ import { stopSignal } from "../processes/stop-signals.ts";
 import { tempDir } from "../processes/temp-dir.ts";
 import { until } from "../processes/until.ts";
 import { type LedgerAddresses, readLedgers } from "../reconcile/ledgers.ts";
-import { differences, reckoningLines } from "../reconcile/reconcile.ts";
+import { differences, reconciliationLines } from "../reconcile/reconcile.ts";
 import { feed } from "../sample/feeder.ts";
 import { readSampleEvents, SAMPLE_METER, SAMPLE_PATH, SAMPLE_STREAM } from "../sample/sample.ts";
 import { grouped } from "../terminal/text-table.ts";
 import { type CuttableProxy, createCuttableProxy } from "./cuttable-proxy.ts";
 import { Director, plotOf } from "./plot.ts";
-import { createTeller, type Teller } from "./reporter.ts";
+import { createReporter, type Reporter } from "./reporter.ts";
 
 const FEED = { bodyEvents: 100, eventsPerSecond: 350 };
 const DRAIN_MS_MAX = 300_000;
@@ -31,11 +31,11 @@ process.exitCode = await run();
 async function run(): Promise<number> {
   const lines = readSampleEvents();
   const state = tempDir("weir-demo");
-  const teller = createTeller(process.stdout, lines.length);
+  const reporter = createReporter(process.stdout, lines.length);
   const ports = { edge: await freePort(), agent: await freePort(), twin: await freePort() };
   const proxy = await createCuttableProxy(ports.edge);
   try {
-    teller.say("Starting edge (workerd, D1, Queues), agent and a stand-in for the upstream.");
+    reporter.say("Starting edge (workerd, D1, Queues), agent and a stand-in for the upstream.");
     const stack = await startStack({
       stateDirectory: state.path,
       ports,
@@ -46,9 +46,9 @@ async function run(): Promise<number> {
       onReady: () => undefined,
       signal: stopping,
     });
-    return await play(stack, proxy, lines, teller);
+    return await play(stack, proxy, lines, reporter);
   } catch (error) {
-    teller.end();
+    reporter.end();
     console.error(`npm run demo: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   } finally {
@@ -57,26 +57,26 @@ async function run(): Promise<number> {
   }
 }
 
-/** Feeds all events while the plot goes on, waits for the drain, and reckons up. Ends the stack. */
-async function play(stack: Stack, proxy: CuttableProxy, lines: readonly string[], teller: Teller): Promise<number> {
+/** Feeds all events while the plot goes on, waits for the drain, and reconciles. Ends the stack. */
+async function play(stack: Stack, proxy: CuttableProxy, lines: readonly string[], reporter: Reporter): Promise<number> {
   const urls = { agent: stack.agent.url, edge: stack.edge.url, twin: stack.twin.url };
-  const director = new Director(plotOf(stack, proxy), (tale) => teller.say(tale));
+  const director = new Director(plotOf(stack, proxy), (tale) => reporter.say(tale));
   const signal = AbortSignal.any([stopping, director.failed]);
   const { producer } = (await readLedgers(urls)).agent ?? { producer: "" };
-  const watching = watch(urls, producer, teller);
+  const watching = watch(urls, producer, reporter);
   try {
-    teller.say(`${grouped(lines.length)} real events go to the agent, ${FEED.bodyEvents} a request.`);
+    reporter.say(`${grouped(lines.length)} real events go to the agent, ${FEED.bodyEvents} a request.`);
     const { repeated } = await feedWith(director, urls.agent, lines, signal);
     await director.done();
     signal.throwIfAborted();
     if (director.left() > 0) throw new Error(`${director.left()} of the steps never came`);
-    teller.say(`All are fed, with ${repeated} repeated requests on the way. Now everything drains.`);
+    reporter.say(`All are fed, with ${repeated} repeated requests on the way. Now everything drains.`);
     const isDrained = await drain(urls, producer, signal);
     await watching.end();
-    teller.end();
+    reporter.end();
     const ledgers = await readLedgers(urls, producer);
     const received = await readReceived(urls.twin);
-    console.log(`\n${reckoningLines(SAMPLE_STREAM, ledgers).join("\n")}\n`);
+    console.log(`\n${reconciliationLines(SAMPLE_STREAM, ledgers).join("\n")}\n`);
     return conclude(lines, differences({ stream: SAMPLE_STREAM, lines }, { ledgers, received }), isDrained);
   } finally {
     // A step under way may be starting a process: only after it are all of them there to be stopped.
@@ -93,7 +93,7 @@ function feedWith(director: Director, agentUrl: string, lines: readonly string[]
     keyPrefix: SAMPLE_METER,
     signal,
     onSent: (first) => director.reach(first, true),
-    onTaken: (fed) => director.reach(fed, false),
+    onAccepted: (fed) => director.reach(fed, false),
   });
 }
 
@@ -110,14 +110,14 @@ function conclude(lines: readonly string[], differing: readonly string[], isDrai
 }
 
 /** Keeps the bars moving until it is told to end. */
-function watch(urls: LedgerAddresses, producer: string, teller: Teller): { end(): Promise<void> } {
+function watch(urls: LedgerAddresses, producer: string, reporter: Reporter): { end(): Promise<void> } {
   const ending = new AbortController();
   const show = async () => {
     while (!ending.signal.aborted) {
-      teller.show(await readLedgers(urls, producer));
+      reporter.show(await readLedgers(urls, producer));
       await sleep(SHOW_EVERY_MS, undefined, { signal: ending.signal }).catch(() => undefined);
     }
-    teller.show(await readLedgers(urls, producer));
+    reporter.show(await readLedgers(urls, producer));
   };
   const showing = show();
   // Its failure is told by `end`; until then it must not count as unhandled.

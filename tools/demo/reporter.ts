@@ -4,7 +4,7 @@ import { createColors } from "picocolors";
 import { type Ledgers, sumOf } from "../reconcile/ledgers.ts";
 import { grouped } from "../terminal/text-table.ts";
 
-export interface Teller {
+export interface Reporter {
   say(text: string): void;
   /** Shows how far each hop has come; a hop that does not answer is shown as down. */
   show(ledgers: Ledgers): void;
@@ -12,8 +12,8 @@ export interface Teller {
   end(): void;
 }
 
-export function createTeller(output: NodeJS.WriteStream, total: number): Teller {
-  return output.isTTY ? new BarTeller(output, total) : new LineTeller(output, total);
+export function createReporter(output: NodeJS.WriteStream, total: number): Reporter {
+  return output.isTTY ? new BarReporter(output, total) : new LineReporter(output, total);
 }
 
 const HOPS = ["agent", "edge", "twin"] as const;
@@ -27,7 +27,7 @@ function reachedOf({ agent, edge, twin }: Ledgers): Reached {
   };
 }
 
-class BarTeller implements Teller {
+class BarReporter implements Reporter {
   readonly #bars: MultiBar;
   readonly #hops: Record<(typeof HOPS)[number], SingleBar>;
   readonly #reached = { agent: 0, edge: 0, twin: 0 };
@@ -79,7 +79,7 @@ class BarTeller implements Teller {
 
 const LINE_EVERY_MS = 3_000;
 
-class LineTeller implements Teller {
+class LineReporter implements Reporter {
   readonly #output: NodeJS.WriteStream;
   readonly #total: number;
   #shownAtMs = Number.NEGATIVE_INFINITY;

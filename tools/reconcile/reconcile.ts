@@ -9,14 +9,14 @@ export interface Expected {
   readonly lines: readonly string[];
 }
 
-export interface Reckoning {
+export interface Reconciliation {
   readonly ledgers: Ledgers;
   /** The source texts that the twin has taken. */
   readonly received: readonly string[];
 }
 
 /** One sentence for each thing that differs; empty when all agree. */
-export function differences({ stream, lines }: Expected, { ledgers, received }: Reckoning): string[] {
+export function differences({ stream, lines }: Expected, { ledgers, received }: Reconciliation): string[] {
   const { agent, edge, twin } = ledgers;
   const row = edge?.find((item) => item.stream === stream);
   const counts = twin?.by_stream[stream];
@@ -59,7 +59,7 @@ function textDifferences(lines: readonly string[], received: readonly string[]):
 }
 
 /** The three ledgers side by side. */
-export function reckoningLines(stream: string, { agent, edge, twin }: Ledgers): string[] {
+export function reconciliationLines(stream: string, { agent, edge, twin }: Ledgers): string[] {
   const row = edge?.find((item) => item.stream === stream);
   const counts = twin?.by_stream[stream];
   const hop = agent?.ledger;

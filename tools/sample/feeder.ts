@@ -22,27 +22,27 @@ export interface FeedOptions {
   readonly signal: AbortSignal;
   /** Called when a body is on its way, unanswered. */
   readonly onSent?: (firstIndex: number) => void;
-  /** Called when a body is taken: all lines before `fed` are safe. */
-  readonly onTaken?: (fed: number) => void;
+  /** Called when a body is accepted: all lines before `fed` are safe. */
+  readonly onAccepted?: (fed: number) => void;
 }
 
 export interface FeedReport {
   readonly fed: number;
   /** Bodies sent again because no answer came. */
   readonly repeated: number;
-  /** Events that the agent had taken already when they came again. */
+  /** Events that the agent had accepted already when they came again. */
   readonly duplicates: number;
 }
 
 type PostOutcome =
-  | { readonly kind: "taken"; readonly duplicates: number }
-  /** No answer: perhaps taken, perhaps not. */
+  | { readonly kind: "accepted"; readonly duplicates: number }
+  /** No answer: perhaps accepted, perhaps not. */
   | { readonly kind: "unclear" }
-  /** Not taken, and asked to wait. */
+  /** Not accepted, and asked to wait. */
   | { readonly kind: "later"; readonly waitMs: number }
   | { readonly kind: "refused"; readonly message: string };
 
-/** Feeds until the last line is taken or the signal aborts. Throws when the agent refuses a body for good. */
+/** Feeds until the last line is accepted or the signal aborts. Throws when the agent refuses a body for good. */
 export async function feed(options: FeedOptions): Promise<FeedReport> {
   const { lines, bodyEvents, eventsPerSecond, keyPrefix, signal } = options;
   let fed = options.from ?? 0;
@@ -54,10 +54,10 @@ export async function feed(options: FeedOptions): Promise<FeedReport> {
     const body = lines.slice(first, first + bodyEvents);
     const outcome = await post(options, `${keyPrefix}-${first}`, body, first);
     if (outcome.kind === "refused") throw new Error(outcome.message);
-    if (outcome.kind === "taken") {
+    if (outcome.kind === "accepted") {
       duplicates += outcome.duplicates;
       fed += body.length;
-      options.onTaken?.(fed);
+      options.onAccepted?.(fed);
       await pause((body.length * 1000) / eventsPerSecond - (performance.now() - startedAt), signal);
     } else {
       if (outcome.kind === "unclear") repeated++;
@@ -83,7 +83,7 @@ async function post(
     onSent?.(first);
     const answer = await answered;
     const text = await answer.text();
-    if (answer.ok) return { kind: "taken", duplicates: duplicatesOf(text) };
+    if (answer.ok) return { kind: "accepted", duplicates: duplicatesOf(text) };
     if (answer.status === 429 || answer.status >= 500) {
       return { kind: "later", waitMs: retryAfterMs(answer.headers.get("retry-after"), Date.now()) ?? RETRY_MS };
     }

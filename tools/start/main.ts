@@ -105,7 +105,7 @@ async function work(stack: Stack, signal: AbortSignal): Promise<void> {
     from,
     keyPrefix: SAMPLE_METER,
     signal,
-    onTaken: (count) => {
+    onAccepted: (count) => {
       fed = count;
       mark.write(count);
       flowing.resolve();

@@ -1,5 +1,5 @@
 /**
- * What the twin has taken. Lives in memory: events are kept by their exact source text, in order of arrival,
+ * What the twin has accepted. Lives in memory: events are kept by their exact source text, in order of arrival,
  * and are gone when the process ends.
  */
 
@@ -10,7 +10,7 @@ export interface CallOrigin {
   readonly platformId: string | null;
 }
 
-export interface TakenEvent {
+export interface AcceptedEvent {
   readonly stream: string;
   readonly source: string;
   readonly origin: CallOrigin;
@@ -22,21 +22,21 @@ export interface StreamCounts {
   readonly distinct: number;
 }
 
-export interface TakenEventsLimits {
+export interface AcceptedEventsLimits {
   readonly eventsMax: number;
   /** Characters of all source texts together. */
   readonly charactersMax: number;
 }
 
-export const DEFAULT_TAKEN_LIMITS: TakenEventsLimits = { eventsMax: 5_000_000, charactersMax: 512_000_000 };
+export const DEFAULT_ACCEPTED_LIMITS: AcceptedEventsLimits = { eventsMax: 5_000_000, charactersMax: 512_000_000 };
 
-export class TakenEvents {
-  readonly #limits: TakenEventsLimits;
-  #events: TakenEvent[] = [];
+export class AcceptedEvents {
+  readonly #limits: AcceptedEventsLimits;
+  #events: AcceptedEvent[] = [];
   #characters = 0;
   readonly #byStream = new Map<string, { events: number; readonly sources: Set<string> }>();
 
-  constructor(limits: TakenEventsLimits) {
+  constructor(limits: AcceptedEventsLimits) {
     this.#limits = limits;
   }
 
@@ -73,7 +73,7 @@ export class TakenEvents {
   }
 
   /** The events of one stream, or of all, that were there when it was called. */
-  *list(stream: string | null): Generator<TakenEvent> {
+  *list(stream: string | null): Generator<AcceptedEvent> {
     const events = this.#events;
     const length = events.length;
     for (let index = 0; index < length; index++) {
@@ -94,12 +94,12 @@ export class TakenEvents {
  * An event as one line: line breaks between its tokens become spaces (inside strings raw ones cannot stand),
  * every other byte is kept.
  */
-export function eventLine(event: TakenEvent): string {
+export function eventLine(event: AcceptedEvent): string {
   return /[\r\n]/.test(event.source) ? event.source.replaceAll(/[\r\n]/g, " ") : event.source;
 }
 
 /** An event with everything the twin knows of it, its source as a JSON string and so exact to the byte. */
-export function exactEventLine({ stream, source, origin }: TakenEvent): string {
+export function exactEventLine({ stream, source, origin }: AcceptedEvent): string {
   const { entityIds, orgIds, platformId } = origin;
   return JSON.stringify({ stream, source, entity_ids: entityIds, org_ids: orgIds, platform_id: platformId });
 }

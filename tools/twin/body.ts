@@ -29,7 +29,7 @@ export async function readCallBody(request: IncomingMessage, bytesMax: number): 
     return { kind: "body", bytes, wireBytes: bytes.length, gzip: false };
   }
   if (coding !== "gzip") {
-    return { kind: "bad-coding", wireBytes: bytes.length, message: `content encoding ${coding} is not taken` };
+    return { kind: "bad-coding", wireBytes: bytes.length, message: `content encoding ${coding} is not accepted` };
   }
   try {
     const inflated = await inflate(bytes, { maxOutputLength: bytesMax });

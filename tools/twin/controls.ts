@@ -1,15 +1,15 @@
-/** The twin's own routes under `/twin`: what it has taken, its fault script, and starting over. */
+/** The twin's own routes under `/twin`: what it has accepted, its failure script, and starting over. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { eventLine, exactEventLine, type TakenEvent, type TakenEvents } from "./accepted-events.ts";
+import { type AcceptedEvent, type AcceptedEvents, eventLine, exactEventLine } from "./accepted-events.ts";
 import { type Answer, jsonAnswer } from "./answer.ts";
 import { readCallBody } from "./body.ts";
-import { type FaultScript, parseFaultScript } from "./fault-script.ts";
+import { type FailureScript, parseFailureScript } from "./failure-script.ts";
 import type { RequestLog } from "./request-log.ts";
 
 export interface Controlled {
-  readonly events: TakenEvents;
-  readonly faults: FaultScript;
+  readonly events: AcceptedEvents;
+  readonly failures: FailureScript;
   readonly log: RequestLog;
   /** Forgets everything but the tokens given out. */
   readonly reset: () => void;
@@ -36,11 +36,11 @@ export async function control(
     case "GET /twin/requests":
       return answered(jsonAnswer(200, { items: twin.log.list() }));
     case "GET /twin/faults":
-      return answered(jsonAnswer(200, { items: twin.faults.list() }));
+      return answered(jsonAnswer(200, { items: twin.failures.list() }));
     case "POST /twin/faults":
-      return answered(await appendFaults(twin.faults, request));
+      return answered(await appendFailures(twin.failures, request));
     case "DELETE /twin/faults":
-      twin.faults.clear();
+      twin.failures.clear();
       return answered({ status: 204, headers: {}, body: null });
     case "DELETE /twin":
       twin.reset();
@@ -54,26 +54,26 @@ function answered(answer: Answer): ControlOutcome {
   return { kind: "answer", answer };
 }
 
-async function appendFaults(faults: FaultScript, request: IncomingMessage): Promise<Answer> {
+async function appendFailures(failures: FailureScript, request: IncomingMessage): Promise<Answer> {
   const body = await readCallBody(request, SCRIPT_BYTES_MAX);
   if (body.kind !== "body") return jsonAnswer(413, { success: false, message: "the fault script is too large" });
-  const script = parseFaultScript(body.bytes.toString("utf8"));
+  const script = parseFailureScript(body.bytes.toString("utf8"));
   if (script.kind === "refused") {
     return jsonAnswer(400, { success: false, message: "the fault script is faulty", reasons: script.reasons });
   }
-  faults.append(script.faults);
-  return jsonAnswer(200, { items: faults.list() });
+  failures.append(script.failures);
+  return jsonAnswer(200, { items: failures.list() });
 }
 
 /** Rejects when the reader goes away half-way. */
-async function writeEvents(events: TakenEvents, response: ServerResponse, query: URLSearchParams): Promise<void> {
+async function writeEvents(events: AcceptedEvents, response: ServerResponse, query: URLSearchParams): Promise<void> {
   const line = query.get("exact") === "1" ? exactEventLine : eventLine;
   response.writeHead(200, { "content-type": "application/x-ndjson" });
   await pipeline(chunksOf(events.list(query.get("stream")), line), response);
 }
 
 /** Many lines a chunk: one write for each would cost more than the lines. */
-function* chunksOf(events: Iterable<TakenEvent>, line: (event: TakenEvent) => string): Generator<string> {
+function* chunksOf(events: Iterable<AcceptedEvent>, line: (event: AcceptedEvent) => string): Generator<string> {
   let lines: string[] = [];
   for (const event of events) {
     lines.push(line(event));

@@ -1,6 +1,6 @@
 /** One ingest call as both dialects see it, and what became of it. */
 import type { IncomingHttpHeaders } from "node:http";
-import type { CallOrigin, TakenEvents } from "./accepted-events.ts";
+import type { AcceptedEvents, CallOrigin } from "./accepted-events.ts";
 import type { Answer } from "./answer.ts";
 import { fingerprintOf, type IdempotencyKeys } from "./idempotency.ts";
 
@@ -11,21 +11,21 @@ export interface Call {
   readonly bytes: Buffer;
 }
 
-/** Where a dialect keeps what it takes. */
-export interface Shelf {
-  readonly events: TakenEvents;
+/** Where a dialect keeps what it accepts. */
+export interface Stores {
+  readonly events: AcceptedEvents;
   readonly keys: IdempotencyKeys;
 }
 
 export type HandledCall =
-  | { readonly kind: "taken"; readonly answer: Answer; readonly events: number }
-  /** Answered as the first time, nothing taken. */
+  | { readonly kind: "accepted"; readonly answer: Answer; readonly events: number }
+  /** Answered as the first time, nothing accepted. */
   | { readonly kind: "repeated"; readonly answer: Answer }
   /** Refused, or no ingest at all. */
-  | { readonly kind: "untaken"; readonly answer: Answer };
+  | { readonly kind: "not-accepted"; readonly answer: Answer };
 
-export function untaken(answer: Answer): HandledCall {
-  return { kind: "untaken", answer };
+export function notAccepted(answer: Answer): HandledCall {
+  return { kind: "not-accepted", answer };
 }
 
 /** A header's one value; null where it is absent. */
@@ -56,12 +56,12 @@ export function oncePerKey(
   if (keys === null || key === null) return handle();
   const fingerprint = fingerprintOf(call.path, call.bytes);
   const known = keys.look(key, fingerprint);
-  if (known.kind === "other-call") return untaken(conflict());
+  if (known.kind === "other-call") return notAccepted(conflict());
   if (known.kind === "repeat") {
     const { answer } = known;
     return { kind: "repeated", answer: { ...answer, headers: { ...answer.headers, "idempotent-replayed": "true" } } };
   }
   const handled = handle();
-  if (handled.kind === "taken") keys.remember(key, fingerprint, handled.answer);
+  if (handled.kind === "accepted") keys.remember(key, fingerprint, handled.answer);
   return handled;
 }

@@ -1,5 +1,5 @@
 /**
- * Remembers calls by their idempotency-key. Only calls whose events were taken are remembered: one that was
+ * Remembers calls by their idempotency-key. Only calls whose events were accepted are remembered: one that was
  * refused left nothing behind, and its repeat is judged anew.
  */
 import { createHash } from "node:crypto";

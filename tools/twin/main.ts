@@ -18,12 +18,12 @@ interface Flags {
 const command = new Command("npm run twin --")
   .description("A stand-in for Zuora Mediation and Solvimon on 127.0.0.1; its own routes are under /twin.")
   .option("--port <port>", "0 picks a free one", wholeNumber, 8789)
-  .option("--zuora-client-id <id>", "for POST /oauth/token; without it any client is taken")
-  .option("--zuora-client-secret <secret>", "for POST /oauth/token; without it any secret is taken")
+  .option("--zuora-client-id <id>", "for POST /oauth/token; without it any client is accepted")
+  .option("--zuora-client-secret <secret>", "for POST /oauth/token; without it any secret is accepted")
   .option("--zuora-max-bytes <n>", "of a body after inflation", wholeNumber, DEFAULT_ZUORA.bytesMax)
   .option("--zuora-max-events <n>", "of one call", wholeNumber, DEFAULT_ZUORA.eventsMax)
   .option("--zuora-calls-per-minute <n>", "beyond it 429", wholeNumber, DEFAULT_ZUORA.callsPerMinute)
-  .option("--solvimon-api-key <key>", "for X-API-KEY; without it any key is taken")
+  .option("--solvimon-api-key <key>", "for X-API-KEY; without it any key is accepted")
   .option("--ignore-idempotency-keys", "take every repeat anew, as a vendor may that does not know them", false);
 
 function wholeNumber(text: string): number {

@@ -12,7 +12,7 @@ export interface LoggedCall {
   /** What was answered; null where the connection was cut. */
   readonly status: number | null;
   readonly idempotency_key: string | null;
-  /** Events taken by this very call: 0 for a repeat, a refusal, a cut. */
+  /** Events accepted by this very call: 0 for a repeat, a refusal, a cut. */
   readonly events: number;
   /** Bytes on the wire. */
   readonly bytes: number;

@@ -3,7 +3,7 @@
 /** Solvimon's kinds of event, by the last segment of their path. */
 export type SolvimonKind = "persist" | "charge" | "adjustment" | "meter-data";
 
-export type Door =
+export type Operation =
   | { readonly kind: "zuora-token" }
   | { readonly kind: "zuora-ingest"; readonly stream: string }
   | {
@@ -25,7 +25,7 @@ const SOLVIMON_PATHS: Record<string, { stream: SolvimonKind; form: "single" | "l
   "events/ingest-list": { stream: "meter-data", form: "list" },
 };
 
-export function doorOf(method: string, path: string): Door {
+export function operationOf(method: string, path: string): Operation {
   if (method !== "POST") return { kind: "unknown" };
   if (path === "/oauth/token") return { kind: "zuora-token" };
   const usage = /^\/(?:meters\/streaming\/ingestion|usage\/bulk)\/([^/]+)$/.exec(path)?.[1];
@@ -48,7 +48,7 @@ function decoded(segment: string): string | null {
   }
 }
 
-/** Whether a path speaks Solvimon's dialect; it decides the wording of errors that come before any door. */
+/** Whether a path speaks Solvimon's dialect; it decides the wording of errors that come before any operation. */
 export function isSolvimonPath(path: string): boolean {
   return /^\/v\d/.test(path);
 }

@@ -1,10 +1,10 @@
-/** The answer to a call that a scripted fault strikes: what that vendor would say with that status. */
+/** The answer to a call that a scripted failure strikes: what that vendor would say with that status. */
 import { type Answer, jsonAnswer } from "./answer.ts";
 import { isSolvimonPath } from "./route.ts";
 import { solvimonError } from "./solvimon-errors.ts";
 import { zuoraError } from "./zuora.ts";
 
-export function faultAnswer(path: string, status: number): Answer {
+export function scriptedAnswer(path: string, status: number): Answer {
   if (status === 204 || status === 304) return { status, headers: {}, body: null };
   if (status < 400) return jsonAnswer(status, { success: true, message: "scripted" });
   // Both vendors say how long to wait; a script leaves it out with "retry-after": null.
@@ -13,7 +13,7 @@ export function faultAnswer(path: string, status: number): Answer {
   return zuoraError(status, undefined, { headers });
 }
 
-/** Lays a fault's headers over an answer's, whatever their case; null takes one away. */
+/** Lays a failure's headers over an answer's, whatever their case; null takes one away. */
 export function withHeaders(answer: Answer, headers: Readonly<Record<string, string | null>> | undefined): Answer {
   if (headers === undefined) return answer;
   const merged = new Map(Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), value]));

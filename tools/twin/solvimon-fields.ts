@@ -28,7 +28,7 @@ const REQUIRED: Record<SolvimonKind, readonly RequiredField[]> = {
 export type FieldError = { readonly code: "MISSING_FIELD" | "INVALID_FIELD"; readonly field: string };
 
 /** The first required field that is absent or no string; null where there is none. */
-export function firstFieldFault(kind: SolvimonKind, event: JsonObject): FieldError | null {
+export function firstFieldError(kind: SolvimonKind, event: JsonObject): FieldError | null {
   for (const { name, nullable } of REQUIRED[kind]) {
     const value = event.get(name);
     if (value === undefined) return { code: "MISSING_FIELD", field: name };

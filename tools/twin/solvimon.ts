@@ -7,11 +7,19 @@ import type { ScannedEvent } from "../../shared/json/scanner.ts";
 import { decodeBody } from "../../shared/json/utf8.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
 import { type Answer, textAnswer } from "./answer.ts";
-import { isTaken } from "./credential.ts";
-import { type Call, type HandledCall, headerOf, oncePerKey, originOf, type Shelf, untaken } from "./handled-call.ts";
+import { isAccepted } from "./credential.ts";
+import {
+  type Call,
+  type HandledCall,
+  headerOf,
+  notAccepted,
+  oncePerKey,
+  originOf,
+  type Stores,
+} from "./handled-call.ts";
 import type { SolvimonKind } from "./route.ts";
 import { badRequest, fullAnswer, solvimonError } from "./solvimon-errors.ts";
-import { firstFieldFault } from "./solvimon-fields.ts";
+import { firstFieldError } from "./solvimon-fields.ts";
 
 export interface SolvimonOptions {
   /** Null: any that is not empty. */
@@ -51,24 +59,24 @@ const REFERENCES_MAX = 1_000_000;
 
 export class Solvimon {
   readonly #options: SolvimonOptions;
-  readonly #shelf: Shelf;
+  readonly #stores: Stores;
   readonly #now: () => number;
   readonly #references: References = new Map();
 
-  constructor(options: SolvimonOptions, shelf: Shelf, now: () => number) {
+  constructor(options: SolvimonOptions, stores: Stores, now: () => number) {
     this.#options = options;
-    this.#shelf = shelf;
+    this.#stores = stores;
     this.#now = now;
   }
 
   ingest(call: Call, version: string, kind: SolvimonKind, form: "single" | "list"): HandledCall {
     const refusal = this.#refusal(call, version);
-    if (refusal !== null) return untaken(refusal);
-    const keys = this.#options.honoursIdempotencyKeys ? this.#shelf.keys : null;
+    if (refusal !== null) return notAccepted(refusal);
+    const keys = this.#options.honoursIdempotencyKeys ? this.#stores.keys : null;
     const conflict = () => solvimonError(409, "the key was used before", { code: "IDEMPOTENCY_CHECK_FAILED" });
     return oncePerKey(keys, call, conflict, () => {
       const decoded = decodeBody(call.bytes);
-      if (decoded.kind === "invalid") return untaken(badRequest(decoded.error.message));
+      if (decoded.kind === "invalid") return notAccepted(badRequest(decoded.error.message));
       return form === "single" ? this.#takeOne(call, kind, decoded.text) : this.#takeList(call, kind, decoded.text);
     });
   }
@@ -92,7 +100,7 @@ export class Solvimon {
   /** Key, version and content type, in that order. */
   #refusal(call: Call, version: string): Answer | null {
     const bearer = /^Bearer +(\S+)$/i.exec(headerOf(call.headers, "authorization") ?? "")?.[1];
-    if (!isTaken(headerOf(call.headers, "x-api-key") ?? bearer, this.#options.apiKey)) {
+    if (!isAccepted(headerOf(call.headers, "x-api-key") ?? bearer, this.#options.apiKey)) {
       return solvimonError(401, "the API key is missing or unknown");
     }
     if (version !== "1") return solvimonError(400, "use version 1", { code: "UNSUPPORTED_VERSION" });
@@ -102,28 +110,29 @@ export class Solvimon {
 
   #takeOne(call: Call, kind: SolvimonKind, text: string): HandledCall {
     const read = readSingle(text, this.#options.bytesMax);
-    if (read.kind === "faulty") return untaken(badRequest(read.message));
+    if (read.kind === "faulty") return notAccepted(badRequest(read.message));
     const { event } = read;
-    const fault = firstFieldFault(kind, event.value);
-    if (fault !== null) return untaken(solvimonError(400, `${fault.field} is missing or invalid`, fault));
+    const fieldError = firstFieldError(kind, event.value);
+    if (fieldError !== null)
+      return notAccepted(solvimonError(400, `${fieldError.field} is missing or invalid`, fieldError));
     const reference = event.value.get("reference");
     const name = kind !== "meter-data" && typeof reference === "string" && reference ? `${kind}/${reference}` : null;
     const known = name === null ? undefined : this.#references.get(name);
     if (known !== undefined) return this.#repeated(known, event.source);
-    if (!this.#shelf.events.hasRoomFor([event.source])) return untaken(fullAnswer());
+    if (!this.#stores.events.hasRoomFor([event.source])) return notAccepted(fullAnswer());
     const answer = textAnswer(201, canonicalText(this.#resource(kind, event.value, "INGEST")));
-    this.#shelf.events.take(kind, [event.source], originOf(call.headers));
+    this.#stores.events.take(kind, [event.source], originOf(call.headers));
     if (name !== null && this.#references.size < REFERENCES_MAX) {
       this.#references.set(name, { source: event.source, answer });
     }
-    return { kind: "taken", events: 1, answer };
+    return { kind: "accepted", events: 1, answer };
   }
 
   #repeated(known: { readonly source: string; readonly answer: Answer }, source: string): HandledCall {
     if (this.#options.repeatedReference === "replay" && known.source === source) {
       return { kind: "repeated", answer: known.answer };
     }
-    return untaken(solvimonError(409, "the reference was used before", { field: "reference" }));
+    return notAccepted(solvimonError(409, "the reference was used before", { field: "reference" }));
   }
 
   /** All or nothing. */
@@ -131,17 +140,23 @@ export class Solvimon {
     const { listMax, bytesMax } = this.#options;
     // Only the documented wrapper is read, so that each event's slice can be cut out of it as it stands.
     const list = /^\s*\{\s*"meter_datas"\s*:\s*(\[[\s\S]*\])\s*\}\s*$/.exec(text)?.[1];
-    if (list === undefined) return untaken(badRequest('expected {"meter_datas": [...]}'));
+    if (list === undefined) return notAccepted(badRequest('expected {"meter_datas": [...]}'));
     const scanned = scanJson(list, { eventsMax: listMax, eventBytesMax: bytesMax });
     if (scanned.kind === "invalid") {
       const { index, message } = scanned.error;
-      return untaken(solvimonError(400, message, { code: "BAD_REQUEST", ...(index === undefined ? {} : { index }) }));
+      return notAccepted(
+        solvimonError(400, message, { code: "BAD_REQUEST", ...(index === undefined ? {} : { index }) }),
+      );
     }
     const sources = scanned.events.map((event) => event.source);
-    if (!this.#shelf.events.hasRoomFor(sources)) return untaken(fullAnswer());
-    this.#shelf.events.take(kind, sources, originOf(call.headers));
+    if (!this.#stores.events.hasRoomFor(sources)) return notAccepted(fullAnswer());
+    this.#stores.events.take(kind, sources, originOf(call.headers));
     const resources = scanned.events.map((event) => this.#resource(kind, event.value, "INGEST"));
-    return { kind: "taken", events: sources.length, answer: textAnswer(201, `{"data":${canonicalText(resources)}}`) };
+    return {
+      kind: "accepted",
+      events: sources.length,
+      answer: textAnswer(201, `{"data":${canonicalText(resources)}}`),
+    };
   }
 
   /** The resource as answered: every field sent, the read-only ones filled in. */

@@ -1,24 +1,24 @@
 /**
  * A stand-in for both upstreams, Zuora Mediation and Solvimon, on loopback. Speaks their auth, limits and
- * answers, keeps what it takes by exact source text, and misbehaves by script.
+ * answers, keeps what it accepts by exact source text, and misbehaves by script.
  *
  * A call is handled in one synchronous step once its body is read and its scripted delay has passed, so two
- * calls with one idempotency-key can never both be taken.
+ * calls with one idempotency-key can never both be accepted.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DEFAULT_TAKEN_LIMITS, TakenEvents, type TakenEventsLimits } from "./accepted-events.ts";
+import { AcceptedEvents, type AcceptedEventsLimits, DEFAULT_ACCEPTED_LIMITS } from "./accepted-events.ts";
 import type { Answer } from "./answer.ts";
 import { type CallBody, readCallBody } from "./body.ts";
 import { type Controlled, control } from "./controls.ts";
-import { type Fault, FaultScript } from "./fault-script.ts";
-import { type Call, type HandledCall, untaken } from "./handled-call.ts";
+import { FailureScript, type InjectedFailure } from "./failure-script.ts";
+import { type Call, type HandledCall, notAccepted } from "./handled-call.ts";
 import { IdempotencyKeys } from "./idempotency.ts";
 import { RequestLog } from "./request-log.ts";
-import { type Door, doorOf, isSolvimonPath } from "./route.ts";
-import { faultAnswer, withHeaders } from "./scripted-answer.ts";
+import { isSolvimonPath, type Operation, operationOf } from "./route.ts";
+import { scriptedAnswer, withHeaders } from "./scripted-answer.ts";
 import { DEFAULT_SOLVIMON, Solvimon, type SolvimonOptions } from "./solvimon.ts";
 import { solvimonError } from "./solvimon-errors.ts";
 import { DEFAULT_ZUORA, Zuora, type ZuoraOptions, zuoraError } from "./zuora.ts";
@@ -28,7 +28,7 @@ export interface TwinOptions {
   readonly port?: number;
   readonly zuora?: Partial<ZuoraOptions>;
   readonly solvimon?: Partial<SolvimonOptions>;
-  readonly limits?: Partial<TakenEventsLimits>;
+  readonly limits?: Partial<AcceptedEventsLimits>;
   readonly now?: () => number;
 }
 
@@ -41,9 +41,9 @@ export interface Twin {
 }
 
 export async function createTwin(options: TwinOptions = {}): Promise<Twin> {
-  const house = new House(options);
+  const twin = new TwinServer(options);
   const server = createServer((request, response) => {
-    house.serve(request, response).catch(() => {
+    twin.serve(request, response).catch(() => {
       // The client hung up half-way through its body: there is nobody to answer.
       response.destroy();
     });
@@ -54,7 +54,7 @@ export async function createTwin(options: TwinOptions = {}): Promise<Twin> {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const close = async () => {
-    house.closing.abort();
+    twin.closing.abort();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeAllConnections();
     await closed;
@@ -62,10 +62,10 @@ export async function createTwin(options: TwinOptions = {}): Promise<Twin> {
   return { url: `http://127.0.0.1:${port}`, port, close };
 }
 
-class House implements Controlled {
+class TwinServer implements Controlled {
   readonly closing = new AbortController();
-  readonly events: TakenEvents;
-  readonly faults = new FaultScript();
+  readonly events: AcceptedEvents;
+  readonly failures = new FailureScript();
   readonly log = new RequestLog();
   readonly #keys = new IdempotencyKeys();
   readonly #zuora: Zuora;
@@ -74,19 +74,19 @@ class House implements Controlled {
   readonly #solvimonBytesMax: number;
 
   constructor({ zuora, solvimon, limits, now = Date.now }: TwinOptions) {
-    this.events = new TakenEvents({ ...DEFAULT_TAKEN_LIMITS, ...limits });
-    const shelf = { events: this.events, keys: this.#keys };
+    this.events = new AcceptedEvents({ ...DEFAULT_ACCEPTED_LIMITS, ...limits });
+    const stores = { events: this.events, keys: this.#keys };
     const zuoraOptions = { ...DEFAULT_ZUORA, ...zuora };
     const solvimonOptions = { ...DEFAULT_SOLVIMON, ...solvimon };
-    this.#zuora = new Zuora(zuoraOptions, shelf, now);
-    this.#solvimon = new Solvimon(solvimonOptions, shelf, now);
+    this.#zuora = new Zuora(zuoraOptions, stores, now);
+    this.#solvimon = new Solvimon(solvimonOptions, stores, now);
     this.#zuoraBytesMax = zuoraOptions.bytesMax;
     this.#solvimonBytesMax = solvimonOptions.bytesMax;
   }
 
   readonly reset = (): void => {
     this.events.clear();
-    this.faults.clear();
+    this.failures.clear();
     this.log.clear();
     this.#keys.clear();
     this.#zuora.clear();
@@ -104,12 +104,12 @@ class House implements Controlled {
   }
 
   async #serveCall(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const door = doorOf(request.method ?? "", path);
-    const isIngest = door.kind === "zuora-ingest" || door.kind === "solvimon-ingest";
+    const operation = operationOf(request.method ?? "", path);
+    const isIngest = operation.kind === "zuora-ingest" || operation.kind === "solvimon-ingest";
     const body = await readCallBody(request, isSolvimonPath(path) ? this.#solvimonBytesMax : this.#zuoraBytesMax);
-    const fault = this.faults.take({ path, isIngest, body: body.kind === "body" ? body.bytes : null });
-    if (fault?.delay_ms) await sleep(fault.delay_ms, undefined, { signal: this.closing.signal });
-    const { answer, events } = this.#answerCall(request, path, door, body, fault);
+    const failure = this.failures.take({ path, isIngest, body: body.kind === "body" ? body.bytes : null });
+    if (failure?.delay_ms) await sleep(failure.delay_ms, undefined, { signal: this.closing.signal });
+    const { answer, events } = this.#answerCall(request, path, operation, body, failure);
     if (isIngest) {
       const gzip = request.headers["content-encoding"] !== undefined;
       const status = answer?.status ?? null;
@@ -119,38 +119,38 @@ class House implements Controlled {
     else send(response, answer);
   }
 
-  /** The fault's doing first, then the vendor's. No answer: the connection is to be cut. */
+  /** The failure's doing first, then the vendor's. No answer: the connection is to be cut. */
   #answerCall(
     request: IncomingMessage,
     path: string,
-    door: Door,
+    operation: Operation,
     body: CallBody,
-    fault: Fault | null,
+    failure: InjectedFailure | null,
   ): { readonly answer: Answer | null; readonly events: number } {
-    if (fault?.drop === "before") return { answer: null, events: 0 };
-    if (fault?.status !== undefined && fault.drop === undefined) {
-      return { answer: withHeaders(faultAnswer(path, fault.status), fault.headers), events: 0 };
+    if (failure?.drop === "before") return { answer: null, events: 0 };
+    if (failure?.status !== undefined && failure.drop === undefined) {
+      return { answer: withHeaders(scriptedAnswer(path, failure.status), failure.headers), events: 0 };
     }
-    const handled = this.#handle({ path, headers: request.headers }, door, body);
-    const events = handled.kind === "taken" ? handled.events : 0;
-    return { answer: fault?.drop === "after" ? null : withHeaders(handled.answer, fault?.headers), events };
+    const handled = this.#handle({ path, headers: request.headers }, operation, body);
+    const events = handled.kind === "accepted" ? handled.events : 0;
+    return { answer: failure?.drop === "after" ? null : withHeaders(handled.answer, failure?.headers), events };
   }
 
-  #handle(head: Omit<Call, "bytes">, door: Door, body: CallBody): HandledCall {
+  #handle(head: Omit<Call, "bytes">, operation: Operation, body: CallBody): HandledCall {
     const error = isSolvimonPath(head.path) ? solvimonError : zuoraError;
-    if (door.kind === "unknown") return untaken(error(404, `${head.path} is not known`));
-    if (body.kind === "too-large") return untaken(error(413, "the body is too large"));
-    if (body.kind === "bad-coding") return untaken(error(400, body.message));
+    if (operation.kind === "unknown") return notAccepted(error(404, `${head.path} is not known`));
+    if (body.kind === "too-large") return notAccepted(error(413, "the body is too large"));
+    if (body.kind === "bad-coding") return notAccepted(error(400, body.message));
     const call: Call = { ...head, bytes: body.bytes };
-    switch (door.kind) {
+    switch (operation.kind) {
       case "zuora-token":
-        return untaken(this.#zuora.token(call));
+        return notAccepted(this.#zuora.token(call));
       case "zuora-ingest":
-        return this.#zuora.ingest(call, door.stream);
+        return this.#zuora.ingest(call, operation.stream);
       case "solvimon-ingest":
-        return this.#solvimon.ingest(call, door.version, door.stream, door.form);
+        return this.#solvimon.ingest(call, operation.version, operation.stream, operation.form);
       case "solvimon-calculate":
-        return untaken(this.#solvimon.calculate(call, door.version));
+        return notAccepted(this.#solvimon.calculate(call, operation.version));
     }
   }
 }

@@ -4,8 +4,16 @@ import { scanJson } from "../../shared/json/bodies.ts";
 import type { ScanError } from "../../shared/json/scan-error.ts";
 import { decodeBody } from "../../shared/json/utf8.ts";
 import { type Answer, type ErrorWording, jsonAnswer } from "./answer.ts";
-import { isTaken } from "./credential.ts";
-import { type Call, type HandledCall, headerOf, oncePerKey, originOf, type Shelf, untaken } from "./handled-call.ts";
+import { isAccepted } from "./credential.ts";
+import {
+  type Call,
+  type HandledCall,
+  headerOf,
+  notAccepted,
+  oncePerKey,
+  originOf,
+  type Stores,
+} from "./handled-call.ts";
 
 export interface ZuoraOptions {
   /** Null: any that is not empty, for an edge that was set up without asking the twin. */
@@ -63,14 +71,14 @@ const WINDOW_MS = 60_000;
 
 export class Zuora {
   readonly #options: ZuoraOptions;
-  readonly #shelf: Shelf;
+  readonly #stores: Stores;
   readonly #now: () => number;
   readonly #tokens = new Map<string, number>();
   #window = { startMs: Number.NEGATIVE_INFINITY, calls: 0 };
 
-  constructor(options: ZuoraOptions, shelf: Shelf, now: () => number) {
+  constructor(options: ZuoraOptions, stores: Stores, now: () => number) {
     this.#options = options;
-    this.#shelf = shelf;
+    this.#stores = stores;
     this.#now = now;
   }
 
@@ -81,7 +89,7 @@ export class Zuora {
     if (form.get("grant_type") !== "client_credentials") {
       return jsonAnswer(400, { error: "unsupported_grant_type", error_description: "use client_credentials" });
     }
-    if (!isTaken(form.get("client_id"), clientId) || !isTaken(form.get("client_secret"), clientSecret)) {
+    if (!isAccepted(form.get("client_id"), clientId) || !isAccepted(form.get("client_secret"), clientSecret)) {
       return jsonAnswer(401, { error: "invalid_client", error_description: "unknown client or wrong secret" });
     }
     const token = randomBytes(24).toString("hex");
@@ -93,10 +101,10 @@ export class Zuora {
   }
 
   ingest(call: Call, stream: string): HandledCall {
-    if (!this.#isKnownToken(call)) return untaken(zuoraError(401));
+    if (!this.#isKnownToken(call)) return notAccepted(zuoraError(401));
     const rate = this.#countCall();
     const handled = rate.isOver
-      ? untaken(zuoraError(429, undefined, { headers: { "retry-after": rate.headers["ratelimit-reset"] } }))
+      ? notAccepted(zuoraError(429, undefined, { headers: { "retry-after": rate.headers["ratelimit-reset"] } }))
       : this.#ingestOnce(call, stream);
     const trackId = headerOf(call.headers, "zuora-track-id");
     const echoed = trackId === null ? {} : { "zuora-track-id": trackId };
@@ -129,8 +137,8 @@ export class Zuora {
 
   #ingestOnce(call: Call, stream: string): HandledCall {
     const contentType = headerOf(call.headers, "content-type")?.split(";")[0]?.trim().toLowerCase();
-    if (contentType !== "application/json") return untaken(zuoraError(415));
-    const keys = this.#options.honoursIdempotencyKeys ? this.#shelf.keys : null;
+    if (contentType !== "application/json") return notAccepted(zuoraError(415));
+    const keys = this.#options.honoursIdempotencyKeys ? this.#stores.keys : null;
     return oncePerKey(
       keys,
       call,
@@ -142,19 +150,19 @@ export class Zuora {
   #take(call: Call, stream: string): HandledCall {
     const { eventsMax, bytesMax } = this.#options;
     const decoded = decodeBody(call.bytes);
-    if (decoded.kind === "invalid") return untaken(faultAnswer(decoded.error));
+    if (decoded.kind === "invalid") return notAccepted(scanErrorAnswer(decoded.error));
     const scanned = scanJson(decoded.text, { eventsMax, eventBytesMax: bytesMax });
-    if (scanned.kind === "invalid") return untaken(faultAnswer(scanned.error));
+    if (scanned.kind === "invalid") return notAccepted(scanErrorAnswer(scanned.error));
     const sources = scanned.events.map((event) => event.source);
-    if (!this.#shelf.events.hasRoomFor(sources)) return untaken(zuoraError(503, "the twin is full: DELETE /twin"));
-    this.#shelf.events.take(stream, sources, originOf(call.headers));
+    if (!this.#stores.events.hasRoomFor(sources)) return notAccepted(zuoraError(503, "the twin is full: DELETE /twin"));
+    this.#stores.events.take(stream, sources, originOf(call.headers));
     const message = `${sources.length} usage event(s) ingested successfully`;
-    return { kind: "taken", events: sources.length, answer: jsonAnswer(200, { success: true, message }) };
+    return { kind: "accepted", events: sources.length, answer: jsonAnswer(200, { success: true, message }) };
   }
 }
 
-function faultAnswer(fault: ScanError): Answer {
-  if (fault.kind === "too-many-events" || fault.kind === "event-too-large") return zuoraError(413, fault.message);
-  const where = fault.index === undefined ? {} : { index: fault.index };
-  return zuoraError(400, `${fault.message} at offset ${fault.offset}`, where);
+function scanErrorAnswer(error: ScanError): Answer {
+  if (error.kind === "too-many-events" || error.kind === "event-too-large") return zuoraError(413, error.message);
+  const where = error.index === undefined ? {} : { index: error.index };
+  return zuoraError(400, `${error.message} at offset ${error.offset}`, where);
 }

@@ -11,12 +11,12 @@ import { VALIDATION_CODE } from "../../../shared/events/validation-error.ts";
 import { eventId } from "../../../shared/identity.ts";
 import { ledgerOf } from "../support/destination.ts";
 import { createAgentModel, type Fate, fateOf, isSameFate, type ModelAnswer, type ModelRequest } from "./agent-model.ts";
-import { createEdgeModel, type EdgeCall, type Weather } from "./edge-model.ts";
+import { createEdgeModel, type EdgeCall, type Treatment } from "./edge-model.ts";
 import { lookAt, textsOf } from "./look.ts";
-import { createManners, type Manners } from "./pacing.ts";
+import { createPacing, type Pacing } from "./pacing.ts";
 import { BACKOFF_MAX_MS, type OpenCall, type Subject, type Written } from "./subject.ts";
 
-export interface RefereeOptions {
+export interface CheckerOptions {
   readonly subject: Subject;
   readonly clock: Clock;
   readonly concurrency: number;
@@ -30,12 +30,12 @@ interface Posted {
 }
 
 /** A difference between core and model is thrown as an AssertionError by whatever finds it. */
-export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
+export function createChecker({ subject, clock, concurrency }: CheckerOptions) {
   const { producer } = subject.core().log;
   const model = createAgentModel();
   const edge = createEdgeModel();
-  const newManners = (): Manners => createManners({ callsMax: concurrency, probeMs: BACKOFF_MAX_MS });
-  let manners = newManners();
+  const newPacing = (): Pacing => createPacing({ callsMax: concurrency, probeMs: BACKOFF_MAX_MS });
+  let pacing = newPacing();
   /** Fates that were told and are to be written down. */
   let told: Fate[] = [];
   let posted: Posted[] = [];
@@ -106,7 +106,7 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
       deepStrictEqual(call.producer, producer);
       const objection = model.objectionTo(call, open.exchange.headers["zuora-entity-ids"] ?? null);
       deepStrictEqual(objection, null);
-      deepStrictEqual(manners.out(open.sentAt), null);
+      deepStrictEqual(pacing.out(open.sentAt), null);
       for (const other of calls)
         ok(other === open || !overlaps(callOf(other), call), "an event is in two calls at once");
     }
@@ -127,7 +127,7 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
   const forgetWhatIsOpen = (): void => {
     told = [];
     seen = new Set();
-    manners = newManners();
+    pacing = newPacing();
   };
   const revive = async (): Promise<void> => {
     forgetWhatIsOpen();
@@ -137,14 +137,14 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     await rest();
   };
 
-  const answer = (open: OpenCall, weather: Weather): void => {
+  const answer = (open: OpenCall, treatment: Treatment): void => {
     const call = callOf(open);
-    const answered = edge.answer(call, weather);
+    const answered = edge.answer(call, treatment);
     const fate = fateOf(call, answered);
     if (fate !== null) told.push(fate);
-    tellManners(answered, fate !== null);
+    tellPacing(answered, fate !== null);
     if (answered === null) {
-      const reason = weather.kind === "no-response" ? weather.reason : "network";
+      const reason = treatment.kind === "no-response" ? treatment.reason : "network";
       open.answer({ kind: "no-response", reason, message: "no-response" });
       return;
     }
@@ -152,9 +152,9 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     const retryAfter = retryAfterS === null ? null : String(retryAfterS);
     open.answer({ kind: "answer", status, retryAfter, etag: null, dateMs: null, repeated: false, body });
   };
-  const tellManners = (answered: ReturnType<typeof edge.answer>, accounted: boolean): void => {
+  const tellPacing = (answered: ReturnType<typeof edge.answer>, accounted: boolean): void => {
     const told = answered === null ? null : { ...answered, accounted: accounted || answered.status !== 200 };
-    manners.answered(clock.tick(), told);
+    pacing.answered(clock.tick(), told);
   };
 
   /** Compares all that can be seen, once a repair's doings are known. */
@@ -240,7 +240,7 @@ export function createReferee({ subject, clock, concurrency }: RefereeOptions) {
     },
     /** A person asks for a try of a paused destination. */
     probe(): void {
-      manners.probe(clock.tick());
+      pacing.probe(clock.tick());
       subject.core().uploader.probe();
     },
   };

@@ -1,6 +1,6 @@
 /**
- * The destination as it should be: takes each position once, refuses what is too large or marked, and has its
- * weather: answers of trouble, or none at all.
+ * The destination as it should be: takes each position once, refuses what is too large or marked, unless the
+ * history has it treat a call otherwise: answers of trouble, or none at all.
  */
 import { CONFLICT_CODE } from "../../../shared/events/validation-error.ts";
 import { kindOf } from "./event-text.ts";
@@ -13,8 +13,8 @@ export interface EdgeCall {
 }
 
 /** What a call meets instead of, or after, being taken. */
-export type Weather =
-  | { readonly kind: "fair" }
+export type Treatment =
+  | { readonly kind: "as-due" }
   /** An answer of trouble; nothing is taken. */
   | { readonly kind: "status"; readonly status: number; readonly retryAfterS: number | null }
   /** No answer: before the call was taken, or after. */
@@ -34,7 +34,7 @@ export interface EdgeModel {
   /** Positions that came again with other content; an agent that is right never causes one. */
   readonly disagreements: string[];
   /** Null is no response. */
-  answer(call: EdgeCall, weather: Weather): EdgeAnswer | null;
+  answer(call: EdgeCall, treatment: Treatment): EdgeAnswer | null;
   /** From here on refuses nothing any more but what is too large. */
   relent(): void;
   /** Forgets every `nth` position it has, as a database restored from yesterday would. */
@@ -78,18 +78,18 @@ export function createEdgeModel(): EdgeModel {
   return {
     taken,
     disagreements,
-    answer(call, weather) {
-      switch (weather.kind) {
-        case "fair":
+    answer(call, treatment) {
+      switch (treatment.kind) {
+        case "as-due":
           return judge(call);
         case "status":
-          return { ...refusal(weather.status, "trouble"), retryAfterS: weather.retryAfterS };
+          return { ...refusal(treatment.status, "trouble"), retryAfterS: treatment.retryAfterS };
         case "no-response":
-          if (weather.taken) judge(call);
+          if (treatment.taken) judge(call);
           return null;
         case "false-success":
-          if (weather.taken) judge(call);
-          return { status: 200, retryAfterS: null, body: weather.body };
+          if (treatment.taken) judge(call);
+          return { status: 200, retryAfterS: null, body: treatment.body };
       }
     },
     relent() {

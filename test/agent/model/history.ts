@@ -6,7 +6,7 @@ import type { ReleaseResult } from "../../../agent/operator/quarantine.ts";
 import { type FakeClock, fakeClock } from "../support/fake-clock.ts";
 import type { Filler } from "../support/small-disk.ts";
 import type { ModelRequest } from "./agent-model.ts";
-import { callOf, createReferee } from "./checker.ts";
+import { callOf, createChecker } from "./checker.ts";
 import { eventText } from "./event-text.ts";
 import type { DrawnRequest, History, Step } from "./steps.ts";
 import { createSubject, type OpenCall, type Subject } from "./subject.ts";
@@ -53,8 +53,8 @@ const MOMENTS = [60, 1100];
 const CALLS_TO_DRAIN = 2000;
 
 function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
-  const referee = createReferee({ subject, clock, concurrency });
-  const { model, edge, producer, disk, rest, answer, compare, audit, forgetWhatIsOpen } = referee;
+  const checker = createChecker({ subject, clock, concurrency });
+  const { model, edge, producer, disk, rest, answer, compare, audit, forgetWhatIsOpen } = checker;
   let drawn = 0;
   let days = 0;
 
@@ -80,13 +80,13 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
   const act = async (step: Step): Promise<void> => {
     switch (step.do) {
       case "append":
-        await referee.post(step.requests.map(requestOf));
+        await checker.post(step.requests.map(requestOf));
         break;
       case "send":
-        for (const weather of step.weather) {
+        for (const treatment of step.treatments) {
           const next = await nextCall();
           if (next === null) break;
-          answer(next, weather);
+          answer(next, treatment);
           await rest();
         }
         break;
@@ -131,14 +131,14 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
         }
         break;
       case "hangup signal":
-        referee.probe();
+        checker.probe();
         break;
       case "restart":
         await restart(step.dies);
         break;
       case "kill":
         // What is under way may arrive yet, though nobody hears of it.
-        if (step.taken) for (const open of subject.line()) edge.answer(callOf(open), { kind: "fair" });
+        if (step.taken) for (const open of subject.line()) edge.answer(callOf(open), { kind: "as-due" });
         subject.kill();
         break;
       case "fill the disk":
@@ -162,7 +162,7 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
   const restart = async (dies: "opened" | "before-close" | null): Promise<void> => {
     if (dies === "before-close") subject.arm({ point: dies, nth: 0 });
     await subject.stop();
-    referee.applyWritten();
+    checker.applyWritten();
     forgetWhatIsOpen();
     if (subject.died) return;
     if (dies === "opened") subject.arm({ point: dies, nth: 0 });
@@ -200,7 +200,7 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
     for (let calls = 0; subject.core().log.ledger().pending > 0; calls++) {
       ok(calls < CALLS_TO_DRAIN, "it does not drain");
       const next = await nextCall();
-      if (next !== null) answer(next, { kind: "fair" });
+      if (next !== null) answer(next, { kind: "as-due" });
       await rest();
     }
     await compare();
@@ -209,7 +209,7 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
   return {
     step,
     /**
-     * With room and in fair weather everything that was answered for arrives, or is held, or was given up on record;
+     * With room and treated as is due everything that was answered for arrives, or is held, or was given up on record;
      * and it arrives once more where the destination loses it all.
      */
     async finish(): Promise<void> {

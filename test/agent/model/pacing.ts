@@ -1,6 +1,6 @@
 /** When an agent may call: never more at once than it is told to, never in a quiet it was asked for, paused by one probe at a time. */
 
-export interface Manners {
+export interface Pacing {
   /** A call has gone out; what is wrong with that, or null. */
   out(nowMs: number): string | null;
   /** A call has been answered, null by no response. */
@@ -12,13 +12,13 @@ export interface Manners {
   probe(nowMs: number): void;
 }
 
-export interface MannersOptions {
+export interface PacingOptions {
   readonly callsMax: number;
   /** Between two tries of a destination that does not let the agent in. */
   readonly probeMs: number;
 }
 
-export function createManners({ callsMax, probeMs }: MannersOptions): Manners {
+export function createPacing({ callsMax, probeMs }: PacingOptions): Pacing {
   let underway = 0;
   let quietUntil = 0;
   let pause: { nextProbe: number; probing: boolean } | null = null;

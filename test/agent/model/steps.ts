@@ -1,6 +1,6 @@
 /** What may happen to an agent, drawn at random; fast-check shrinks a history that fails to its shortest form. */
 import fc from "fast-check";
-import type { Weather } from "./edge-model.ts";
+import type { Treatment } from "./edge-model.ts";
 import { type EventKind, KINDS } from "./event-text.ts";
 
 /** The process dies at the `nth` such moment of a step, counted from 0, if there are so many. */
@@ -21,7 +21,7 @@ export interface DrawnRequest {
 export type Step =
   | { readonly do: "append"; readonly requests: readonly DrawnRequest[]; readonly dies: Death | null }
   /** Lets as many calls be answered, one after the other. */
-  | { readonly do: "send"; readonly weather: readonly Weather[]; readonly dies: Death | null }
+  | { readonly do: "send"; readonly treatments: readonly Treatment[]; readonly dies: Death | null }
   | { readonly do: "wait"; readonly ms: number; readonly dies: Death | null }
   /** Longer than anything is retained. */
   | { readonly do: "wait a day" }
@@ -74,8 +74,8 @@ const request: fc.Arbitrary<DrawnRequest> = fc.record({
 
 const FALSE_SUCCESSES = ['{"success":true,"accepted":1000}', "<html>a proxy's page</html>", "{}"];
 
-const weather: fc.Arbitrary<Weather> = fc.oneof(
-  { weight: 5, arbitrary: fc.constant({ kind: "fair" } as const) },
+const treatment: fc.Arbitrary<Treatment> = fc.oneof(
+  { weight: 5, arbitrary: fc.constant({ kind: "as-due" } as const) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -104,7 +104,11 @@ const weather: fc.Arbitrary<Weather> = fc.oneof(
 
 const common: fc.Arbitrary<Step>[] = [
   fc.record({ do: fc.constant("append" as const), requests: fc.array(request, { minLength: 1, maxLength: 3 }), dies }),
-  fc.record({ do: fc.constant("send" as const), weather: fc.array(weather, { minLength: 1, maxLength: 6 }), dies }),
+  fc.record({
+    do: fc.constant("send" as const),
+    treatments: fc.array(treatment, { minLength: 1, maxLength: 6 }),
+    dies,
+  }),
   fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(60, 1_100, 61_000), dies }),
 ];
 

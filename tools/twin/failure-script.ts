@@ -1,11 +1,11 @@
-/** A script of faults: each call takes the first one that matches it and is not used up. */
+/** A script of failures: each call takes the first one that matches it and is not used up. */
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { z } from "zod";
 
-const FAULTS_MAX = 10_000;
+const FAILURES_MAX = 10_000;
 const DELAY_MS_MAX = 600_000;
 
-const faultSchema = z
+const failureSchema = z
   .strictObject({
     /** How the request's path begins; without it every ingest call matches, and no other. */
     path: z.string().startsWith("/").optional(),
@@ -13,17 +13,17 @@ const faultSchema = z
     contains: z.string().min(1).optional(),
     /** How many calls it strikes. */
     times: z.int().min(1).max(1_000_000_000),
-    /** Answered instead of the twin's own; nothing is taken. */
+    /** Answered instead of the twin's own; nothing is accepted. */
     status: z.int().min(200).max(599).optional(),
     /** Laid over the answer's own headers; null leaves one out. */
     headers: z.record(z.string(), z.union([z.string(), z.number().transform(String), z.null()])).optional(),
     /** Waits before anything else happens; alone, the call then goes on as usual. */
     delay_ms: z.number().min(0).max(DELAY_MS_MAX).optional(),
-    /** Cuts the connection: before taking the events, or after, without an answer. Outranks `status`. */
+    /** Cuts the connection: before accepting the events, or after, without an answer. Outranks `status`. */
     drop: z.enum(["before", "after"]).optional(),
   })
-  .superRefine((fault, context) => {
-    const { status, headers, delay_ms, drop } = fault;
+  .superRefine((failure, context) => {
+    const { status, headers, delay_ms, drop } = failure;
     if (status === undefined && headers === undefined && delay_ms === undefined && drop === undefined) {
       context.addIssue({ code: "custom", message: "does nothing: give status, headers, delay_ms or drop" });
     }
@@ -34,16 +34,16 @@ const faultSchema = z
     }
   });
 
-const scriptSchema = z.array(faultSchema).max(FAULTS_MAX);
+const scriptSchema = z.array(failureSchema).max(FAILURES_MAX);
 
-export type Fault = z.infer<typeof faultSchema>;
+export type InjectedFailure = z.infer<typeof failureSchema>;
 
 export type ScriptOutcome =
-  | { readonly kind: "faults"; readonly faults: Fault[] }
+  | { readonly kind: "failures"; readonly failures: InjectedFailure[] }
   | { readonly kind: "refused"; readonly reasons: readonly { readonly field: string; readonly message: string }[] };
 
-/** Reads a fault script's JSON; a refusal names each fault's place as a dotted path from its index. */
-export function parseFaultScript(text: string): ScriptOutcome {
+/** Reads a failure script's JSON; a refusal names each failure's place as a dotted path from its index. */
+export function parseFailureScript(text: string): ScriptOutcome {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -52,7 +52,7 @@ export function parseFaultScript(text: string): ScriptOutcome {
     return { kind: "refused", reasons: [{ field: "", message }] };
   }
   const parsed = scriptSchema.safeParse(value);
-  if (parsed.success) return { kind: "faults", faults: parsed.data };
+  if (parsed.success) return { kind: "failures", failures: parsed.data };
   const reasons = parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message }));
   return { kind: "refused", reasons };
 }
@@ -74,26 +74,26 @@ export interface ScriptedCall {
   readonly body: Buffer | null;
 }
 
-export class FaultScript {
-  readonly #pending: { readonly fault: Fault; remaining: number }[] = [];
+export class FailureScript {
+  readonly #pending: { readonly failure: InjectedFailure; remaining: number }[] = [];
 
-  append(faults: readonly Fault[]): void {
-    for (const fault of faults) this.#pending.push({ fault, remaining: fault.times });
+  append(failures: readonly InjectedFailure[]): void {
+    for (const failure of failures) this.#pending.push({ failure, remaining: failure.times });
   }
 
-  /** The fault that strikes this call, counted down; null where none does. */
-  take(call: ScriptedCall): Fault | null {
-    const at = this.#pending.findIndex(({ fault }) => isStruck(call, fault));
+  /** The failure that strikes this call, counted down; null where none does. */
+  take(call: ScriptedCall): InjectedFailure | null {
+    const at = this.#pending.findIndex(({ failure }) => isStruck(call, failure));
     const entry = this.#pending[at];
     if (entry === undefined) return null;
     entry.remaining--;
     if (entry.remaining === 0) this.#pending.splice(at, 1);
-    return entry.fault;
+    return entry.failure;
   }
 
   /** What is still to come, each with the calls it has left. */
-  list(): (Fault & { remaining: number })[] {
-    return this.#pending.map(({ fault, remaining }) => ({ ...fault, remaining }));
+  list(): (InjectedFailure & { remaining: number })[] {
+    return this.#pending.map(({ failure, remaining }) => ({ ...failure, remaining }));
   }
 
   clear(): void {
@@ -101,8 +101,8 @@ export class FaultScript {
   }
 }
 
-function isStruck(call: ScriptedCall, fault: Fault): boolean {
-  const pathMatches = fault.path === undefined ? call.isIngest : call.path.startsWith(fault.path);
-  if (!pathMatches || fault.contains === undefined) return pathMatches;
-  return call.body?.includes(fault.contains) ?? false;
+function isStruck(call: ScriptedCall, failure: InjectedFailure): boolean {
+  const pathMatches = failure.path === undefined ? call.isIngest : call.path.startsWith(failure.path);
+  if (!pathMatches || failure.contains === undefined) return pathMatches;
+  return call.body?.includes(failure.contains) ?? false;
 }
