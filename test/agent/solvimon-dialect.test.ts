@@ -138,17 +138,20 @@ test("one event's refusal quarantines it alone, with Solvimon's words", async ()
   expect([await taken("charge"), await taken("meter-data")].map((texts) => texts.length)).toEqual([19, 19]);
 });
 
-test("the event that closes a reprocessing group goes out after all that came before it", async () => {
+test.each([
+  ["plainly", "is_last_reprocess_item"],
+  ["in escapes", "is_last\\u005freprocess\\u005fitem"],
+])("the event that closes a reprocessing group, named %s, goes out after all that came before it", async (_, name) => {
   const { agent, twin, taken } = await vendorSetup("solvimon", { agent: QUICK });
   await twin.faults([{ contains: "reference-3", times: 5, status: 503 }]);
   const members = (n: number) => `"reference":"reference-${n}","reprocess_id":"g"`;
   for (let n = 0; n < 8; n++) await agent.post("/v1/ingest/persist-data", solvimonEvent("persist", members(n)));
-  const closing = solvimonEvent("persist", `${members(8)},"is_last_reprocess_item":true`);
+  const closing = solvimonEvent("persist", `${members(8)},"${name}":true`);
   await agent.post("/v1/ingest/persist-data", closing);
   await agent.drained();
   const texts = await taken("persist");
   expect(texts).toHaveLength(9);
-  expect(texts.at(-1)).toContain("is_last_reprocess_item");
+  expect(texts.at(-1)).toContain(name);
 });
 
 test("usage stays pending at a Solvimon destination; a calculation goes straight there", async () => {

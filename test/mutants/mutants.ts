@@ -68,6 +68,27 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/shared/verdict.test.ts"],
   },
   {
+    name: "at the edge: a vendor's 2xx taken at its status",
+    file: "shared/vendors/answer-body.ts",
+    find: 'accounted: isProven ? "all" : "none"',
+    replace: 'accounted: isProven ? "all" : "all"',
+    tests: ["test/worker/vendor-answers.test.ts"],
+  },
+  {
+    name: "at the agent: a vendor's 2xx taken at its status",
+    file: "shared/vendors/answer-body.ts",
+    find: 'accounted: isProven ? "all" : "none"',
+    replace: 'accounted: isProven ? "all" : "all"',
+    tests: ["test/agent/vendor-answers.test.ts"],
+  },
+  {
+    name: "a token that breaks the header it travels in",
+    file: "shared/vendors/token.ts",
+    find: "!/^[\\x21-\\x7e]+$/.test(value)",
+    replace: 'value === ""',
+    tests: ["test/worker/vendor-answers.test.ts", "test/agent/vendor-answers.test.ts"],
+  },
+  {
     name: "a pattern that need not match the whole text",
     file: "shared/events/solvimon-fields.ts",
     find: "export const REFERENCE = /^[a-zA-Z0-9_-]*$/;",
