@@ -1,5 +1,6 @@
 /** Settings that are right each by itself and cannot be used together. Pure. */
 import { parseStream } from "../../shared/events/kind.ts";
+import { VENDOR_NAMES, VENDORS } from "../../shared/vendors/vendors.ts";
 import type { ReadSettings } from "./read-settings.ts";
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
@@ -17,17 +18,20 @@ export function combinationFaults(settings: ReadSettings): string[] {
 function credentialFaults({ destination }: ReadSettings): string[] {
   const { dialect, apiKeyEnv, apiKeyFile, clientId, clientSecretFile } = destination;
   const hasKey = apiKeyEnv !== null || apiKeyFile !== null;
-  if (dialect === "zuora") {
+  if (VENDORS[dialect].credentials.kind === "token") {
     const absent = [clientId === null ? "client_id" : null, clientSecretFile === null ? "client_secret_file" : null];
     const missing = absent
       .filter((key) => key !== null)
-      .map((key) => `destination.${key}: required by dialect "zuora"`);
+      .map((key) => `destination.${key}: required by dialect "${dialect}"`);
     return hasKey
-      ? [...missing, 'destination.api_key_env and api_key_file belong to other dialects than "zuora"']
+      ? [...missing, `destination.api_key_env and api_key_file belong to other dialects than "${dialect}"`]
       : missing;
   }
-  if (clientId !== null || clientSecretFile !== null)
-    return [`destination.client_id and client_secret_file belong to dialect "zuora", not to "${dialect}"`];
+  if (clientId !== null || clientSecretFile !== null) {
+    const takers = VENDOR_NAMES.filter((name) => VENDORS[name].credentials.kind === "token");
+    const named = takers.map((name) => `"${name}"`).join(", ");
+    return [`destination.client_id and client_secret_file belong to dialect ${named}, not to "${dialect}"`];
+  }
   if (!hasKey) return ["destination.api_key_env or destination.api_key_file is required: where the API key is found"];
   if (apiKeyEnv === null || apiKeyFile === null) return [];
   return ["destination.api_key_env and destination.api_key_file exclude each other"];

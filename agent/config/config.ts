@@ -18,7 +18,7 @@ export interface Config extends Pick<SettingValues, "listen" | "buffer" | "uploa
   readonly tails: readonly TailValues[];
   readonly destination: Omit<DestinationValues, "apiKeyEnv" | "apiKeyFile" | "clientId" | "clientSecretFile"> & {
     readonly apiKey: ApiKeySource;
-    /** Zuora's OAuth client; null in every other dialect. */
+    /** The OAuth client of a dialect that takes one; else null. */
     readonly client: { readonly id: string; readonly secretFile: string } | null;
   };
 }

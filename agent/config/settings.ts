@@ -2,6 +2,7 @@
  * Every setting, declared once: its key in the TOML, the values it takes, its default and what it does. The type of the
  * configuration, the check of a file and the sample with its explanations all follow from this table.
  */
+import { VENDOR_NAMES } from "../../shared/vendors/vendors.ts";
 import { baseUrl, integer, oneOf, path, positive, size, text, type ValueKind } from "./value-kinds.ts";
 
 export interface Setting<T> {
@@ -81,7 +82,7 @@ const DESTINATION = {
       "environment.",
   }),
   dialect: setting({
-    ...{ key: "dialect", kind: oneOf("edge", "zuora", "solvimon"), sample: "edge" },
+    ...{ key: "dialect", kind: oneOf(...VENDOR_NAMES), sample: "edge" },
     about:
       'What speaks there. "edge": Weir\'s own. "zuora", "solvimon": the vendor itself, with no edge between; its kind ' +
       "of event goes out, any other stays pending, and the status says so. Changing it takes a restart.",

@@ -9,6 +9,8 @@ export const VENDORS = { edge: weir, zuora, solvimon } as const satisfies Record
 
 export type VendorName = keyof typeof VENDORS;
 
+export const VENDOR_NAMES = Object.keys(VENDORS) as readonly VendorName[];
+
 /** Those an edge delivers to: a stream goes to the first that takes it. */
 export const UPSTREAMS = { zuora, solvimon } as const satisfies Record<string, Vendor>;
 
