@@ -50,29 +50,64 @@ async function waitUntilEmpty(
   faulted: AbortSignal,
 ): Promise<ExitCode> {
   const { clock } = terminal;
-  const started = clock.tick();
   const progress = createProgress(terminal, "draining", "events");
-  let pausedAt: number | null = null;
+  const endOf = watchEnd(options.timeout, terminal, faulted);
+  const reported = new Set<string>();
   try {
     for (;;) {
       const status = await drainable.status();
       const { pending, delivered } = status.ledger;
-      progress.update(delivered, delivered + pending);
-      if (pending === 0) return finish(0, status, "drained", options, terminal);
-      const { state, last_error } = status.destination;
-      pausedAt = state === "paused" ? (pausedAt ?? clock.tick()) : null;
-      if (pausedAt !== null && clock.tick() - pausedAt >= PAUSE_PATIENCE_MS) {
-        return finish(1, status, `uploads are paused: ${last_error}`, options, terminal);
-      }
-      if (faulted.aborted) return finish(1, status, "the buffer failed", options, terminal);
-      if (options.timeout !== null && clock.tick() - started >= options.timeout * 1000) {
-        return finish(1, status, `${pending} events still pending after ${options.timeout} s`, options, terminal);
-      }
+      const reason = waitingReason(status);
+      const end = endOf(status, reason);
+      if (end !== null || (reason !== null && !reported.has(reason))) progress.stop();
+      if (end !== null) return finish(end.code, status, end.message, options, terminal);
+      if (reason !== null && !reported.has(reason)) printError(terminal, `events wait: ${reason}`);
+      if (reason !== null) reported.add(reason);
+      progress.update(delivered, delivered + pending, reason === null ? null : "waiting");
       await clock.sleep(LOOK_EVERY_MS, faulted);
     }
   } finally {
     progress.stop();
   }
+}
+
+interface End {
+  readonly code: ExitCode;
+  readonly message: string;
+}
+
+/** Tells from one status after the other when there is nothing more to wait for; null until then. */
+function watchEnd(timeout: number | null, { clock }: Terminal, faulted: AbortSignal) {
+  const started = clock.tick();
+  let pausedAt: number | null = null;
+  return (status: StatusDocument, reason: string | null): End | null => {
+    const { pending } = status.ledger;
+    if (pending === 0) return { code: 0, message: "drained" };
+    const { state, last_error: error } = status.destination;
+    pausedAt = state === "paused" ? (pausedAt ?? clock.tick()) : null;
+    if (pausedAt !== null && clock.tick() - pausedAt >= PAUSE_PATIENCE_MS) {
+      return { code: 1, message: `uploads are paused: ${error}` };
+    }
+    if (faulted.aborted) return { code: 1, message: "the buffer failed" };
+    if (timeout === null || clock.tick() - started < timeout * 1000) return null;
+    return { code: 1, message: `${pending} events still pending after ${timeout} s: ${reason ?? streamsText(status)}` };
+  };
+}
+
+/** Why nothing goes out, as the destination's state says it; null while it takes events. */
+function waitingReason({ destination: { state, last_error: error } }: StatusDocument): string | null {
+  if (state === null || state === "ok") return null;
+  const name = state === "backing_off" ? "backing off" : state;
+  return error === null ? `the destination is ${name}` : `the destination is ${name}: ${error}`;
+}
+
+const STREAMS_NAMED_MAX = 5;
+
+/** Where events wait though the destination takes others: a stream may be refused there by itself. */
+function streamsText({ streams }: StatusDocument): string {
+  const waiting = streams.filter(({ ledger }) => ledger.pending > 0);
+  const named = waiting.slice(0, STREAMS_NAMED_MAX).map(({ stream, ledger }) => `${ledger.pending} of ${stream}`);
+  return [...named, ...(waiting.length > named.length ? ["others"] : [])].join(", ");
 }
 
 function finish(

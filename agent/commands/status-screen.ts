@@ -13,20 +13,21 @@ const STREAMS_SHOWN_MAX = 15;
 const NAME_CELLS_MIN = 13;
 const COUNT_CELLS = 14;
 
-/** @param colors only where a terminal shows it. */
-export function statusScreen(status: StatusDocument, rate: Rate | null, colors: boolean): string {
+/**
+ * @param colors only where a terminal shows them.
+ * @param columns how wide that is: longer lines go on below, and columns that do not fit are left out.
+ */
+export function statusScreen(status: StatusDocument, rate: Rate | null, colors: boolean, columns = Infinity): string {
   const { bold, dim, green, yellow, red } = pc.createColors(colors);
   const { ledger, buffer, destination } = status;
   const count = (value: number) => number(value).padStart(COUNT_CELLS);
-  const row = (name: string, text: string) => `  ${name.padEnd(NAME_CELLS_MIN)}${text}\n`;
+  const row = (name: string, text: string) => wrapped(`  ${name.padEnd(NAME_CELLS_MIN)}${text}`, TEXT_AT, columns);
   const perSecond = (value: number | undefined) => (value === undefined ? "" : dim(`  ${number(Math.round(value))}/s`));
 
   const state = destination.state ?? "not running";
   const paint = state === "ok" ? green : state === "paused" ? red : yellow;
-  const share = buffer.max_bytes === 0 ? 0 : Math.min(1, buffer.bytes / buffer.max_bytes);
-  const filled = Math.round(share * BAR_CELLS);
-  const bar = "█".repeat(filled) + dim("░".repeat(BAR_CELLS - filled));
   const left = buffer.hours_left === null ? "" : `, full in ${spanText(buffer.hours_left * 3600)} at this rate`;
+  const fill = `${sizeText(buffer.bytes)} of ${sizeText(buffer.max_bytes)}${left}`;
   const error = destination.last_error === null ? "" : `: ${destination.last_error}`;
   const next = destination.next_attempt_s === null ? "" : `, next attempt in ${spanText(destination.next_attempt_s)}`;
   const oldest = buffer.oldest_s === null ? "" : dim(`  oldest ${spanText(buffer.oldest_s)}`);
@@ -38,26 +39,74 @@ export function statusScreen(status: StatusDocument, rate: Rate | null, colors: 
     row("quarantined", (ledger.quarantined > 0 ? yellow : String)(count(ledger.quarantined))),
     row("discarded", count(ledger.discarded)),
     "\n",
-    row("buffer", `${bar} ${sizeText(buffer.bytes)} of ${sizeText(buffer.max_bytes)}${left}`),
+    row("buffer", `${fillBar(buffer, columns - TEXT_AT - fill.length - 1, dim)}${fill}`),
     row("destination", `${paint(state)}${error}${next}`),
-    ...streamLines(status.streams, dim, yellow),
+    ...streamLines(status.streams, columns, dim, yellow),
   ].join("");
 }
 
 type Paint = (text: string) => string;
 
+/** Where the second column begins. */
+const TEXT_AT = 2 + NAME_CELLS_MIN;
+const BAR_CELLS_MIN = 5;
+
+/** The buffer's bar and a space behind it; nothing where there is no room for one. */
+function fillBar({ bytes, max_bytes: most }: StatusDocument["buffer"], room: number, dim: Paint): string {
+  const cells = Math.min(BAR_CELLS, room);
+  if (cells < BAR_CELLS_MIN) return "";
+  const filled = Math.round((most === 0 ? 0 : Math.min(1, bytes / most)) * cells);
+  return `${"█".repeat(filled)}${dim("░".repeat(cells - filled))} `;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a colour begins with one
+const COLOR = /\u001b\[\d+m/g;
+
+const cellsOf = (text: string) => text.replace(COLOR, "").length;
+
+/** A line broken at its spaces, the rest of it set in by `indent`. */
+function wrapped(line: string, indent: number, columns: number): string {
+  if (cellsOf(line) <= columns) return `${line}\n`;
+  const lines: string[] = [];
+  let current = "";
+  for (const word of line.split(/(?<=\S) /)) {
+    const longer = current === "" ? word : `${current} ${word}`;
+    if (current === "" || cellsOf(longer) <= columns) {
+      current = longer;
+    } else {
+      lines.push(current);
+      current = " ".repeat(indent) + word.trimStart();
+    }
+  }
+  return [...lines, current].map((text) => `${cut(text, columns)}\n`).join("");
+}
+
+/** A text that has no place to be broken at. */
+function cut(text: string, columns: number): string {
+  return cellsOf(text) <= columns ? text : `${text.replace(COLOR, "").slice(0, Math.max(0, columns - 1))}…`;
+}
+
+const STREAM_COUNTS = ["accepted", "delivered", "pending", "quarantined"] as const;
+/** What is left of them on a narrow terminal. */
+const NARROW_COUNTS = ["pending", "quarantined"] as const;
+const NARROW_CELLS = 12;
+
 /** A line a stream, those with most pending first. */
-function streamLines(streams: StatusDocument["streams"], dim: Paint, yellow: Paint): string[] {
+function streamLines(streams: StatusDocument["streams"], columns: number, dim: Paint, yellow: Paint): string[] {
   if (streams.length === 0) return [];
   const shown = streams.toSorted((a, b) => b.ledger.pending - a.ledger.pending).slice(0, STREAMS_SHOWN_MAX);
-  const nameCells = Math.max(NAME_CELLS_MIN, ...shown.map(({ stream }) => stream.length));
-  const header = ["accepted", "delivered", "pending", "quarantined"].map((name) => name.padStart(COUNT_CELLS)).join("");
+  const longest = Math.max(NAME_CELLS_MIN, ...shown.map(({ stream }) => stream.length));
+  const isWide = 2 + longest + STREAM_COUNTS.length * COUNT_CELLS <= columns;
+  const counts = isWide ? STREAM_COUNTS : NARROW_COUNTS;
+  const cells = isWide ? COUNT_CELLS : NARROW_CELLS;
+  const nameCells = Math.min(longest, columns - 2 - counts.length * cells);
+  const header = counts.map((name) => name.padStart(cells)).join("");
   const lines = shown.map(({ stream, ledger }) => {
-    const counts = [ledger.accepted, ledger.delivered, ledger.pending].map((value) =>
-      number(value).padStart(COUNT_CELLS),
-    );
-    const held = number(ledger.quarantined).padStart(COUNT_CELLS);
-    return `  ${stream.padEnd(nameCells)}${counts.join("")}${ledger.quarantined > 0 ? yellow(held) : held}\n`;
+    const texts = counts.map((name) => {
+      const text = number(ledger[name]).padStart(cells);
+      return name === "quarantined" && ledger.quarantined > 0 ? yellow(text) : text;
+    });
+    return `  ${cut(stream, nameCells).padEnd(nameCells)}${texts.join("")}\n`;
   });
   const rest = streams.length - shown.length;
   return [

@@ -22,7 +22,8 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
   const isTerminal = terminal.stdout.isTTY === true;
   if (!options.watch) {
     const document = await lookAt(config, terminal);
-    if (isTerminal && !options.json) terminal.stdout.write(statusScreen(document, null, isTerminal));
+    if (isTerminal && !options.json)
+      terminal.stdout.write(statusScreen(document, null, isTerminal, columnsOf(terminal)));
     else printLine(terminal, JSON.stringify(document, null, options.json ? 0 : 2));
     return 0;
   }
@@ -34,11 +35,19 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
     const document: StatusDocument = await lookAt(config, terminal);
     const rate = before === null ? null : rateOf(before, document);
     if (options.json) printLine(terminal, JSON.stringify(document));
-    else terminal.stdout.write(`${isTerminal ? CLEAR : ""}${statusScreen(document, rate, isTerminal)}`);
+    else
+      terminal.stdout.write(
+        `${isTerminal ? CLEAR : ""}${statusScreen(document, rate, isTerminal, columnsOf(terminal))}`,
+      );
     before = document;
     await terminal.clock.sleep(WATCH_MS, stopped.signal);
   }
   return 0;
+}
+
+/** Looked up each time: a window may be made wider or narrower. */
+function columnsOf({ stdout }: Terminal): number {
+  return stdout.columns ?? Infinity;
 }
 
 const CLEAR = "\u001b[H\u001b[2J";

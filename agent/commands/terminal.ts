@@ -5,10 +5,13 @@ import type { Logger } from "pino";
 import type { Random } from "../../shared/clock.ts";
 import type { Clock } from "../runtime/clock.ts";
 
+/** Where something is printed; a terminal says so, and how wide it is. */
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
 export interface Terminal {
   readonly stdin: Readable;
-  readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;

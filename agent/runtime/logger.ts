@@ -17,9 +17,12 @@ export function createLogger({ level, hooks, stream }: LoggerWishes): Logger {
   return pino(options, destination({ dest: 2, sync: true }));
 }
 
+/** A progress bar may stand on the line; it is drawn again below. */
+const CLEAR_LINE = "\r\u001b[K";
+
 /** A terminal takes what is written before `write` returns, so nothing of a line is lost here either. */
 function prettyInto(stream: Writable): DestinationStream {
-  return { write: (line) => void stream.write(prettyLine(line, pc.isColorSupported)) };
+  return { write: (line) => void stream.write(`${CLEAR_LINE}${prettyLine(line, pc.isColorSupported)}`) };
 }
 
 const NAMES: Readonly<Record<number, string>> = {

@@ -91,7 +91,11 @@ test("drain gives up with 1 when its time is over, and when uploads are paused",
   const { agent, destination } = await setup();
   await agent.command(["send", "--stream", "usage/m"], EVENT);
   destination.reply = () => ({ status: 500 });
-  expect((await agent.command(["drain", "--timeout", "0.3"])).code).toBe(1);
+  const late = await agent.command(["drain", "--timeout", "0.3"]);
+  expect(late.code).toBe(1);
+  expect(late.stderr).toMatch(
+    /^weir-agent: 1 events still pending after 0.3 s: the destination is backing off: answered 500$/m,
+  );
   destination.reply = () => ({ status: 401 });
   const paused = await agent.command(["drain"]);
   expect([paused.code, paused.stderr.includes("uploads are paused: answered 401")]).toEqual([1, true]);

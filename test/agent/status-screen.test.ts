@@ -71,3 +71,28 @@ test.each([
 ])("%d seconds read %s", (seconds, text) => {
   expect(spanText(seconds)).toBe(text);
 });
+
+test.each([120, 80, 40])(
+  "no line is wider than a terminal of %d columns, and nothing that matters is lost",
+  (columns) => {
+    const long =
+      "network: the proxy proxy.example.com:3128 (environment variable HTTPS_PROXY) is not there: nothing listens";
+    const destination = { ...STATUS.destination, last_error: long };
+    const screen = statusScreen({ ...STATUS, destination }, { accepted: 3400, delivered: 0 }, false, columns);
+    for (const line of screen.split("\n")) expect([line, line.length <= columns]).toEqual([line, true]);
+    const words = screen.replace(/\s+/g, " ");
+    for (const text of [
+      long,
+      "next attempt in 0.9 s",
+      "66,250 3,400/s",
+      "full in 6 min at this rate",
+      "oldest 1 h 2 min",
+    ])
+      expect(words).toContain(text);
+    expect(words).toContain("47,100");
+    expect(screen.includes("█")).toBe(columns > 40);
+    const colored = statusScreen({ ...STATUS, destination }, null, true, columns);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour begins with one
+    expect(colored.replace(/\u001b\[\d+m/g, "")).toBe(statusScreen({ ...STATUS, destination }, null, false, columns));
+  },
+);
