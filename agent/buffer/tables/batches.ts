@@ -6,7 +6,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import type { EventRun } from "./event-run.ts";
 import { countFitting, sliceRun } from "./event-run.ts";
-import { number, query, type Row } from "./rows.ts";
+import { number, query, type Row, statement } from "./rows.ts";
 
 /** Bytes of event text in one row, unless a single event is larger: reading a row stays cheap. */
 export const ROW_BYTES_MAX = 256 * 1024;
@@ -64,16 +64,18 @@ export interface BatchTable {
 }
 
 export function createBatchTable(db: DatabaseSync): BatchTable {
-  const insertRow = db.prepare(
+  const insertRow = statement(
+    db,
     `INSERT INTO batches (stream, first, count, scope, received_at, ends, body, crc)
      VALUES (:stream, :first, :count, :scope, :receivedAt, :ends, :body, :crc)`,
   );
   const lowestFirst = number(db, "SELECT coalesce(min(first), 0) FROM batches WHERE stream = :stream");
-  const insertPending = db.prepare(
+  const insertPending = statement(
+    db,
     `INSERT INTO pending (stream, first, count, batch, skip, bytes)
      VALUES (:stream, :first, :count, :batch, :skip, :bytes)`,
   );
-  const deletePending = db.prepare("DELETE FROM pending WHERE stream = :stream AND first = :first");
+  const deletePending = statement(db, "DELETE FROM pending WHERE stream = :stream AND first = :first");
   // The run that holds `from` may begin before it: seek to the last one that begins at or below it.
   const heads = query(
     db,
@@ -95,7 +97,7 @@ export function createBatchTable(db: DatabaseSync): BatchTable {
   );
   const eventsOf = query(db, ["ends", "body", "crc"], "SELECT ends, body, crc FROM batches WHERE id = :batch");
   const selectEnds = query(db, ["ends"], "SELECT ends FROM batches WHERE id = :batch");
-  const deleteRow = db.prepare("DELETE FROM batches WHERE id = :batch");
+  const deleteRow = statement(db, "DELETE FROM batches WHERE id = :batch");
   const waitingIn = query(
     db,
     ["first"],

@@ -1,7 +1,7 @@
 /** What idempotency keys brought before: the only repeats an agent can know of by itself. */
 import type { DatabaseSync } from "node:sqlite";
 import type { Age } from "./age.ts";
-import { query } from "./rows.ts";
+import { query, statement } from "./rows.ts";
 
 const HASH_BYTES = 16;
 /** Rows forgotten in one go, so that housekeeping never holds up an append for long. */
@@ -46,11 +46,13 @@ export function createKeyTable(db: DatabaseSync, age: Age): KeyTable {
     `SELECT first_index, first_position, hashes, received_at FROM key_runs
      WHERE stream = :stream AND key = :key ORDER BY first_index`,
   );
-  const insert = db.prepare(
+  const insert = statement(
+    db,
     `INSERT INTO key_runs (stream, key, first_index, first_position, hashes, received_at, kept_at)
      VALUES (:stream, :key, :firstIndex, :firstPosition, :hashes, :receivedAt, :keptAt)`,
   );
-  const forget = db.prepare(
+  const forget = statement(
+    db,
     `DELETE FROM key_runs WHERE id IN
        (SELECT id FROM (SELECT id, kept_at FROM key_runs ORDER BY id LIMIT ${FORGET_ROWS_MAX}) WHERE kept_at < :before)`,
   );

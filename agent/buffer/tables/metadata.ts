@@ -1,6 +1,6 @@
 /** Small values kept with the buffer by name: whose it is, and what the edge last said. */
 import type { DatabaseSync } from "node:sqlite";
-import { query } from "./rows.ts";
+import { query, statement } from "./rows.ts";
 
 /** The table is called meta. */
 export const METADATA = {
@@ -30,7 +30,8 @@ export function readMetadataEntry(db: DatabaseSync, name: string): string | null
 
 /** @returns a function that keeps one value, prepared for being called often. */
 export function metadataWriter(db: DatabaseSync): (entry: MetadataEntry) => void {
-  const upsert = db.prepare(
+  const upsert = statement(
+    db,
     "INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
   return ([name, value]) => void upsert.run({ name, value });

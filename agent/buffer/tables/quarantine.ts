@@ -1,6 +1,6 @@
 /** Events nobody takes as they are: kept whole, with the reason as whoever rejected them gave it. */
 import type { DatabaseSync } from "node:sqlite";
-import { query, type Row } from "./rows.ts";
+import { query, type Row, statement } from "./rows.ts";
 
 /** Why an event is in quarantine. */
 export interface QuarantineReason {
@@ -65,12 +65,13 @@ export interface QuarantineTable {
 const LIST_BYTES_MAX = 4 * 1024 * 1024;
 
 export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
-  const insert = db.prepare(
+  const insert = statement(
+    db,
     `INSERT INTO quarantine (stream, position, scope, received_at, event, reason, state, quarantined_at)
      VALUES (:stream, :position, :scope, :receivedAt, :event, :reason, 'held', :at)`,
   );
-  const retried = db.prepare("UPDATE quarantine SET state = 'retried', corrected = :corrected WHERE id = :id");
-  const discarded = db.prepare("UPDATE quarantine SET state = 'discarded', discard_reason = :reason WHERE id = :id");
+  const retried = statement(db, "UPDATE quarantine SET state = 'retried', corrected = :corrected WHERE id = :id");
+  const discarded = statement(db, "UPDATE quarantine SET state = 'discarded', discard_reason = :reason WHERE id = :id");
   const held = query(db, HELD, `${SELECT_HELD} WHERE q.id = :id AND q.state = 'held'`);
   const lastSent = query(
     db,

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Age } from "./age.ts";
 import type { EventRun } from "./event-run.ts";
-import { number, query, type Row } from "./rows.ts";
+import { number, query, type Row, statement } from "./rows.ts";
 
 export interface RetainedBatch {
   readonly first: number;
@@ -31,7 +31,8 @@ const PACKED_FROM_BYTES = 2048;
 
 export function createRetainedTable(db: DatabaseSync, bytesMax: number, age: Age): RetainedTable {
   const count = number(db, "SELECT coalesce(sum(length(body)), 0) FROM retained");
-  const insert = db.prepare(
+  const insert = statement(
+    db,
     `INSERT INTO retained (stream, first, count, scope, received_at, settled_at, kept_at, packed, ends, body)
      VALUES (:stream, :first, :count, :scope, :receivedAt, :settledAt, :keptAt, :packed, :ends, :body)`,
   );
@@ -48,7 +49,7 @@ export function createRetainedTable(db: DatabaseSync, bytesMax: number, age: Age
     `SELECT id, bytes FROM (SELECT id, kept_at, length(body) AS bytes FROM retained ORDER BY id LIMIT ${ROWS_MAX})
      WHERE kept_at < :before`,
   );
-  const remove = db.prepare("DELETE FROM retained WHERE id = :id");
+  const remove = statement(db, "DELETE FROM retained WHERE id = :id");
   let kept = count();
 
   const evict = (bytes: number): boolean => {

@@ -1,5 +1,5 @@
 /** Reads rows typed as the schema says; a column of another type is a bug in our SQL or damage, never a value. */
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementResultingChanges } from "node:sqlite";
 import { COLUMN_TYPES } from "./schema.ts";
 
 interface Values {
@@ -32,18 +32,47 @@ export interface Query<C extends Column> {
  * @throws TypeError from reading, where a row lacks one or has it with another type.
  */
 export function query<C extends Column>(db: DatabaseSync, columns: readonly C[], sql: string): Query<C> {
-  const statement = db.prepare(sql);
+  const { prepared, valuesOf } = prepare(db, sql);
   const typed = (row: SQLRow) => typedRow(row, columns);
   return {
     get(bindings = {}) {
-      const row = statement.get(bindings);
+      const row = prepared.get(...valuesOf(bindings));
       return row === undefined ? null : typed(row);
     },
-    all: (bindings = {}) => statement.all(bindings).map(typed),
+    all: (bindings = {}) => prepared.all(...valuesOf(bindings)).map(typed),
     *iterate(bindings = {}) {
-      for (const row of statement.iterate(bindings)) yield typed(row);
+      for (const row of prepared.iterate(...valuesOf(bindings))) yield typed(row);
     },
   };
+}
+
+export interface Statement {
+  run(bindings: Bindings): StatementResultingChanges;
+}
+
+/** Prepares a statement that gives no rows. */
+export function statement(db: DatabaseSync, sql: string): Statement {
+  const { prepared, valuesOf } = prepare(db, sql);
+  return { run: (bindings) => prepared.run(...valuesOf(bindings)) };
+}
+
+/**
+ * Names are turned into places here, once: node:sqlite would look each of them up at every call, which costs an append
+ * half its speed.
+ */
+function prepare(db: DatabaseSync, sql: string) {
+  const names: string[] = [];
+  const text = sql.replace(/:([a-z]+)/gi, (_, name: string) => {
+    names.push(name);
+    return "?";
+  });
+  const valuesOf = (bindings: Bindings): SQLInputValue[] =>
+    names.map((name) => {
+      const value = bindings[name];
+      if (value === undefined) throw new TypeError(`no value for :${name} in ${sql}`);
+      return value;
+    });
+  return { prepared: db.prepare(text), valuesOf };
 }
 
 type SQLRow = Record<string, SQLOutputValue>;
@@ -76,9 +105,9 @@ function isOfType(value: SQLOutputValue | undefined, type: keyof Values): boolea
 
 /** Prepares a query that gives one number: a pragma, a count or a sum. */
 export function number(db: DatabaseSync, sql: string): (bindings?: Bindings) => number {
-  const statement = db.prepare(sql);
+  const { prepared, valuesOf } = prepare(db, sql);
   return (bindings = {}) => {
-    const [value] = Object.values(statement.get(bindings) ?? {});
+    const [value] = Object.values(prepared.get(...valuesOf(bindings)) ?? {});
     if (typeof value !== "number") throw new TypeError(`no number: ${sql}`);
     return value;
   };

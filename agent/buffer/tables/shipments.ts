@@ -1,6 +1,6 @@
 /** Calls to a vendor as they were fixed before their first attempt; settled positions leave them. */
 import type { DatabaseSync } from "node:sqlite";
-import { query, type Row } from "./rows.ts";
+import { query, type Row, statement } from "./rows.ts";
 
 /** A shipment whose members and key are on disk, so that its repeat after a crash is the very same call. */
 export interface FixedShipment {
@@ -26,11 +26,12 @@ export interface ShipmentTable {
 }
 
 export function createShipmentTable(db: DatabaseSync): ShipmentTable {
-  const insert = db.prepare(
+  const insert = statement(
+    db,
     "INSERT INTO shipments (stream, first, count, key, attempted) VALUES (:stream, :first, :count, :key, :attempted)",
   );
-  const remove = db.prepare("DELETE FROM shipments WHERE stream = :stream AND first = :first");
-  const update = db.prepare("UPDATE shipments SET attempted = :attempted WHERE stream = :stream AND first = :first");
+  const remove = statement(db, "DELETE FROM shipments WHERE stream = :stream AND first = :first");
+  const update = statement(db, "UPDATE shipments SET attempted = :attempted WHERE stream = :stream AND first = :first");
   // Shipments never overlap, so those that touch a range are the last to begin before it and those within.
   const touching = query(
     db,

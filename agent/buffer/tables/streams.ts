@@ -1,6 +1,6 @@
 /** The streams and their ledgers, as the database has them; nothing is cached, so a rollback leaves no trace. */
 import type { DatabaseSync } from "node:sqlite";
-import { query, type Row } from "./rows.ts";
+import { query, type Row, statement } from "./rows.ts";
 
 /** accepted = delivered + pending + quarantined + discarded, at any moment. */
 export interface LedgerCounts {
@@ -68,10 +68,11 @@ const NO_CHANGE = {
 
 export function createStreamTable(db: DatabaseSync): StreamTable {
   const byName = query(db, ["id", "next_position"], "SELECT id, next_position FROM streams WHERE name = :name");
-  const insert = db.prepare("INSERT INTO streams (name) VALUES (:name)");
+  const insert = statement(db, "INSERT INTO streams (name) VALUES (:name)");
   const one = query(db, LEDGER, `SELECT ${COLUMNS} FROM streams WHERE name = :name`);
   const all = query(db, LEDGER, `SELECT ${COLUMNS} FROM streams ORDER BY name`);
-  const update = db.prepare(
+  const update = statement(
+    db,
     `UPDATE streams SET next_position = next_position + :positions, accepted = accepted + :accepted,
        delivered = delivered + :delivered, pending = pending + :pending, quarantined = quarantined + :quarantined,
        discarded = discarded + :discarded, pending_bytes = pending_bytes + :pendingBytes WHERE id = :id`,

@@ -1,6 +1,6 @@
 /** How far followed files were read; moves on in the very transaction that takes their events in. */
 import type { DatabaseSync } from "node:sqlite";
-import { query } from "./rows.ts";
+import { query, statement } from "./rows.ts";
 
 /** How far a file was read that is followed. */
 export interface TailPosition {
@@ -20,7 +20,8 @@ export interface TailTable {
 }
 
 export function createTailTable(db: DatabaseSync): TailTable {
-  const upsert = db.prepare(
+  const upsert = statement(
+    db,
     `INSERT INTO tails (path, inode, offset, head_bytes, head) VALUES (:path, :inode, :offset, :headBytes, :head)
      ON CONFLICT (path, inode)
      DO UPDATE SET offset = excluded.offset, head_bytes = excluded.head_bytes, head = excluded.head`,
@@ -30,7 +31,7 @@ export function createTailTable(db: DatabaseSync): TailTable {
     ["inode", "offset", "head_bytes", "head"],
     "SELECT inode, offset, head_bytes, head FROM tails WHERE path = :path",
   );
-  const remove = db.prepare("DELETE FROM tails WHERE path = :path AND inode = :inode");
+  const remove = statement(db, "DELETE FROM tails WHERE path = :path AND inode = :inode");
   return {
     keep: ({ path, inode, offset, headBytes, head }) => void upsert.run({ path, inode, offset, headBytes, head }),
     of: (path) =>
