@@ -5,14 +5,14 @@ import { type Config, httpUrl, readConfig } from "./config/config.ts";
 import { readSecretFile } from "./config/secrets.ts";
 import { openControl } from "./control/server.ts";
 import { type AgentOptions, type Core, once, startCore } from "./core.ts";
+import { agentSolvimonDialect, agentUsageDialect } from "./intake/agent-dialect.ts";
 import { createBodyBudget } from "./intake/body-budget.ts";
-import { createCalculateDoor } from "./intake/calculate-door.ts";
+import { createCalculateHandler } from "./intake/calculate-handler.ts";
 import { createFollowedFiles } from "./intake/followed-files.ts";
-import { createRoutes } from "./intake/routes.ts";
-import { openHttpDoor } from "./intake/server.ts";
-import { openSocketDoor } from "./intake/socket-door.ts";
-import { createSolvimonDoor } from "./intake/solvimon-door.ts";
-import { createUsageDoor } from "./intake/usage-door.ts";
+import { createIngest } from "./intake/ingest.ts";
+import { createRoutes, type RouteOptions } from "./intake/routes.ts";
+import { openHttpServer } from "./intake/server.ts";
+import { openSocketServer } from "./intake/socket-server.ts";
 import { metricsText } from "./operator/metrics.ts";
 import type { StatusDocument } from "./operator/status.ts";
 
@@ -44,7 +44,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await core.stop();
   });
   try {
-    return await openDoors(options, core, opened, stop);
+    return await openListeners(options, core, opened, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -52,7 +52,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 }
 
 /** @param opened takes what closes each part, as soon as it is open. */
-async function openDoors(
+async function openListeners(
   options: AgentOptions,
   core: Core,
   opened: (() => Promise<void>)[],
@@ -63,7 +63,7 @@ async function openDoors(
   let token = readToken(config);
   await core.refresh.freshen();
   const routesFor = createRouteTable(options, core);
-  const door = await openHttpDoor(
+  const door = await openHttpServer(
     { host, port },
     routesFor(() => token),
     logger,
@@ -72,7 +72,7 @@ async function openDoors(
   if (socket !== null) {
     // The file's mode guards it, so it asks for no token.
     const routes = routesFor(() => null);
-    const local = await openSocketDoor(socket, routes, logger);
+    const local = await openSocketServer(socket, routes, logger);
     opened.push(() => local.close(GRACE_MS));
   }
   const { status, lines, quarantine, snapshots, resend, log } = core;
@@ -104,10 +104,11 @@ function createRouteTable(options: AgentOptions, core: Core) {
   const { clock } = options;
   const { log, schemas, refresh, uploader } = core;
   const limits = DEFAULT_LIMITS;
-  const shared = {
-    usage: createUsageDoor({ log, schemas, clock, limits, freshen: refresh.freshen }),
-    solvimon: createSolvimonDoor({ log, clock, limits, listEventsMax: () => core.uploads().batchEvents }),
-    calculate: createCalculateDoor({ transport: core.calculator, limits }),
+  const shared: Omit<RouteOptions, "token"> = {
+    ingest: createIngest({ log, clock, limits }),
+    usage: (meterGlobalId) => agentUsageDialect(meterGlobalId, schemas, refresh.freshen),
+    solvimon: ({ stream, form }) => agentSolvimonDialect(stream, form, () => core.uploads().batchEvents),
+    calculate: createCalculateHandler({ transport: core.calculator, limits }),
     status: core.status,
     metrics: async () =>
       metricsText({

@@ -8,7 +8,7 @@ import { type OpenEngine, openBufferLog } from "./buffer/buffer.ts";
 import { type Log, randomName } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
 import type { Config } from "./config/config.ts";
-import { createLinesDoor } from "./intake/lines-door.ts";
+import { createLinesHandler } from "./intake/lines-handler.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
 import { type Range, takeSnapshots } from "./operator/audit.ts";
@@ -97,7 +97,7 @@ export async function startCore(options: AgentOptions) {
     calculator: () => dialect.calculator,
     /** The `[upload]` table as it was read last. */
     uploads: () => config.upload,
-    lines: createLinesDoor({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen }),
+    lines: createLinesHandler({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen }),
     quarantine: createQuarantine({ log, schemas, limits: DEFAULT_LIMITS }),
     snapshots: () => takeSnapshots(log),
     resend: (stream: string, ranges: readonly Range[]) => resendRanges(log, stream, ranges),

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { request } from "undici";
 import { type Config, httpUrl } from "../config/config.ts";
 import { readSecretFile } from "../config/secrets.ts";
-import { isAnswered } from "../intake/socket-door.ts";
+import { isAnswered } from "../intake/socket-server.ts";
 import { fileErrorText } from "../runtime/file-error.ts";
 import { type Finding, failed } from "./finding.ts";
 

@@ -4,7 +4,7 @@ import { parseStream } from "../../shared/events/kind.ts";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
 import { type Config, readConfig } from "../config/config.ts";
 import { openBuffer } from "../core.ts";
-import { createLinesDoor, type LinesDoor } from "../intake/lines-door.ts";
+import { createLinesHandler, type LinesHandler } from "../intake/lines-handler.ts";
 import { createSchemas } from "../intake/schemas.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { reachBuffer } from "./access.ts";
@@ -46,7 +46,7 @@ export async function send(options: SendOptions, terminal: Terminal): Promise<Ex
 /** The lines door of a buffer that no agent holds; what goes in is uploaded by the next one that does. */
 async function openLines(config: Config, { clock, logger }: Terminal) {
   const log = await openBuffer(config, logger);
-  const lines = createLinesDoor({
+  const lines = createLinesHandler({
     log,
     schemas: createSchemas(log),
     clock,
@@ -63,7 +63,7 @@ interface Sent {
 
 async function sendFiles(
   options: SendOptions,
-  door: LinesDoor,
+  door: LinesHandler,
   progress: Progress,
   sent: Sent,
   terminal: Terminal,
@@ -97,23 +97,23 @@ async function sendFiles(
 
 /** Adds up what was taken; says in words, to follow the file's name, what was not. */
 function noteOutcome(
-  outcome: Awaited<ReturnType<LinesDoor>>,
+  outcome: Awaited<ReturnType<LinesHandler>>,
   chunk: LineChunk,
   stream: string,
   sent: Sent,
 ): string | null {
   switch (outcome.kind) {
-    case "taken":
+    case "accepted":
       sent.accepted += outcome.accepted;
       sent.quarantined += outcome.quarantined;
       return null;
     case "bad-line":
       sent.accepted += outcome.accepted;
-      return `:${chunk.firstLine + outcome.line}: ${outcome.fault.message}`;
+      return `:${chunk.firstLine + outcome.line}: ${outcome.error.message}`;
     case "unknown-stream":
       return `: the edge has no meter for ${stream}`;
     case "full":
-      return `:${chunk.firstLine}: the buffer is full; lines from here on were not taken`;
+      return `:${chunk.firstLine}: the buffer is full; lines from here on were not accepted`;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Talks to a running agent through its control socket. */
 import { existsSync, statSync } from "node:fs";
 import { Agent, errors, request } from "undici";
-import type { LinesOutcome, LinesRequest } from "../intake/lines-door.ts";
+import type { LinesOutcome, LinesRequest } from "../intake/lines-handler.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine, ReleaseResult } from "../operator/quarantine.ts";
 import type { StatusDocument } from "../operator/status.ts";

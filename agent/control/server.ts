@@ -7,9 +7,9 @@ import type { QuarantineState } from "../buffer/tables/quarantine.ts";
 import type { Answer } from "../intake/answer.ts";
 import { readBody } from "../intake/body.ts";
 import { splitLines } from "../intake/lines.ts";
-import type { LinesDoor } from "../intake/lines-door.ts";
+import type { LinesHandler } from "../intake/lines-handler.ts";
 import type { Handler } from "../intake/routes.ts";
-import { type HttpDoor, openHttpDoor } from "../intake/server.ts";
+import { type HttpServer, openHttpServer } from "../intake/server.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine } from "../operator/quarantine.ts";
 import { forgetElsewhere, placeSocketElsewhere, type SocketPath, socketPathIn } from "./socket-path.ts";
@@ -20,7 +20,7 @@ export interface ControlOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly status: () => Promise<object>;
   readonly verify: () => Promise<readonly string[]>;
-  readonly lines: LinesDoor;
+  readonly lines: LinesHandler;
   readonly quarantine: Quarantine;
   readonly snapshots: () => Promise<readonly Snapshot[]>;
   readonly resend: (stream: string, ranges: readonly Range[]) => Promise<number>;
@@ -29,7 +29,7 @@ export interface ControlOptions {
 }
 
 /** Opens the socket. The caller holds the buffer, so a socket that lies there is a dead process's. */
-export async function openControl(options: ControlOptions): Promise<Pick<HttpDoor, "close">> {
+export async function openControl(options: ControlOptions): Promise<Pick<HttpServer, "close">> {
   const { directory, env, logger } = options;
   const handle = createHandler(options);
   forgetElsewhere(directory);
@@ -43,11 +43,11 @@ export async function openControl(options: ControlOptions): Promise<Pick<HttpDoo
   }
 }
 
-async function openAt(socket: SocketPath, handle: Handler, logger: Logger): Promise<Pick<HttpDoor, "close">> {
+async function openAt(socket: SocketPath, handle: Handler, logger: Logger): Promise<Pick<HttpServer, "close">> {
   const before = process.umask(0o177);
   try {
     rmSync(socket.path, { force: true });
-    const door = await openHttpDoor({ path: socket.path }, handle, logger);
+    const door = await openHttpServer({ path: socket.path }, handle, logger);
     chmodSync(socket.path, 0o600);
     return {
       async close(graceMs) {

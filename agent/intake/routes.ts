@@ -1,24 +1,28 @@
-/** Which door a request knocks at. */
+/** Which handler a request is for. */
 import type { IncomingMessage } from "node:http";
-import type { BodyCoding } from "../../shared/intake/headers.ts";
-import { type BodyLimits, HEADER, USAGE_PATHS } from "../../shared/wire.ts";
+import type { ValidationError } from "../../shared/events/validation-error.ts";
+import type { Reason } from "../../shared/intake/dialect.ts";
+import { type SolvimonReason, unsupportedVersion } from "../../shared/intake/solvimon-answer.ts";
+import { type BodyLimits, HEADER, SOLVIMON_VERSION, USAGE_PATHS } from "../../shared/wire.ts";
+import type { AgentDialect } from "./agent-dialect.ts";
 import type { Answer } from "./answer.ts";
-import { type BodyRead, readBody } from "./body.ts";
+import { readBody } from "./body.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import type { CalculateDoor } from "./calculate-door.ts";
+import type { CalculateHandler } from "./calculate-handler.ts";
+import type { Ingest, IngestRequest } from "./ingest.ts";
 import { refuseIn } from "./refusal.ts";
-import type { SolvimonDoor } from "./solvimon-door.ts";
-import { solvimonRouteOf } from "./solvimon-route.ts";
+import { type SolvimonIngestRoute, solvimonRouteOf } from "./solvimon-route.ts";
 import { carriesToken } from "./token.ts";
-import type { UsageDoor } from "./usage-door.ts";
 
 /** Answers a request; null when its client has gone. */
 export type Handler = (request: IncomingMessage) => Promise<Answer | null>;
 
 export interface RouteOptions {
-  readonly usage: UsageDoor;
-  readonly solvimon: SolvimonDoor;
-  readonly calculate: CalculateDoor;
+  readonly ingest: Ingest;
+  /** The dialect of a meter's stream, and of an operation of Solvimon's. */
+  readonly usage: (meterGlobalId: string) => AgentDialect<ValidationError>;
+  readonly solvimon: (route: SolvimonIngestRoute) => AgentDialect<SolvimonReason>;
+  readonly calculate: CalculateHandler;
   readonly status: () => Promise<object>;
   readonly metrics: () => Promise<string>;
   /** The token that everything but /healthz asks for; null where none is configured. */
@@ -41,34 +45,37 @@ export function createRoutes(options: RouteOptions): Handler {
     if (path === "/metrics" && isRead(request)) {
       return { status: 200, headers: { "content-type": "text/plain; version=0.0.4" }, body: await options.metrics() };
     }
-    const take = request.method === "POST" ? doorOf(path, options) : null;
-    return take === null ? refuseIn(path, 404, "there is nothing here") : withinBudget(request, path, take, options);
+    const post = request.method === "POST" ? postHandlerOf(path, options) : null;
+    return post === null ? refuseIn(path, 404, "there is nothing here") : withinBudget(request, path, post, options);
   };
 }
 
-/** What a door needs of a request. */
-interface Knock {
-  header(name: string): string | null;
-  body(coding: BodyCoding): Promise<BodyRead>;
+type PostHandler = (ingestRequest: IngestRequest, request: IncomingMessage) => Promise<Answer | null>;
+
+/** The handler of a path; null where there is none. */
+function postHandlerOf(path: string, { ingest, usage, solvimon, calculate }: RouteOptions): PostHandler | null {
+  const meterGlobalId = meterIn(path);
+  if (meterGlobalId !== null) return ingestHandler(ingest, usage(meterGlobalId));
+  const route = solvimonRouteOf(path);
+  if (route?.kind === "calculate")
+    return ({ body }, { url, headers }) => calculate({ target: url ?? path, headers, body });
+  if (route === null) return null;
+  return route.version === SOLVIMON_VERSION
+    ? ingestHandler(ingest, solvimon(route))
+    : async () => ({ status: 400, body: unsupportedVersion(route.version) });
 }
 
-type Take = (knock: Knock, request: IncomingMessage) => Promise<Answer | null>;
-
-/** The door behind a path; null where there is none. */
-function doorOf(path: string, { usage, solvimon, calculate }: RouteOptions): Take | null {
-  const meterGlobalId = meterIn(path);
-  if (meterGlobalId !== null) return (knock) => usage({ meterGlobalId, ...knock });
-  const route = solvimonRouteOf(path);
-  if (route?.kind === "ingest") return (knock) => solvimon({ ...route, ...knock });
-  if (route?.kind === "calculate")
-    return (knock, { url, headers }) => calculate({ target: url ?? path, headers, ...knock });
-  return null;
+function ingestHandler<R extends Reason>(ingest: Ingest, dialect: AgentDialect<R>): PostHandler {
+  return async function answerIngest(request) {
+    const outcome = await ingest(dialect, request);
+    return outcome.kind === "gone" ? null : dialect.answer(outcome);
+  };
 }
 
 async function withinBudget(
   request: IncomingMessage,
   path: string,
-  take: Take,
+  handle: PostHandler,
   { budget, limits }: RouteOptions,
 ): Promise<Answer | null> {
   const declared = Number(request.headers["content-length"] ?? limits.bodyBytesMax);
@@ -77,13 +84,13 @@ async function withinBudget(
     return refuseIn(path, 429, "too many requests at once", { [HEADER.retryAfter]: "1" });
   }
   try {
-    return await take(knockOf(request, limits), request);
+    return await handle(ingestRequestOf(request, limits), request);
   } finally {
     budget.giveBack(bytes);
   }
 }
 
-function knockOf(request: IncomingMessage, limits: BodyLimits): Knock {
+function ingestRequestOf(request: IncomingMessage, limits: BodyLimits): IngestRequest {
   return {
     header(name) {
       const value = request.headers[name];

@@ -1,18 +1,17 @@
 /** The meters' event schemas: fetched from the edge, kept in the buffer, so that answers are the edge's offline too. */
 import { z } from "zod";
-import { compileCheck, type EventCheck, type StreamSchema, streamSchema } from "../../shared/events/stream-schema.ts";
+import { compileCheck, type StreamSchema, streamSchema } from "../../shared/events/stream-schema.ts";
+import type { ValidationError } from "../../shared/events/validation-error.ts";
+import type { StreamRules } from "../../shared/intake/dialect.ts";
 import type { Log } from "../buffer/log.ts";
 import { METADATA } from "../buffer/tables/metadata.ts";
 
 /** What a meter's events are checked against. */
-export interface KnownMeter {
-  readonly check: EventCheck;
-  readonly eventIdField: string | null;
-}
+export type MeterRules = StreamRules<ValidationError>;
 
 export interface Schemas {
   /** Null for a meter the edge does not have; before the first fetch every meter takes the default fields. */
-  meter(meterGlobalId: string): KnownMeter | null;
+  meter(meterGlobalId: string): MeterRules | null;
   readonly etag: string | null;
   /** Takes over and keeps a fetched document; false, changing nothing, for one that is none. */
   take(body: string, etag: string | null): Promise<boolean>;
@@ -47,7 +46,7 @@ export function createSchemas(log: Log): Schemas {
   };
 }
 
-function compile(body: string): Map<string, KnownMeter> | null {
+function compile(body: string): Map<string, MeterRules> | null {
   let document: unknown;
   try {
     document = JSON.parse(body);
@@ -59,6 +58,6 @@ function compile(body: string): Map<string, KnownMeter> | null {
   return new Map(parsed.data.streams.map((stream) => [stream.meter_global_id, meterOf(stream as StreamSchema)]));
 }
 
-function meterOf(stream: StreamSchema): KnownMeter {
-  return { check: compileCheck(stream), eventIdField: stream.event_id_field ?? null };
+function meterOf(stream: StreamSchema): MeterRules {
+  return { check: compileCheck(stream), ownIdField: stream.event_id_field ?? null };
 }

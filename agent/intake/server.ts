@@ -11,7 +11,7 @@ import type { Handler } from "./routes.ts";
 
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
-export interface HttpDoor {
+export interface HttpServer {
   /** The port it listens on; 0 for a unix socket. */
   readonly port: number;
   /** Takes no new connections, answers the requests in hand, cuts what is left after `graceMs`. */
@@ -26,7 +26,7 @@ const HEADERS_TIMEOUT_MS = 15_000;
  * Listens and answers.
  * @throws AgentError LISTEN where the address cannot be had.
  */
-export async function openHttpDoor(address: Address, handle: Handler, logger: Logger): Promise<HttpDoor> {
+export async function openHttpServer(address: Address, handle: Handler, logger: Logger): Promise<HttpServer> {
   const server = createServer({
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,

@@ -12,13 +12,13 @@ import type { TailPosition } from "../buffer/tables/tails.ts";
 import { messageOf } from "../runtime/agent-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { splitLines } from "./lines.ts";
-import type { LinesDoor } from "./lines-door.ts";
+import type { LinesHandler } from "./lines-handler.ts";
 
 export interface TailOptions {
   readonly path: string;
   readonly stream: string;
   readonly log: Log;
-  readonly lines: LinesDoor;
+  readonly lines: LinesHandler;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -1,11 +1,12 @@
 /** The agent inside another program: the same guarantees, no HTTP. */
 import { parseStream } from "../../shared/events/kind.ts";
+import type { IngestAnswer, Reason } from "../../shared/intake/dialect.ts";
 import { LIST_MEMBER } from "../../shared/intake/solvimon-answer.ts";
-import { DEFAULT_LIMITS, HEADER, SOLVIMON_VERSION } from "../../shared/wire.ts";
+import { DEFAULT_LIMITS, HEADER } from "../../shared/wire.ts";
 import { readConfig } from "../config/config.ts";
 import { startCore } from "../core.ts";
-import { createSolvimonDoor } from "../intake/solvimon-door.ts";
-import { createUsageDoor } from "../intake/usage-door.ts";
+import { type AgentDialect, agentSolvimonDialect, agentUsageDialect } from "../intake/agent-dialect.ts";
+import { createIngest, type IngestRequest } from "../intake/ingest.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createLogLimit } from "../runtime/log-limit.ts";
@@ -29,8 +30,12 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
     },
   });
   const { log, schemas, refresh } = core;
-  const usage = createUsageDoor({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen });
-  const solvimon = createSolvimonDoor({ log, clock, limits: DEFAULT_LIMITS });
+  const ingest = createIngest({ log, clock, limits: DEFAULT_LIMITS });
+  const appendBy = async <R extends Reason>(dialect: AgentDialect<R>, request: IngestRequest) => {
+    const outcome = await ingest(dialect, request);
+    if (outcome.kind === "gone") throw new AgentError("LOG_STOPPED", "the append was not answered");
+    return resultOf(dialect.answer(outcome));
+  };
   const header = (contentType: string) => (name: string) =>
     name === HEADER.contentType ? contentType : name === HEADER.prefer ? "return=representation" : null;
   return {
@@ -47,15 +52,10 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
       if (bytes.length > DEFAULT_LIMITS.bodyBytesMax)
         throw new AgentError("INVALID_EVENT", "more than 4,000,000 bytes in one append");
       const body = async () => ({ kind: "bytes", bytes }) as const;
-      const answer = isUsage
-        ? await usage({ meterGlobalId: parsed.meterGlobalId, header: header("application/x-ndjson"), body })
-        : await solvimon({
-            ...{ kind: "ingest", form: "list", version: SOLVIMON_VERSION, stream: parsed.kind },
-            header: header("application/json"),
-            body,
-          });
-      if (answer === null) throw new AgentError("LOG_STOPPED", "the append was not answered");
-      return resultOf(answer.status, answer.body);
+      const request = { header: header(isUsage ? "application/x-ndjson" : "application/json"), body };
+      return isUsage
+        ? appendBy(agentUsageDialect(parsed.meterGlobalId, schemas, refresh.freshen), request)
+        : appendBy(agentSolvimonDialect(parsed.kind, "list"), request);
     },
     status: core.status,
     async drain() {
@@ -71,7 +71,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
   };
 };
 
-function resultOf(status: number, body: object | string): AppendResult {
+function resultOf({ status, body }: IngestAnswer): AppendResult {
   const {
     accepted = 0,
     message = "",

@@ -1,8 +1,9 @@
 /** What people do with quarantined events, the same with and without a running agent. */
 import { parseStream } from "../../shared/events/kind.ts";
-import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
-import { readSolvimonEvent } from "../../shared/intake/solvimon-body.ts";
-import { readUsageBody } from "../../shared/intake/usage-body.ts";
+import type { Check, Dialect, Reason } from "../../shared/intake/dialect.ts";
+import { solvimonCheck } from "../../shared/intake/solvimon-body.ts";
+import { solvimonDialect } from "../../shared/intake/solvimon-dialect.ts";
+import { usageDialect } from "../../shared/intake/usage-dialect.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../buffer/tables/quarantine.ts";
@@ -90,25 +91,26 @@ function checkRetry(
   const read =
     parsed === null || parsed.kind === "usage"
       ? readUsage(bytes, parsed?.meterGlobalId ?? null, schemas, limits)
-      : readSolvimonEvent(bytes, parsed.kind, limits, ({ source, faults }) => ({
-          source,
-          faults: faults.map((fault) => quarantineError(fault, 0)),
-        }));
-  if (read.kind === "malformed") {
-    const { message } = "fault" in read ? read.fault : read.reason;
-    return { message: `${message}${hint}` };
-  }
+      : readBy(solvimonDialect(parsed.kind, "single"), solvimonCheck(parsed.kind), bytes, limits);
+  if (read.kind === "malformed") return { message: `${read.reason.message}${hint}` };
   if (read.kind === "too-large") return { message: read.message };
   const [event] = read.events;
   if (event === undefined || read.events.length !== 1) return { message: `one event is wanted${hint}` };
-  const [fault] = corrected === null ? [] : event.faults;
-  if (fault !== undefined) return { message: fault.message };
+  if (corrected !== null && event.error !== null) return { message: event.error.message };
   return { bytes: Buffer.from(event.source, "utf8") };
 }
 
 function readUsage(bytes: Uint8Array, meterGlobalId: string | null, schemas: Schemas, limits: BodyLimits) {
-  const meter = meterGlobalId === null ? null : schemas.meter(meterGlobalId);
-  return readUsageBody(bytes, "json", meter?.check ?? (() => []), limits);
+  const rules = meterGlobalId === null ? null : schemas.meter(meterGlobalId);
+  return readBy(usageDialect(meterGlobalId ?? ""), rules?.check ?? (() => []), bytes, limits);
+}
+
+/** Each event with the first thing that is wrong with it. */
+function readBy<R extends Reason>(dialect: Dialect<R>, check: Check<R>, bytes: Uint8Array, limits: BodyLimits) {
+  return dialect.read(bytes, "json", check, limits, ({ source, errors: [error] }) => ({
+    source,
+    error: error === undefined ? null : dialect.listed(error, 0),
+  }));
 }
 
 function itemText(entry: QuarantinedEvent): string {

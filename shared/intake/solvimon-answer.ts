@@ -1,8 +1,9 @@
 /** Solvimon's answers: its error shape, and the resource that a 201 carries. Edge and agent give the same. */
 import type { Kind } from "../events/kind.ts";
 import { type FieldError, READ_ONLY, type SolvimonKind } from "../events/solvimon-fields.ts";
-import { ERRORS_LISTED_MAX, type ValidationError } from "../events/validation-error.ts";
+import { ERRORS_LISTED_MAX, VALIDATION_CODE, type ValidationError } from "../events/validation-error.ts";
 import { scanMembers } from "../json/document.ts";
+import { SOLVIMON_VERSION } from "../wire.ts";
 
 /** Solvimon's published codes, as far as Weir gives them. */
 export const SOLVIMON_CODES = [
@@ -63,15 +64,34 @@ export function solvimonError(code: SolvimonCode, message: string, details: Erro
   };
 }
 
-/** The error of a request with several faults: the first one speaks, the first 100 are listed. */
-export function solvimonErrors(faults: readonly [SolvimonReason, ...SolvimonReason[]]): SolvimonError {
-  const [{ code, message, field }] = faults;
+const CODE_OF_STATUS: Readonly<Record<number, SolvimonCode>> = {
+  401: "UNAUTHORISED",
+  403: "USER_NOT_ALLOWED",
+  404: "RESOURCE_NOT_FOUND",
+  409: "INVALID_OPERATION",
+  415: "UNSUPPORTED_MEDIA_TYPE",
+};
+
+/** The error of a status; Solvimon's codes know neither "too large" nor "too many". */
+export function solvimonRefusal(status: number, message: string): SolvimonError {
+  return solvimonError(CODE_OF_STATUS[status] ?? (status >= 500 ? "INTERNAL_ERROR" : "BAD_REQUEST"), message);
+}
+
+/** The error of a version of the API that is not spoken here (400). */
+export function unsupportedVersion(version: string): SolvimonError {
+  const shown = JSON.stringify(version.slice(0, 20));
+  return solvimonError("UNSUPPORTED_VERSION", `version ${shown} is not supported; use ${SOLVIMON_VERSION}`);
+}
+
+/** The error of a request with several errors: the first one speaks, the first 100 are listed. */
+export function solvimonErrors(reasons: readonly [SolvimonReason, ...SolvimonReason[]]): SolvimonError {
+  const [{ code, message, field }] = reasons;
   return {
     type: "INVALID_REQUEST",
     code,
     message,
     ...(field === undefined ? {} : { field }),
-    reasons: faults.slice(0, ERRORS_LISTED_MAX),
+    reasons: reasons.slice(0, ERRORS_LISTED_MAX),
   };
 }
 
@@ -90,12 +110,12 @@ export const LIST_MEMBER: Record<SolvimonKind, string> = {
   "meter-data": "meter_datas",
 };
 
-/** How the fault of an event is kept with it in quarantine: Weir's fault shape, Solvimon's code in its message. */
-export function quarantineError(fault: FieldError | SolvimonReason, index: number): ValidationError {
-  const { field } = fault;
+/** How an event's error is kept with it in quarantine: Weir's shape, Solvimon's code in its message. */
+export function quarantineError(reason: FieldError | SolvimonReason, index: number): ValidationError {
+  const { field } = reason;
   return {
-    code: 70000000,
-    message: `${fault.code}: ${fault.message}`,
+    code: VALIDATION_CODE,
+    message: `${reason.code}: ${reason.message}`,
     index,
     ...(field === undefined ? {} : { field }),
   };

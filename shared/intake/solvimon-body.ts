@@ -1,4 +1,4 @@
-/** From the body of a Solvimon door to checked events, single or in a list. */
+/** From the body of a Solvimon operation to checked events, single or in a list. */
 import { isDateTime } from "../events/date-time.ts";
 import { checkSolvimonEvent, type SolvimonKind } from "../events/solvimon-fields.ts";
 import { scanJson } from "../json/bodies.ts";
@@ -6,32 +6,26 @@ import { countEvents } from "../json/count-events.ts";
 import { type Member, scanMembers } from "../json/document.ts";
 import type { ScanError } from "../json/scan-error.ts";
 import { decodeBody } from "../json/utf8.ts";
-import type { JsonObject } from "../json/value.ts";
 import type { BodyLimits } from "../wire.ts";
+import type { BodyOutcome, Check, CheckedEvent, Keep } from "./dialect.ts";
 import { LIST_MEMBER, type SolvimonReason } from "./solvimon-answer.ts";
 import { bodyError } from "./usage-body.ts";
 
-export interface SolvimonEvent {
-  /** Source text, byte for byte. */
-  readonly source: string;
-  readonly value: JsonObject;
-  /** In the order of the vendor's fields; empty for a valid event. */
-  readonly faults: readonly SolvimonReason[];
+export type SolvimonEvent = CheckedEvent<SolvimonReason>;
+export type SolvimonBody<T> = BodyOutcome<T, SolvimonReason>;
+
+/** The vendor's own rules for events of a kind. */
+export function solvimonCheck(kind: SolvimonKind): Check<SolvimonReason> {
+  return (event) => checkSolvimonEvent(kind, event);
 }
-
-export type SolvimonBody<T> =
-  | { readonly kind: "events"; readonly events: T[]; readonly receivedAt: readonly string[] | null }
-  | { readonly kind: "too-large"; readonly message: string }
-  | { readonly kind: "malformed"; readonly reason: SolvimonReason };
-
-type Take<T> = (event: SolvimonEvent) => T;
 
 /** Reads a body that is one event. */
 export function readSolvimonEvent<T>(
   bytes: Uint8Array,
   kind: SolvimonKind,
   limits: BodyLimits,
-  take: Take<T>,
+  keep: Keep<T, SolvimonReason>,
+  check: Check<SolvimonReason> = solvimonCheck(kind),
 ): SolvimonBody<T> {
   const text = textOf(bytes, limits);
   if (typeof text !== "string") return text;
@@ -42,7 +36,7 @@ export function readSolvimonEvent<T>(
       scanned.kind === "invalid" && scanned.error.kind !== "too-many-events" ? reasonOf(scanned.error) : null;
     return malformed(reason?.message ?? "send one JSON object");
   }
-  return readList(text, kind, { ...limits, eventsMax: 1 }, take, 0);
+  return readList(text, { ...limits, eventsMax: 1 }, keep, check, 0);
 }
 
 /** Reads a body `{"…_datas":[…],"received_at":[…]?}`. */
@@ -50,7 +44,8 @@ export function readSolvimonList<T>(
   bytes: Uint8Array,
   kind: SolvimonKind,
   limits: BodyLimits,
-  take: Take<T>,
+  keep: Keep<T, SolvimonReason>,
+  check: Check<SolvimonReason> = solvimonCheck(kind),
 ): SolvimonBody<T> {
   const text = textOf(bytes, limits);
   if (typeof text !== "string") return text;
@@ -69,10 +64,10 @@ export function readSolvimonList<T>(
     };
   }
   if (list.value.length > limits.eventsMax) return tooMany(limits);
-  const read = readList(list.source, kind, limits, take, list.start);
+  const read = readList(list.source, limits, keep, check, list.start);
   if (read.kind !== "events") return read;
   const times = receivedTimes(envelope.members.get("received_at"), read.events.length);
-  return times.kind === "invalid" ? { kind: "malformed", reason: times.reason } : { ...read, receivedAt: times.times };
+  return times.kind === "malformed" ? times : { ...read, receivedAt: times.times };
 }
 
 function textOf(
@@ -85,16 +80,16 @@ function textOf(
   return decoded.kind === "text" ? decoded.text : { kind: "malformed", reason: reasonOf(decoded.error) };
 }
 
-/** @param base where the text stands in the body, for the offsets of faults. */
+/** @param base where the text stands in the body, for the offsets of errors. */
 function readList<T>(
   text: string,
-  kind: SolvimonKind,
   limits: BodyLimits,
-  take: Take<T>,
+  keep: Keep<T, SolvimonReason>,
+  check: Check<SolvimonReason>,
   base: number,
 ): SolvimonBody<T> {
   const scanned = scanJson(text, limits, ({ source, value }, index) =>
-    take({ source, value, faults: checkSolvimonEvent(kind, value).map((fault) => ({ ...fault, index })) }),
+    keep({ source, value, errors: check(value).map((reason) => ({ ...reason, index })) }, index),
   );
   if (scanned.kind === "events") return { kind: "events", events: scanned.events, receivedAt: null };
   const { error } = scanned;
@@ -111,8 +106,8 @@ function malformed(message: string): SolvimonBody<never> {
   return { kind: "malformed", reason: { code: "BAD_REQUEST", message } };
 }
 
-function reasonOf(fault: ScanError): SolvimonReason {
-  const { message, index } = bodyError(fault);
+function reasonOf(error: ScanError): SolvimonReason {
+  const { message, index } = bodyError(error);
   return { code: "BAD_REQUEST", message, ...(index === undefined ? {} : { index }) };
 }
 
@@ -122,12 +117,12 @@ function receivedTimes(
   count: number,
 ):
   | { readonly kind: "times"; readonly times: readonly string[] | null }
-  | { readonly kind: "invalid"; readonly reason: SolvimonReason } {
+  | { readonly kind: "malformed"; readonly reason: SolvimonReason } {
   if (member === undefined || member.value === null) return { kind: "times", times: null };
   const times = Array.isArray(member.value) ? member.value : [];
   if (times.length !== count) {
     return {
-      kind: "invalid",
+      kind: "malformed",
       reason: {
         code: "INVALID_FIELD",
         message: "received_at must be a list with a time for each event",
@@ -139,7 +134,7 @@ function receivedTimes(
   if (wrong >= 0) {
     const field = `received_at.${wrong}`;
     return {
-      kind: "invalid",
+      kind: "malformed",
       reason: { code: "INVALID_FIELD", message: `${field} must be a date-time with offset (ISO 8601)`, field },
     };
   }

@@ -238,8 +238,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "agent: an answer before the commit",
-    file: "agent/intake/usage-door.ts",
-    find: "const outcome = await log.append(operation);",
+    file: "agent/intake/ingest.ts",
+    find: "const outcome: AppendOutcome = await log.append(operation);",
     replace:
       'void log.append(operation); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
     tests: ["test/agent/power-cut"],

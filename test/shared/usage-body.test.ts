@@ -17,20 +17,20 @@ const CHECK = compileCheck({
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const read = (body: string | Uint8Array, form: BodyForm = "json", limits = LIMITS) =>
-  readUsageBody(typeof body === "string" ? utf8(body) : body, form, CHECK, limits);
+  readUsageBody(typeof body === "string" ? utf8(body) : body, form, CHECK, limits, (event) => event);
 const padded = (bytes: number) => `{"a":1}${" ".repeat(bytes - 7)}`;
 
 describe("a body of usage events", () => {
-  test("gives every event with its source and its faults, each with the event's index", () => {
+  test("gives every event with its source and its errors, each with the event's index", () => {
     expect(read('[{"a":1}, {"a":"x" , "b":2} ,{}]')).toEqual({
       kind: "events",
-      faulty: 2,
+      receivedAt: null,
       events: [
-        { source: '{"a":1}', value: expect.any(Map), faults: [] },
+        { source: '{"a":1}', value: expect.any(Map), errors: [] },
         {
           source: '{"a":"x" , "b":2}',
           value: expect.any(Map),
-          faults: [
+          errors: [
             { code: 70000000, index: 1, field: "a", message: expect.any(String) },
             { code: 70000000, index: 1, field: "b", message: expect.any(String) },
           ],
@@ -38,20 +38,26 @@ describe("a body of usage events", () => {
         {
           source: "{}",
           value: expect.any(Map),
-          faults: [{ code: 70000000, index: 2, field: "a", message: expect.any(String) }],
+          errors: [{ code: 70000000, index: 2, field: "a", message: expect.any(String) }],
         },
       ],
     });
   });
 
   test("is read as lines where it is NDJSON", () => {
-    expect(read('{"a":1}\r\n\n{"a":2}', "ndjson")).toMatchObject({ kind: "events", faulty: 0, events: [{}, {}] });
-    expect(read('[{"a":1}]', "ndjson")).toMatchObject({ kind: "malformed", fault: { index: 0 } });
+    expect(read('{"a":1}\r\n\n{"a":2}', "ndjson")).toMatchObject({
+      kind: "events",
+      events: [{ errors: [] }, { errors: [] }],
+    });
+    expect(read('[{"a":1}]', "ndjson")).toMatchObject({ kind: "malformed", reason: { index: 0 } });
   });
 
   test("may have as many bytes and events as are allowed", () => {
     expect(read(padded(1_000))).toMatchObject({ kind: "events" });
-    expect(read('[{"a":1},{"a":2},{"a":3}]')).toMatchObject({ kind: "events", faulty: 0 });
+    expect(read('[{"a":1},{"a":2},{"a":3}]')).toMatchObject({
+      kind: "events",
+      events: [{ errors: [] }, { errors: [] }, { errors: [] }],
+    });
   });
 });
 
@@ -106,7 +112,7 @@ describe("a body that is malformed (400)", () => {
   ])("says where: %j", (body, index, message) => {
     expect(read(body)).toEqual({
       kind: "malformed",
-      fault: { code: 70000000, message: expect.stringMatching(message), ...(index === undefined ? {} : { index }) },
+      reason: { code: 70000000, message: expect.stringMatching(message), ...(index === undefined ? {} : { index }) },
     });
   });
 });
@@ -121,9 +127,9 @@ describe("the answer", () => {
     expect(usageAnswer(results, true)).toEqual({ ...counts, message: expect.any(String), results });
   });
 
-  test("of a refusal lists the first 100 faults and no more", () => {
-    const faults = Array.from({ length: 101 }, (_, index) => validationError("x", { index }));
-    expect(usageRefusal("no", faults)).toEqual({ success: false, message: "no", reasons: faults.slice(0, 100) });
+  test("of a refusal lists the first 100 errors and no more", () => {
+    const errors = Array.from({ length: 101 }, (_, index) => validationError("x", { index }));
+    expect(usageRefusal("no", errors)).toEqual({ success: false, message: "no", reasons: errors.slice(0, 100) });
     expect(usageRefusal("no")).toEqual({ success: false, message: "no", reasons: [] });
   });
 });

@@ -1,9 +1,8 @@
 /** Gives each checked event its identity, its id and its key in the ledger. */
 import type { Kind } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import { CONTENT_HASH_BYTES, contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
+import { CONTENT_HASH_BYTES, eventId, type Identity } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
-import type { CheckedEvent } from "../../shared/intake/usage-body.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import type { IncomingEvent, ReprocessGroup } from "../ledger/plan.ts";
 import type { Measure } from "../usage/measure.ts";
@@ -27,17 +26,6 @@ export interface DigestedEvent {
   readonly group?: ReprocessGroup | null;
   /** What it adds to the usage that is priced. */
   readonly measure?: Measure | null;
-}
-
-/** @param ownIdField top-level field that holds an event's own id, if the stream has one. */
-export function digestEvent(event: CheckedEvent, ownIdField: string | null): DigestedEvent {
-  const { source, value, faults } = event;
-  return {
-    source,
-    faults,
-    hash: contentHash(value),
-    ownId: ownIdField === null ? null : ownIdOf(value.get(ownIdField)),
-  };
 }
 
 /** An event's identity is the first of: own id, idempotency key, producer position, content. */

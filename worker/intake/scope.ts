@@ -11,7 +11,7 @@ export interface UpstreamContext {
 export interface ScopeOutcome {
   /** JSON of an UpstreamContext, or "" where no ids were named. */
   readonly context: string;
-  readonly faults: readonly ValidationError[];
+  readonly errors: readonly ValidationError[];
 }
 
 /** Checks Zuora-Entity-Ids and Zuora-Org-Ids (comma separated) against the key's own lists. */
@@ -21,7 +21,7 @@ export function contextOf(
   orgIds: string | null,
   platformId: string | null = null,
 ): ScopeOutcome {
-  const faults = [
+  const errors = [
     ...foreign("Zuora-Entity-Ids", entityIds, principal.entityIds),
     ...foreign("Zuora-Org-Ids", orgIds, principal.orgIds),
   ];
@@ -30,7 +30,7 @@ export function contextOf(
     ...(orgIds === null ? {} : { org: idsOf(orgIds).join(",") }),
     ...(platformId === null ? {} : { platform: platformId }),
   };
-  return { context: Object.keys(named).length === 0 ? "" : JSON.stringify(named), faults };
+  return { context: Object.keys(named).length === 0 ? "" : JSON.stringify(named), errors };
 }
 
 function idsOf(header: string): string[] {

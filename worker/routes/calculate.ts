@@ -6,63 +6,69 @@ import { contentHash } from "../../shared/identity.ts";
 import { idempotencyKeyError } from "../../shared/intake/headers.ts";
 import { resourceText, type SolvimonReason, solvimonErrors } from "../../shared/intake/solvimon-answer.ts";
 import { readSolvimonEvent, type SolvimonEvent } from "../../shared/intake/solvimon-body.ts";
+import { solvimonDialect } from "../../shared/intake/solvimon-dialect.ts";
 import { HEADER } from "../../shared/wire.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { passCalculation } from "../delivery/pass-calculation.ts";
 import { identify } from "../intake/identify.ts";
+import { withBody } from "../intake/with-body.ts";
 import { logWarning } from "../log.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
 import { type CalculateOutcome, calculate } from "../usage/calculate.ts";
-import { withBody } from "./body.ts";
+import { bodyRequestOf, toResponse } from "./ingest.ts";
 import { requireVersion } from "./solvimon.ts";
+
+const METER_DATA = solvimonDialect("meter-data", "single");
 
 export function registerCalculate(app: Hono<WeirEnv>): void {
   const guards = [requirePermission("METER_DATA.INGEST"), rateLimit, requireVersion] as const;
   app.post("/:version{v[^/]*}/events/calculate", ...guards, answerCalculation);
 }
 
-function answerCalculation(c: WeirContext): Promise<Response> {
-  const { limits } = c.get("services").settings;
+async function answerCalculation(c: WeirContext): Promise<Response> {
+  const { settings, admission } = c.get("services");
+  const { limits } = settings;
   const bounds = { forms: ["json"], bytesMax: Math.min(limits.bodyBytesMax, limits.eventBytesMax) } as const;
-  return withBody(c, bounds, (bytes) => answerBody(c, bytes));
+  const answered = await withBody(bodyRequestOf(c), bounds, admission, (bytes) => answerBody(c, bytes));
+  return answered instanceof Response ? answered : toResponse(c, METER_DATA.answer(answered));
 }
 
 async function answerBody(c: WeirContext, bytes: Uint8Array): Promise<Response> {
   const body = readSolvimonEvent(bytes, "meter-data", c.get("services").settings.limits, (event) => event);
   if (body.kind === "too-large") return refuse(c, 413, body.message);
-  if (body.kind === "malformed") return faulty(c, [body.reason]);
+  if (body.kind === "malformed") return refuseEvent(c, [body.reason]);
   const [event] = body.events;
   if (event === undefined) throw new Error("a body without an event was read");
   const asked = askedOf(c);
-  const faults = [...asked.faults, ...event.faults];
-  if (faults.length > 0) return faulty(c, faults);
+  const errors = [...asked.errors, ...event.errors];
+  if (errors.length > 0) return refuseEvent(c, errors);
   return answerEvent(c, event, asked.isPredicted, bytes);
 }
 
-/** Answers with all faults; their index means nothing where there is one event. */
-function faulty(c: WeirContext, reasons: readonly SolvimonReason[]): Response {
+/** Answers with all errors; their index means nothing where there is one event. */
+function refuseEvent(c: WeirContext, reasons: readonly SolvimonReason[]): Response {
   const [first, ...rest] = reasons.map(({ index: _, ...reason }) => reason);
   if (first === undefined) throw new Error("a refusal without a reason");
   return c.json(solvimonErrors([first, ...rest]), 400);
 }
 
 /** What the request asks for beside its body. */
-function askedOf(c: WeirContext): { readonly isPredicted: boolean; readonly faults: readonly SolvimonReason[] } {
+function askedOf(c: WeirContext): { readonly isPredicted: boolean; readonly errors: readonly SolvimonReason[] } {
   const prediction = c.req.queries("cost_prediction") ?? ["false"];
   const isSound = prediction.length === 1 && ["true", "false"].includes(prediction[0] ?? "");
   const key = idempotencyKeyError(c.req.header(HEADER.idempotencyKey) ?? null);
-  const faults: SolvimonReason[] = [];
+  const errors: SolvimonReason[] = [];
   if (!isSound)
-    faults.push({ code: "INVALID_FIELD", message: "cost_prediction is true or false", field: "cost_prediction" });
+    errors.push({ code: "INVALID_FIELD", message: "cost_prediction is true or false", field: "cost_prediction" });
   if (key !== null)
-    faults.push({
+    errors.push({
       code: "INVALID_FIELD",
       message: key.message,
       ...(key.field === undefined ? {} : { field: key.field }),
     });
-  return { isPredicted: prediction[0] === "true", faults };
+  return { isPredicted: prediction[0] === "true", errors };
 }
 
 async function answerEvent(
@@ -86,7 +92,7 @@ async function answerEvent(
   }
   const passed = catalog.version === 0 ? await pass(c, bytes) : null;
   if (passed !== null) return passed;
-  if (outcome.kind === "errors") return faulty(c, outcome.errors);
+  if (outcome.kind === "errors") return refuseEvent(c, outcome.errors);
   return c.body(calculationText(c, event, outcome, now), 201, { "Content-Type": "application/json" });
 }
 

@@ -1,5 +1,5 @@
 /**
- * The real core on a real directory: log, doors' insides, uploader, quarantine. Its transport is a line of calls that
+ * The real core on a real directory: log, intake, uploader, quarantine. Its transport is a line of calls that
  * wait to be answered, its clock stands still, and its writer can die at any of its crash points: then the directory is
  * what the next process finds, and this one's last deeds reach nobody.
  */
@@ -10,7 +10,8 @@ import type { CrashPoint } from "../../../agent/buffer/store.ts";
 import type { Operation, Outcome } from "../../../agent/buffer/transactions/operations.ts";
 import { parseConfig } from "../../../agent/config/config.ts";
 import { startCore } from "../../../agent/core.ts";
-import { createUsageDoor } from "../../../agent/intake/usage-door.ts";
+import { agentUsageDialect } from "../../../agent/intake/agent-dialect.ts";
+import { createIngest } from "../../../agent/intake/ingest.ts";
 import type { Exchange, ExchangeResult, Transport } from "../../../agent/upload/transport.ts";
 import { DEFAULT_LIMITS } from "../../../shared/wire.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
@@ -196,15 +197,18 @@ export function createSubject(options: SubjectOptions) {
         if (deeds !== before) idle = -1;
       }
     },
-    /** Posts a body to the usage door, as the HTTP server would hand it over. */
-    post(meter: string, headers: Readonly<Record<string, string>>, body: string) {
+    /** Posts a body of usage events, as the HTTP server would hand it over. */
+    async post(meter: string, headers: Readonly<Record<string, string>>, body: string) {
       const { log, schemas, refresh } = running();
-      const door = createUsageDoor({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen });
-      return door({
-        meterGlobalId: meter,
+      const dialect = agentUsageDialect(meter, schemas, refresh.freshen);
+      const outcome = await createIngest({ log, clock, limits: DEFAULT_LIMITS })(dialect, {
         header: (name) => headers[name] ?? null,
         body: () => Promise.resolve({ kind: "bytes", bytes: Buffer.from(body) }),
       });
+      if (outcome.kind === "gone") return null;
+      const { status, body: answered } = dialect.answer(outcome);
+      if (typeof answered === "string") throw new Error("a body of usage events is answered with an object");
+      return { status, body: answered };
     },
   };
   return subject;

@@ -4,17 +4,21 @@ import { connect } from "node:net";
 import type { Logger } from "pino";
 import { AgentError } from "../runtime/agent-error.ts";
 import type { Handler } from "./routes.ts";
-import { type HttpDoor, openHttpDoor } from "./server.ts";
+import { type HttpServer, openHttpServer } from "./server.ts";
 
 /** The agent's user and group. */
 const MODE = 0o660;
 
 /** @throws AgentError LISTEN where another process listens there, or what lies there is no socket. */
-export async function openSocketDoor(path: string, handle: Handler, logger: Logger): Promise<Pick<HttpDoor, "close">> {
+export async function openSocketServer(
+  path: string,
+  handle: Handler,
+  logger: Logger,
+): Promise<Pick<HttpServer, "close">> {
   await removeStale(path);
   const before = process.umask(0o177);
   try {
-    const door = await openHttpDoor({ path }, handle, logger);
+    const door = await openHttpServer({ path }, handle, logger);
     chmodSync(path, MODE);
     return {
       async close(graceMs) {

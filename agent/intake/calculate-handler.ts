@@ -1,11 +1,11 @@
 /** Hands calculations on to the destination: nothing is kept here, so without an answer there is none. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { BodyCoding } from "../../shared/intake/headers.ts";
+import { solvimonRefusal } from "../../shared/intake/solvimon-answer.ts";
 import { type BodyLimits, HEADER } from "../../shared/wire.ts";
 import type { Transport } from "../upload/transport.ts";
 import type { Answer } from "./answer.ts";
 import type { BodyRead } from "./body.ts";
-import { refuseSolvimon } from "./refusal.ts";
 
 export interface CalculateRequest {
   /** Path and query, as they came. */
@@ -15,9 +15,9 @@ export interface CalculateRequest {
 }
 
 /** Null when the client has gone. */
-export type CalculateDoor = (request: CalculateRequest) => Promise<Answer | null>;
+export type CalculateHandler = (request: CalculateRequest) => Promise<Answer | null>;
 
-export interface CalculateDoorOptions {
+export interface CalculateHandlerOptions {
   /** Null where the destination calculates nothing. */
   readonly transport: () => Transport | null;
   readonly limits: BodyLimits;
@@ -42,14 +42,14 @@ const NOT_PASSED_ON: ReadonlySet<string> = new Set([
 
 const RETRY_S = 5;
 
-export function createCalculateDoor({ transport, limits }: CalculateDoorOptions): CalculateDoor {
+export function createCalculateHandler({ transport, limits }: CalculateHandlerOptions): CalculateHandler {
   return async function passCalculation(request) {
     const destination = transport();
-    if (destination === null) return refuseSolvimon(404, "this agent's destination calculates nothing");
+    if (destination === null) return refuse(404, "this agent's destination calculates nothing");
     // Not inflated: what came goes on, coding and all.
     const read = await request.body("identity");
     if (read.kind === "gone") return null;
-    if (read.kind !== "bytes") return refuseSolvimon(413, `the body has more than ${limits.bodyBytesMax} bytes`);
+    if (read.kind !== "bytes") return refuse(413, `the body has more than ${limits.bodyBytesMax} bytes`);
     const passed = await destination.pass({
       target: request.target,
       headers: passedOn(request.headers),
@@ -58,9 +58,13 @@ export function createCalculateDoor({ transport, limits }: CalculateDoorOptions)
     if (passed.kind === "answer") {
       return { status: passed.status, headers: passedOn(passed.headers), body: passed.body };
     }
-    const refusal = refuseSolvimon(503, "the destination gave no answer, and only it can calculate");
-    return { ...refusal, headers: { [HEADER.retryAfter]: String(RETRY_S) } };
+    const headers = { [HEADER.retryAfter]: String(RETRY_S) };
+    return { ...refuse(503, "the destination gave no answer, and only it can calculate"), headers };
   };
+}
+
+function refuse(status: number, message: string): Answer {
+  return { status, body: solvimonRefusal(status, message) };
 }
 
 function passedOn(headers: IncomingHttpHeaders | Readonly<Record<string, string>>): Record<string, string> {

@@ -1,0 +1,52 @@
+/** What is kept of an event while its request is answered; its parsed value, many times its text, is not. */
+import type { ValidationError } from "../../shared/events/validation-error.ts";
+import { CONTENT_HASH_BYTES, contentHash, ownIdOf } from "../../shared/identity.ts";
+import type { Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
+import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
+import type { AppendInput } from "../buffer/transactions/append.ts";
+
+export interface KeptEvent<R> {
+  readonly source: string;
+  readonly ownId: string | null;
+  /** Of its content; null where no key asks for it. */
+  readonly hash: Uint8Array | null;
+  readonly errors: readonly R[];
+}
+
+export function keepBy<R>(
+  ownIdField: string | null,
+  readOnly: ReadonlySet<string>,
+  isKeyed: boolean,
+): Keep<KeptEvent<R>, R> {
+  return ({ source, value, errors }) => ({
+    source,
+    ownId: ownIdField === null ? null : ownIdOf(value.get(ownIdField)),
+    hash: isKeyed ? contentHash(value, readOnly) : null,
+    errors,
+  });
+}
+
+/** The events that go to quarantine, each by its first error. */
+export function faultyOf<R extends Reason>(
+  dialect: Dialect<R>,
+  events: readonly KeptEvent<R>[],
+): AppendInput["faulty"] {
+  return events.flatMap(({ errors: [error] }, index) =>
+    error === undefined ? [] : [{ index, reason: reasonOf(dialect.listed(error, index)) }],
+  );
+}
+
+/** Why the agent itself holds an event back, in the words its sender got. */
+export function reasonOf(error: ValidationError): QuarantineReason {
+  return { status: 400, ...error };
+}
+
+export function keyedBody<R>(key: string, events: readonly KeptEvent<R>[]): AppendInput["idempotency"] {
+  const hashes = new Uint8Array(events.length * CONTENT_HASH_BYTES);
+  const ownIds = new Uint8Array(events.length);
+  for (const [index, { hash, ownId }] of events.entries()) {
+    if (hash !== null) hashes.set(hash.subarray(0, CONTENT_HASH_BYTES), index * CONTENT_HASH_BYTES);
+    ownIds[index] = ownId === null ? 0 : 1;
+  }
+  return { key, hashes, ownIds };
+}

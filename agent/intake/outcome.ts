@@ -1,0 +1,65 @@
+/** What the log made of a request's events, as the outcome that a dialect answers. */
+import { eventId, type Identity } from "../../shared/identity.ts";
+import { conflictResult } from "../../shared/intake/answers.ts";
+import type { Accepted, Conflicting, Dialect, Reason, Resource } from "../../shared/intake/dialect.ts";
+import type { Preferences } from "../../shared/intake/headers.ts";
+import type { EventResult } from "../../shared/intake/usage-answer.ts";
+import type { KnownEvent } from "../buffer/tables/keys.ts";
+import type { AppendOutcome } from "../buffer/transactions/append.ts";
+import type { KeptEvent } from "./kept-event.ts";
+
+type Durable = AppendOutcome & { readonly kind: "durable" };
+
+/** The events of a strict request whose idempotency key brought other content before. */
+export function conflictsOf<R extends Reason>(dialect: Dialect<R>, known: readonly KnownEvent[]): Conflicting<R>[] {
+  const conflicts = known.filter((event) => !event.same);
+  return conflicts.map(({ index }) => ({ reason: dialect.conflict("key", index), id: "" }));
+}
+
+export interface Appended {
+  readonly preferences: Preferences;
+  readonly producer: string;
+  readonly receivedAt: number;
+}
+
+export function acceptedOf<R extends Reason>(
+  dialect: Dialect<R>,
+  events: readonly KeptEvent<R>[],
+  outcome: Durable,
+  { preferences, producer, receivedAt }: Appended,
+): Accepted {
+  // Hashing is the dearest part of an answer, and most callers never see the ids.
+  const isShown = dialect.isSingle || preferences.representation;
+  const known = new Map(outcome.known.map((event) => [event.index, event]));
+  let next = outcome.firstPosition;
+  const results = events.map((event, index): EventResult => {
+    const before = known.get(index);
+    const position = before?.position ?? next++;
+    const id = isShown ? eventId(dialect.kind, dialect.stream, identityOf(event, producer, position)) : "";
+    if (before?.same === true) return { index, status: "duplicate", id };
+    if (before !== undefined) return conflictResult(dialect, "key", index, id);
+    if (event.errors.length === 0) return { index, status: "accepted", id };
+    return { index, status: "quarantined", id, reasons: event.errors.map((error) => dialect.listed(error, index)) };
+  });
+  const resource = dialect.isSingle ? resourceOf(events, results, outcome, receivedAt) : null;
+  return { kind: "accepted", results, preferences, resource };
+}
+
+function identityOf({ ownId }: { readonly ownId: string | null }, producer: string, position: number): Identity {
+  return ownId === null ? { by: "position", producer, position } : { by: "id", id: ownId };
+}
+
+function resourceOf<R>(
+  [event]: readonly KeptEvent<R>[],
+  [result]: readonly EventResult[],
+  { known: [before] }: Durable,
+  receivedAt: number,
+): Resource {
+  if (event === undefined || result === undefined) throw new RangeError("a body of one event holds none");
+  return {
+    id: result.id,
+    source: event.source,
+    receivedAt: new Date(before?.receivedAt ?? receivedAt).toISOString(),
+    isReplay: before !== undefined,
+  };
+}

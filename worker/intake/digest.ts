@@ -1,0 +1,29 @@
+/** What is kept of an event while it is filed: its parsed value, many times its text, is not. */
+import type { ValidationError } from "../../shared/events/validation-error.ts";
+import { contentHash, ownIdOf } from "../../shared/identity.ts";
+import type { Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
+import type { EdgeRules } from "./edge-dialect.ts";
+import type { DigestedEvent } from "./identify.ts";
+
+export interface Digested<R> extends DigestedEvent {
+  /** What is wrong with it, in the API's form; empty for a valid event. */
+  readonly errors: readonly R[];
+}
+
+const NONE: readonly ValidationError[] = [];
+
+export function digestBy<R extends Reason>(dialect: Dialect<R>, rules: EdgeRules<R>): Keep<Digested<R>, R> {
+  const { ownIdField, measure, group } = rules;
+  return ({ source, value, errors }, index) => {
+    const isValid = errors.length === 0;
+    return {
+      source,
+      errors,
+      faults: isValid ? NONE : errors.map((error) => dialect.listed(error, index)),
+      hash: contentHash(value, dialect.readOnly),
+      ownId: ownIdField === null ? null : ownIdOf(value.get(ownIdField)),
+      group: group(value),
+      measure: isValid ? measure(value) : null,
+    };
+  };
+}

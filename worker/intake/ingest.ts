@@ -1,0 +1,194 @@
+/**
+ * The one way in: `ingest(dialect, request)` reads a request's body, checks its events by the tenant's catalog and files
+ * them in one transaction. What it comes to is an outcome; the dialect words the answer.
+ *
+ * Refusals come in this order: unknown stream, content type and coding, size (events are counted before they are
+ * checked), headers, what is no JSON, events that are not valid. Nothing is accepted that is not durable.
+ */
+
+import type { WallClock } from "../../shared/clock.ts";
+import { type Answerable, type Reason, refused } from "../../shared/intake/dialect.ts";
+import type { ProducerPosition } from "../../shared/intake/headers.ts";
+import { type IngestHeaders, ingestHeadersOf } from "../../shared/intake/request.ts";
+import { type BodyForm, type BodyLimits, HEADER } from "../../shared/wire.ts";
+import type { Principal } from "../accounts/principal.ts";
+import type { Catalogs, LoadedCatalog } from "../catalog/catalogs.ts";
+import type { EventReader } from "../ledger/event-reader.ts";
+import type { FileOutcome, Ledger } from "../ledger/ledger.ts";
+import type { IncomingEvent } from "../ledger/plan.ts";
+import type { Admission } from "./admission.ts";
+import { type Digested, digestBy } from "./digest.ts";
+import type { EdgeDialect } from "./edge-dialect.ts";
+import { untilCatalogStands } from "./filing-rounds.ts";
+import { identify } from "./identify.ts";
+import { acceptedOf, conflictsOf } from "./outcome.ts";
+import { positionErrors, positionOf } from "./position.ts";
+import { contextOf } from "./scope.ts";
+import { type BodyRequest, withBody } from "./with-body.ts";
+
+export interface IngestRequest extends BodyRequest {
+  readonly principal: Principal;
+}
+
+/** What the pipeline needs of the Worker. */
+export interface IngestHost {
+  readonly limits: BodyLimits;
+  readonly clock: WallClock;
+  readonly admission: Admission;
+  readonly catalogs: Catalogs;
+  readonly ledger: Ledger;
+  readonly events: EventReader;
+  /** Accepted events wait for delivery. The answer need not. */
+  onPending(tenant: string, stream: string): void;
+}
+
+export type Ingest = <R extends Reason>(dialect: EdgeDialect<R>, request: IngestRequest) => Promise<Answerable<R>>;
+
+/** A request's headers, and what they name. */
+interface Named extends IngestHeaders {
+  readonly position: ProducerPosition | null;
+  readonly context: string;
+}
+
+export function createIngest(host: IngestHost): Ingest {
+  return async function ingest(dialect, request) {
+    const catalog = await catalogWith(dialect, request.principal.tenant, host);
+    if (catalog === null) return unknownStream(dialect);
+    const bounds = { forms: dialect.forms, bytesMax: host.limits.bodyBytesMax };
+    return withBody(request, bounds, host.admission, async (bytes, form) => {
+      const outcome = await untilCatalogStands(
+        catalog,
+        () => load(request.principal.tenant, host, true),
+        (current) => ingestBy(current, dialect, request, { bytes, form }, host),
+      );
+      return outcome ?? refused("catalog-unsettled", "the catalog keeps changing; try again");
+    });
+  };
+}
+
+function load(tenant: string, { catalogs, clock }: IngestHost, fresh: boolean): Promise<LoadedCatalog> {
+  return catalogs.load(tenant, clock.now(), fresh);
+}
+
+function unknownStream<R extends Reason>({ unknown }: EdgeDialect<R>) {
+  return refused("unknown-stream", unknown);
+}
+
+/** An unknown stream is looked up afresh before it is called unknown: it may have been added a second ago. */
+async function catalogWith<R extends Reason>(
+  dialect: EdgeDialect<R>,
+  tenant: string,
+  host: IngestHost,
+): Promise<LoadedCatalog | null> {
+  for (const fresh of [false, true]) {
+    const catalog = await load(tenant, host, fresh);
+    if (dialect.rulesBy(catalog) !== null) return catalog;
+  }
+  return null;
+}
+
+/** Checks and files a body by one catalog. */
+async function ingestBy<R extends Reason>(
+  catalog: LoadedCatalog,
+  dialect: EdgeDialect<R>,
+  request: IngestRequest,
+  { bytes, form }: { readonly bytes: Uint8Array; readonly form: BodyForm },
+  host: IngestHost,
+): Promise<Answerable<R> | "catalog-changed"> {
+  const rules = dialect.rulesBy(catalog);
+  if (rules === null) return unknownStream(dialect);
+  const body = dialect.read(bytes, form, rules.check, host.limits, digestBy(dialect, rules));
+  if (body.kind === "too-large") return refused("too-large", body.message);
+  const named = headersOf(dialect, request);
+  if (named.errors.length > 0) {
+    return { kind: "bad-headers", message: "a header is not valid", errors: named.errors };
+  }
+  if (body.kind === "malformed") return body;
+  const beyond = positionErrors(named.position, body.events.length);
+  if (beyond.length > 0) return { kind: "bad-headers", message: "the positions run past 2^53-1", errors: beyond };
+  const errors = body.events.flatMap((event) => event.errors);
+  if (!named.preferences.lenient && errors.length > 0) {
+    const latest = await load(request.principal.tenant, host, true);
+    if (latest.version !== catalog.version) return "catalog-changed";
+    return { kind: "rejected", errors, conflicts: [], total: body.events.length };
+  }
+  return file(dialect, request.principal, named, { ...body, catalog, ownIdField: rules.ownIdField }, host);
+}
+
+function headersOf<R extends Reason>(dialect: EdgeDialect<R>, { header, principal }: IngestRequest): Named {
+  const common = ingestHeadersOf(header, dialect);
+  const position = positionOf(header);
+  const platformId = dialect.reads.platformId ? header(HEADER.platformId) : null;
+  const scope = contextOf(principal, header(HEADER.entityIds), header(HEADER.orgIds), platformId);
+  const positionError = position.kind === "invalid" ? [position.error] : [];
+  return {
+    ...common,
+    errors: [...common.errors, ...positionError, ...scope.errors],
+    position: position.kind === "position" ? position.position : null,
+    context: scope.context,
+  };
+}
+
+interface Checked<R> {
+  readonly events: readonly Digested<R>[];
+  readonly receivedAt: readonly string[] | null;
+  readonly catalog: LoadedCatalog;
+  readonly ownIdField: string | null;
+}
+
+async function file<R extends Reason>(
+  dialect: EdgeDialect<R>,
+  { tenant, keyId }: Principal,
+  { preferences, idempotencyKey, position, context }: Named,
+  { events, receivedAt: times, catalog, ownIdField }: Checked<R>,
+  host: IngestHost,
+): Promise<Answerable<R> | "catalog-changed"> {
+  const { kind, stream } = dialect;
+  const incoming = identify(events, { tenant, kind, stream, idempotencyKey, position });
+  const receivedAt = host.clock.now();
+  const outcome = await host.ledger.file({
+    ...{ tenant, stream, context, idempotencyKey, ownIdField, receivedAt, times },
+    producer: position?.producer ?? null,
+    events: incoming,
+    lenient: preferences.lenient,
+    apiKeyId: keyId,
+    catalogVersion: catalog.version,
+  });
+  switch (outcome.kind) {
+    case "catalog-changed":
+      return "catalog-changed";
+    case "key-ended":
+      return refused("key-ended", "the credentials are unknown, revoked or expired");
+    case "conflicts":
+      return {
+        kind: "rejected",
+        errors: [],
+        conflicts: conflictsOf(dialect, incoming, outcome.fates),
+        total: incoming.length,
+      };
+    case "filed": {
+      if (outcome.fates.includes("accepted")) host.onPending(tenant, stream);
+      const resource = dialect.isSingle ? await resourceOf(incoming, outcome, tenant, receivedAt, host.events) : null;
+      return acceptedOf(dialect, incoming, outcome.fates, preferences, resource);
+    }
+  }
+}
+
+/** What the one event of a request is answered with: itself, or what it repeats as it was filed the first time. */
+async function resourceOf(
+  [event]: readonly IncomingEvent[],
+  { fates: [fate] }: FileOutcome & { kind: "filed" },
+  tenant: string,
+  receivedAt: number,
+  events: EventReader,
+) {
+  if (event === undefined) throw new RangeError("a request without an event was filed");
+  const isReplay = fate === "duplicate";
+  const original = isReplay ? await events.find(tenant, event.id) : null;
+  return {
+    id: event.id,
+    source: original?.source ?? event.source,
+    receivedAt: original?.receivedAt ?? new Date(receivedAt).toISOString(),
+    isReplay,
+  };
+}

@@ -1,0 +1,27 @@
+/** An ingest operation over HTTP: the request handed to the pipeline, its outcome answered as the dialect words it. */
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { IngestAnswer, Reason } from "../../shared/intake/dialect.ts";
+import { HEADER } from "../../shared/wire.ts";
+import type { WeirContext } from "../context.ts";
+import type { EdgeDialect } from "../intake/edge-dialect.ts";
+import { createIngest } from "../intake/ingest.ts";
+import type { BodyRequest } from "../intake/with-body.ts";
+
+export async function answerIngest<R extends Reason>(c: WeirContext, dialect: EdgeDialect<R>): Promise<Response> {
+  const { settings, clock, admission, catalogs, ledger, events, nudge } = c.get("services");
+  const ingest = createIngest({
+    ...{ limits: settings.limits, clock, admission, catalogs, ledger, events },
+    onPending: (tenant, stream) => c.executionCtx.waitUntil(nudge(tenant, stream)),
+  });
+  const outcome = await ingest(dialect, { ...bodyRequestOf(c), principal: c.get("principal") });
+  return toResponse(c, dialect.answer(outcome));
+}
+
+export function bodyRequestOf(c: WeirContext): BodyRequest {
+  return { header: (name) => c.req.header(name) ?? null, body: c.req.raw.body };
+}
+
+export function toResponse(c: WeirContext, { status, headers, body }: IngestAnswer): Response {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return c.body(text, status as ContentfulStatusCode, { ...headers, [HEADER.contentType]: "application/json" });
+}
