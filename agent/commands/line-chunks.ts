@@ -1,6 +1,6 @@
 /** Cuts a byte stream into chunks of whole lines, with their numbers, in constant memory. */
 import type { Readable } from "node:stream";
-import { splitLines } from "../intake/lines.ts";
+import { endOfLines, splitLines } from "../intake/lines.ts";
 
 export interface LineChunk {
   readonly lines: readonly Uint8Array[];
@@ -16,15 +16,13 @@ const CHUNK_BYTES = 1024 * 1024;
 const LINE_BYTES_MAX = 2_000_000;
 const LINES_MAX = 10_000;
 
-const NEWLINE = 0x0a;
-
 /** The last line counts without a newline too. Throws RangeError for a line that is longer than any event. */
 export async function* readLineChunks(stream: Readable): AsyncGenerator<LineChunk> {
   let rest: Buffer = Buffer.alloc(0);
   let firstLine = 1;
   for await (const part of stream) {
     rest = Buffer.concat([rest, part as Buffer]);
-    const end = rest.lastIndexOf(NEWLINE) + 1;
+    const end = endOfLines(rest);
     if (rest.length - end > LINE_BYTES_MAX) throw new RangeError(`a line has more than ${LINE_BYTES_MAX} bytes`);
     if (end < CHUNK_BYTES) continue;
     const chunks = cut(rest.subarray(0, end), firstLine);

@@ -1,6 +1,7 @@
 /** Talks to a running agent through its control socket. */
 import { existsSync, statSync } from "node:fs";
 import { Agent, errors, request } from "undici";
+import { joinLines } from "../intake/lines.ts";
 import type { LinesOutcome, LinesRequest } from "../intake/lines-handler.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine, ReleaseResult } from "../operator/quarantine.ts";
@@ -57,7 +58,7 @@ async function connectTo(socket: SocketPath): Promise<ControlClient | null> {
     verify: async () => ((await call("/verify")) as { faults: string[] }).faults,
     async lines({ stream, lines, lenient }) {
       const query = new URLSearchParams({ stream, lenient: String(lenient) });
-      const body = Buffer.concat(lines.flatMap((line) => [line, NEWLINE]));
+      const body = joinLines(lines);
       return (await call(`/lines?${query}`, body)) as LinesOutcome;
     },
     quarantine: {
@@ -91,8 +92,6 @@ async function connectTo(socket: SocketPath): Promise<ControlClient | null> {
     throw error;
   }
 }
-
-const NEWLINE = Buffer.from("\n");
 
 function isAbsent(error: unknown): boolean {
   if (error instanceof errors.SocketError) return true;

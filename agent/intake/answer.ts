@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
+import { acceptsGzip } from "../../shared/accept-encoding.ts";
 import { isTrackId } from "../../shared/intake/headers.ts";
 import { HEADER } from "../../shared/wire.ts";
 
@@ -26,7 +27,7 @@ export async function sendAnswer(
   const isOurs = !(answer.body instanceof Uint8Array);
   const plain = bytesOf(answer.body);
   const isLong = isOurs && plain.length > PLAIN_BYTES_MAX;
-  const zipped = isLong && wantsGzip(request);
+  const zipped = isLong && acceptsGzip(request.headers[HEADER.acceptEncoding]?.toString());
   const body = zipped ? await gzipAsync(plain, { level: constants.Z_BEST_SPEED }) : plain;
   if (response.destroyed) return;
   response.writeHead(answer.status, {
@@ -49,12 +50,4 @@ function bytesOf(body: Answer["body"]): Uint8Array {
 function echoedTrackId(request: IncomingMessage): Record<string, string> {
   const trackId = request.headers[HEADER.trackId];
   return typeof trackId === "string" && isTrackId(trackId) ? { [HEADER.trackId]: trackId } : {};
-}
-
-function wantsGzip(request: IncomingMessage): boolean {
-  const accepted = String(request.headers[HEADER.acceptEncoding] ?? "");
-  return accepted.split(",").some((part) => {
-    const [coding, quality] = part.toLowerCase().replaceAll(" ", "").split(";", 2);
-    return (coding === "gzip" || coding === "*") && !/^q=0(\.0*)?$/.test(quality ?? "");
-  });
 }

@@ -1,6 +1,7 @@
 /** Checks a line of NDJSON as a body of its own. */
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import type { Check, Dialect, Reason } from "../../shared/intake/dialect.ts";
+import { isBlankLine } from "../../shared/json/lines.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 
 export interface CheckedLine {
@@ -10,10 +11,8 @@ export interface CheckedLine {
   readonly error: ValidationError | null;
 }
 
-const BLANK = /^[ \t\r\n]*$/;
-
 function isBlank(bytes: Uint8Array): boolean {
-  return bytes.length < 64 && BLANK.test(Buffer.from(bytes).toString("latin1"));
+  return bytes.length < 64 && isBlankLine(Buffer.from(bytes).toString("latin1"));
 }
 
 /**

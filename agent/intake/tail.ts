@@ -11,7 +11,7 @@ import type { Log } from "../buffer/log.ts";
 import type { TailPosition } from "../buffer/tables/tails.ts";
 import { messageOf } from "../runtime/agent-error.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { splitLines } from "./lines.ts";
+import { endOfLines, splitLines } from "./lines.ts";
 import type { LinesHandler } from "./lines-handler.ts";
 
 export interface TailOptions {
@@ -32,7 +32,6 @@ const HEAD_BYTES_MAX = 1024;
 /** Of a line without end this much is looked at; it is no event, and is quarantined cut off. */
 const LINE_BYTES_MAX = 2 * 1024 * 1024;
 const LINES_MAX = 10_000;
-const NEWLINE = 0x0a;
 
 export function startTail(options: TailOptions): { stop(): Promise<void> } {
   const { clock, logger, path } = options;
@@ -151,7 +150,7 @@ interface Chunk {
 async function readLines(file: FileHandle, offset: number): Promise<Chunk | null> {
   for (const wanted of [CHUNK_BYTES, LINE_BYTES_MAX]) {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(wanted), 0, wanted, offset);
-    const end = buffer.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1;
+    const end = endOfLines(buffer.subarray(0, bytesRead));
     if (end > 0) return firstLines(buffer.subarray(0, end));
     if (bytesRead < wanted) return null;
     if (wanted === LINE_BYTES_MAX) return { lines: [buffer.subarray(0, CHUNK_BYTES)], bytes: bytesRead };

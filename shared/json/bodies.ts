@@ -1,5 +1,6 @@
 /** Bodies that hold events: one object, an array of them, or one a line. */
 import { CLOSE_BRACKET, COMMA, OPEN_BRACKET } from "./characters.ts";
+import { endOfLine } from "./lines.ts";
 import { type ScanError, ScanStop, scanErrorOf } from "./scan-error.ts";
 import { type ScanLimits, type ScannedEvent, Scanner } from "./scanner.ts";
 
@@ -56,8 +57,7 @@ export function scanLines(
   return scanWith(text, limits, visit, (scanner, take) => {
     let lineStart = 0;
     while (lineStart < text.length) {
-      const newline = text.indexOf("\n", lineStart);
-      const lineEnd = newline < 0 ? text.length : newline;
+      const lineEnd = endOfLine(text, lineStart);
       scanner.position = lineStart;
       scanner.end = lineEnd;
       scanner.space();

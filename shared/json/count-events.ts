@@ -1,15 +1,12 @@
 import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./characters.ts";
+import { countLines } from "./lines.ts";
 
 /**
  * How many events a body seems to hold, counted without checking them: commas at the array's own level, or
  * lines that are not blank. For saying "too many" of a body whose events are invalid too.
  */
 export function countEvents(text: string, form: "json" | "ndjson"): number {
-  if (form === "ndjson") {
-    let lines = 0;
-    for (const line of text.split("\n")) if (line.trim() !== "") lines++;
-    return lines;
-  }
+  if (form === "ndjson") return countLines(text);
   let depth = 0;
   let commas = 0;
   let items = false;

@@ -1,5 +1,6 @@
 /** Compresses answers above 1,000 bytes for clients that ask for gzip. */
 import { createMiddleware } from "hono/factory";
+import { acceptsGzip } from "../../shared/accept-encoding.ts";
 import { HEADER } from "../../shared/wire.ts";
 import type { WeirContext, WeirEnv } from "../context.ts";
 
@@ -32,16 +33,4 @@ export const compress = createMiddleware<WeirEnv>(async function compressAnswer(
 function acceptedBy(c: WeirContext): string | undefined {
   const own = c.req.raw.cf?.["clientAcceptEncoding"];
   return typeof own === "string" ? own : c.req.header(HEADER.acceptEncoding);
-}
-
-/** Whether an Accept-Encoding header lists gzip (or *) with a weight above zero (RFC 9110, section 12.5.3). */
-export function acceptsGzip(header: string | undefined): boolean {
-  let wildcard = false;
-  for (const part of (header ?? "").split(",")) {
-    const [coding, ...parameters] = part.split(";").map((piece) => piece.trim().toLowerCase());
-    const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-    if (coding === "gzip" || coding === "x-gzip") return !refused;
-    if (coding === "*") wildcard = !refused;
-  }
-  return wildcard;
 }
