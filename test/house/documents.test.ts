@@ -1,5 +1,5 @@
 /** What the documents point at is there: links, anchors, files and scripts. What users meet is in the documents. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, test } from "vitest";
@@ -66,6 +66,16 @@ test("the README tells the two commands first", () => {
 
 test("the README can be read in two minutes", () => {
   expect(readDocument("README.md").split("\n").length).toBeLessThanOrEqual(140);
+});
+
+test("ARCHITECTURE.md's map has each folder of the product", () => {
+  const map = readDocument("ARCHITECTURE.md");
+  const folders = ["shared", "worker", "agent"].flatMap((top) =>
+    readdirSync(join(ROOT, top), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => `${top}/${entry.name}/`),
+  );
+  expect(folders.filter((folder) => !map.includes(`\n${folder} `))).toEqual([]);
 });
 
 describe("nothing that users meet is left out", () => {
