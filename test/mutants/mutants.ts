@@ -29,7 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "worker/ledger/plan.ts",
     find: "row.sources.push(event.source)",
     replace: "row.sources.push(JSON.stringify(JSON.parse(event.source)))",
-    tests: ["test/worker/usage-door.test.ts"],
+    tests: ["test/worker/usage-handler.test.ts"],
   },
   {
     name: "idempotency key drawn anew for each attempt",
