@@ -6,9 +6,6 @@ import { logFailure } from "./log.ts";
 import { compress } from "./middleware/compress.ts";
 import { noStore } from "./middleware/no-store.ts";
 import { trace } from "./middleware/trace.ts";
-import { registerCalculate } from "./routes/calculate.ts";
-import { registerSolvimon } from "./routes/solvimon.ts";
-import { registerUsage } from "./routes/usage.ts";
 import { routes } from "./routes.ts";
 import { type Services, servicesOf } from "./services.ts";
 
@@ -22,9 +19,6 @@ export function createApp(services?: Services): Hono<WeirEnv> {
     return next();
   });
   mount(app, routes);
-  registerUsage(app);
-  registerSolvimon(app);
-  registerCalculate(app);
   app.notFound((c) => refuse(c, 404, "there is nothing here"));
   app.onError((error, c) => {
     // The client learns that it failed and under which id, never why: an unknown error's text may hold anything.

@@ -2,19 +2,22 @@
 import type { Route } from "./http/route.ts";
 import { createDocument, type OpenApiDocument } from "./openapi/document.ts";
 import { apiKeyRoutes } from "./routes/api-keys.ts";
-import { calculateOperations } from "./routes/calculate-operation.ts";
+import { calculateRoutes } from "./routes/calculate.ts";
 import { catalogRoutes } from "./routes/catalog.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
 import { openApiRoute } from "./routes/openapi.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
-import { solvimonOperations } from "./routes/solvimon-operations.ts";
+import { solvimonRoutes } from "./routes/solvimon.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { tokenRoutes } from "./routes/token.ts";
-import { usageOperations } from "./routes/usage-operations.ts";
+import { usageRoutes } from "./routes/usage.ts";
 
 const described: readonly Route[] = [
+  ...usageRoutes,
+  ...solvimonRoutes,
+  ...calculateRoutes,
   ...eventRoutes,
   ...catalogRoutes,
   ...ledgerRoutes,
@@ -25,11 +28,9 @@ const described: readonly Route[] = [
   ...healthRoutes,
 ];
 
-const ingest = [...usageOperations, ...solvimonOperations, ...calculateOperations];
-
-export const routes: readonly Route[] = [...described, openApiRoute([...ingest, ...described])];
+export const routes: readonly Route[] = [...described, openApiRoute(described)];
 
 /** The OpenAPI document of all of them; made without a Worker too. */
 export function createOpenApiDocument(): OpenApiDocument {
-  return createDocument([...ingest, ...routes]);
+  return createDocument(routes);
 }

@@ -52,3 +52,14 @@ export const IF_NONE_MATCH = header(
   TEXT,
   "The ETag of the schemas you have: 304 where they still stand.",
 );
+
+/** What every operation that ingests reads, beside what each route does. */
+export const INGEST_HEADERS: readonly JsonSchema[] = [
+  ACCEPT_ENCODING,
+  TRACK_ID,
+  ENTITY_IDS,
+  ORG_IDS,
+  IDEMPOTENCY_KEY,
+  PRODUCER,
+  SEQUENCE,
+];

@@ -1,31 +1,29 @@
 /** What an event would cost: Solvimon's calculate operation, answered from the catalog and the usage so far. */
-import type { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { READ_ONLY, referenceOf } from "../../shared/events/solvimon-fields.ts";
-import { contentHash } from "../../shared/identity.ts";
+import { contentHash, eventId } from "../../shared/identity.ts";
 import { idempotencyKeyError } from "../../shared/intake/headers.ts";
 import { resourceText, type SolvimonReason, solvimonErrors } from "../../shared/intake/solvimon-answer.ts";
 import { readSolvimonEvent, type SolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { solvimonDialect } from "../../shared/intake/solvimon-dialect.ts";
 import { HEADER } from "../../shared/wire.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
-import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
+import { refuse, type WeirContext } from "../context.ts";
 import { passCalculation } from "../delivery/pass-calculation.ts";
+import { type Parameter, value } from "../http/parameters.ts";
+import { route } from "../http/route.ts";
 import { identify } from "../intake/identify.ts";
 import { withBody } from "../intake/with-body.ts";
 import { logWarning } from "../log.ts";
-import { requirePermission } from "../middleware/authenticate.ts";
-import { rateLimit } from "../middleware/rate-limit.ts";
+import { answer } from "../openapi/answers.ts";
+import { ACCEPT_ENCODING, IDEMPOTENCY_KEY } from "../openapi/headers.ts";
+import { EXAMPLE } from "../openapi/solvimon-examples.ts";
+import { EVENT_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
 import { type CalculateOutcome, calculate } from "../usage/calculate.ts";
 import { bodyRequestOf, toResponse } from "./ingest.ts";
-import { requireVersion } from "./solvimon.ts";
+import { VERSION, versioned } from "./version.ts";
 
 const METER_DATA = solvimonDialect("meter-data", "single");
-
-export function registerCalculate(app: Hono<WeirEnv>): void {
-  const guards = [requirePermission("METER_DATA.INGEST"), rateLimit, requireVersion] as const;
-  app.post("/:version{v[^/]*}/events/calculate", ...guards, answerCalculation);
-}
 
 async function answerCalculation(c: WeirContext): Promise<Response> {
   const { settings, admission } = c.get("services");
@@ -143,3 +141,49 @@ function calculationText(
     },
   });
 }
+
+const EVENT = EXAMPLE["meter-data"];
+const ANSWER_EXAMPLE = {
+  object_type: "METER_DATA",
+  id: eventId("meter-data", "meter-data", { by: "id", id: EVENT.reference }),
+  ...EVENT,
+  type: "CALCULATION",
+  created_at: EVENT.timestamp,
+  cost_prediction: null,
+  processed_details: { type: "NOT_MATCHED" },
+  deleted: false,
+};
+
+/** Read with the event, so that a refusal lists what is wrong with both. */
+const COST_PREDICTION: Parameter<null> = {
+  schema: { type: "boolean", default: false },
+  description: "Whether to say the cost.",
+  example: false,
+  read: () => value(null),
+};
+
+export const calculateRoutes = [
+  route(
+    {
+      method: "post",
+      path: versioned("/events/calculate"),
+      permission: ["METER_DATA.INGEST"],
+      rateLimited: true,
+      params: { version: VERSION },
+      query: { cost_prediction: COST_PREDICTION },
+      headers: [ACCEPT_ENCODING, IDEMPOTENCY_KEY],
+      ownBody: { "application/json": { schema: EVENT_SCHEMA["meter-data"], example: EVENT } },
+      id: "calculateCost",
+      tag: "Solvimon",
+      dialect: "Solvimon",
+      summary: "Say what an event would cost",
+      description:
+        "The price of the usage so far with this event, less the price without it, line by line. Nothing is stored. " +
+        "Without a catalog the call is passed to Solvimon.",
+      answers: {
+        201: answer("The event as it would be, and its cost.", RESOURCE_SCHEMA["meter-data"], ANSWER_EXAMPLE),
+      },
+    },
+    answerCalculation,
+  ),
+];

@@ -1,39 +1,23 @@
 /** Solvimon's ingest operations: persist, charge, adjustment and meter data, single and in lists. */
-import type { Hono } from "hono";
 import { reprocessGroup, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
-import { type SolvimonReason, unsupportedVersion } from "../../shared/intake/solvimon-answer.ts";
+import { eventId } from "../../shared/identity.ts";
+import { LIST_MEMBER, OBJECT_TYPE, type SolvimonReason } from "../../shared/intake/solvimon-answer.ts";
 import { solvimonCheck } from "../../shared/intake/solvimon-body.ts";
 import { type SolvimonForm, solvimonDialect } from "../../shared/intake/solvimon-dialect.ts";
-import { SOLVIMON_PATHS, SOLVIMON_VERSION } from "../../shared/wire.ts";
-import type { WeirContext, WeirEnv } from "../context.ts";
+import { usageAnswer } from "../../shared/intake/usage-answer.ts";
+import { SOLVIMON_PATHS } from "../../shared/wire.ts";
+import { type Route, type RouteSpec, route } from "../http/route.ts";
 import type { EdgeDialect } from "../intake/edge-dialect.ts";
-import { requirePermission } from "../middleware/authenticate.ts";
-import { rateLimit } from "../middleware/rate-limit.ts";
+import { ANSWER_HEADER, answer } from "../openapi/answers.ts";
+import { INGEST_HEADERS, PREFER } from "../openapi/headers.ts";
+import { INGEST_ANSWER } from "../openapi/ingest-answer.ts";
+import { EXAMPLE } from "../openapi/solvimon-examples.ts";
+import { EVENT_SCHEMA, LIST_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
 import { measureOfMeterData } from "../usage/measure.ts";
 import { answerIngest } from "./ingest.ts";
+import { VERSION, versioned } from "./version.ts";
 
 const KINDS = Object.keys(SOLVIMON_PATHS) as SolvimonKind[];
-const FORMS = ["single", "list"] as const;
-
-export function registerSolvimon(app: Hono<WeirEnv>): void {
-  const guards = [requirePermission("METER_DATA.INGEST"), rateLimit, requireVersion] as const;
-  for (const kind of KINDS) {
-    for (const form of FORMS) {
-      const dialect = edgeSolvimonDialect(kind, form);
-      for (const path of SOLVIMON_PATHS[kind][form]) {
-        app.post(`/:version{v[^/]*}${path}`, ...guards, (c) => answerIngest(c, dialect));
-      }
-    }
-  }
-}
-
-/** Lets only the one version of the API pass that is spoken here. */
-export async function requireVersion(c: WeirContext, next: () => Promise<void>): Promise<Response | undefined> {
-  const version = c.req.param("version")?.slice(1) ?? "";
-  if (version !== SOLVIMON_VERSION) return c.json(unsupportedVersion(version), 400);
-  await next();
-  return undefined;
-}
 
 function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm): EdgeDialect<SolvimonReason> {
   const ownCheck = solvimonCheck(kind);
@@ -51,3 +35,62 @@ function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm): EdgeDialec
     }),
   };
 }
+
+/** What single events and lists have in common. */
+const INGEST = {
+  method: "post",
+  permission: ["METER_DATA.INGEST"],
+  rateLimited: true,
+  params: { version: VERSION },
+  tag: "Solvimon",
+  dialect: "Solvimon",
+  refusals: [409],
+} as const;
+
+/** `/ingest/persist-data` is ingestPersistData. */
+function idOf(path: string): string {
+  return path.slice(1).replace(/[/-](.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+type Words = Pick<
+  RouteSpec<typeof INGEST.params, Record<never, never>, undefined, undefined>,
+  "summary" | "description" | "headers" | "ownBody" | "answers"
+>;
+
+function single(kind: SolvimonKind): Words {
+  const event = EXAMPLE[kind];
+  const id = eventId(kind, kind, { by: "id", id: event.reference });
+  const resource = { object_type: OBJECT_TYPE[kind], id, ...event };
+  return {
+    summary: `Accept one event: ${OBJECT_TYPE[kind]}`,
+    description: "A repeat gets the answer the event got first; other content under its reference is a 409.",
+    headers: INGEST_HEADERS,
+    ownBody: { "application/json": { schema: EVENT_SCHEMA[kind], example: event } },
+    answers: { 201: answer("The event, stored.", RESOURCE_SCHEMA[kind], resource, ANSWER_HEADER.idempotentReplayed) },
+  };
+}
+
+function list(kind: SolvimonKind): Words {
+  const event = EXAMPLE[kind];
+  const id = eventId(kind, kind, { by: "id", id: event.reference });
+  const accepted = usageAnswer([{ index: 0, status: "accepted", id }], true);
+  return {
+    summary: `Accept a list of events: ${OBJECT_TYPE[kind]}`,
+    description: "All or nothing, unless Prefer says handling=lenient.",
+    headers: [...INGEST_HEADERS, PREFER],
+    ownBody: { "application/json": { schema: LIST_SCHEMA[kind], example: { [LIST_MEMBER[kind]]: [event] } } },
+    answers: { 200: answer("Each event's fate, counted.", INGEST_ANSWER, accepted, ANSWER_HEADER.preferenceApplied) },
+  };
+}
+
+function routesOf(kind: SolvimonKind, form: SolvimonForm, words: Words): Route[] {
+  const dialect = edgeSolvimonDialect(kind, form);
+  return SOLVIMON_PATHS[kind][form].map((path) =>
+    route({ ...INGEST, ...words, path: versioned(path), id: idOf(path) }, (c) => answerIngest(c, dialect)),
+  );
+}
+
+export const solvimonRoutes = KINDS.flatMap((kind) => [
+  ...routesOf(kind, "single", single(kind)),
+  ...routesOf(kind, "list", list(kind)),
+]);

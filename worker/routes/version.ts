@@ -1,4 +1,5 @@
 /** The part of Solvimon's paths that names the API's version; there is one. */
+import { unsupportedVersion } from "../../shared/intake/solvimon-answer.ts";
 import { SOLVIMON_VERSION } from "../../shared/wire.ts";
 import { type Parameter, value } from "../http/parameters.ts";
 
@@ -14,7 +15,7 @@ export const VERSION: Parameter<string> = {
   read(text) {
     const version = text?.slice(1) ?? "";
     if (version === SOLVIMON_VERSION) return value(version);
-    const message = `version ${JSON.stringify(version.slice(0, 20))} is not supported; use ${SOLVIMON_VERSION}`;
-    return { kind: "refused", message, code: "UNSUPPORTED_VERSION" };
+    const { message, code } = unsupportedVersion(version);
+    return { kind: "refused", message, code };
   },
 };
