@@ -1,5 +1,7 @@
 /** Which of Solvimon's operations a path names. */
+import { KINDS } from "../../shared/events/kind.ts";
 import type { SolvimonKind } from "../../shared/events/solvimon-fields.ts";
+import { isSolvimonKind } from "../../shared/intake/solvimon-answer.ts";
 import { SOLVIMON_PATHS } from "../../shared/wire.ts";
 
 export interface SolvimonIngestRoute {
@@ -12,7 +14,7 @@ export interface SolvimonIngestRoute {
 export type SolvimonRoute = SolvimonIngestRoute | { readonly kind: "calculate"; readonly version: string };
 
 const OPERATIONS: ReadonlyMap<string, Pick<SolvimonIngestRoute, "stream" | "form">> = new Map(
-  (["persist", "charge", "adjustment", "meter-data"] as const).flatMap((stream) =>
+  KINDS.filter(isSolvimonKind).flatMap((stream) =>
     (["single", "list"] as const).flatMap((form) =>
       SOLVIMON_PATHS[stream][form].map((path) => [path, { stream, form }] as const),
     ),
