@@ -75,13 +75,13 @@ async function openListeners(
     const local = await openSocketServer(socket, routes, logger);
     opened.push(() => local.close(GRACE_MS));
   }
-  const { status, lines, quarantine, snapshots, resend, log } = core;
+  const { status, lines, quarantine, snapshots, resend, test, log } = core;
   const followed = createFollowedFiles({ log, lines, clock, logger });
   opened.push(followed.stop);
   await followed.follow(config.tails);
   const control = await openControl({
     ...{ directory: config.buffer.directory, env: options.env, limits: DEFAULT_LIMITS, logger },
-    ...{ status, verify: log.verify, lines, quarantine, snapshots, resend },
+    ...{ status, verify: log.verify, lines, quarantine, snapshots, resend, test },
   });
   opened.push(() => control.close(GRACE_MS));
   return {

@@ -15,6 +15,7 @@ import { type Range, takeSnapshots } from "./operator/audit.ts";
 import { type FillRate, watchFillRate } from "./operator/fill-rate.ts";
 import { createQuarantine } from "./operator/quarantine.ts";
 import { type StatusDocument, statusOf } from "./operator/status.ts";
+import { createCallWatch, followEvent, type TestRequest } from "./operator/test-event.ts";
 import { AgentError } from "./runtime/agent-error.ts";
 import type { Clock } from "./runtime/clock.ts";
 import { openDialect } from "./upload/destination.ts";
@@ -70,7 +71,8 @@ export type Core = Awaited<ReturnType<typeof startCore>>;
 export async function startCore(options: AgentOptions) {
   const { clock, random, logger, env } = options;
   let config = options.config;
-  const open = (of: Config) => openDialect(of, env, clock, options.connect);
+  const calls = createCallWatch();
+  const open = (of: Config) => calls.watched(openDialect(of, env, clock, options.connect));
   let dialect = open(config);
   const log = await openBuffer(config, logger, options.openEngine);
   log.onFault(options.onFault);
@@ -89,6 +91,8 @@ export async function startCore(options: AgentOptions) {
   });
   const fillRate = watchFillRate(log, clock);
   const tidying = startTidying({ log, clock, retainHours: () => config.buffer.retainHours, onFault: options.onFault });
+  const lines = createLinesHandler({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen });
+  const status = () => coreStatus(log, config, clock, uploader, fillRate);
   return {
     log,
     schemas,
@@ -97,12 +101,13 @@ export async function startCore(options: AgentOptions) {
     calculator: () => dialect.calculator,
     /** The `[upload]` table as it was read last. */
     uploads: () => config.upload,
-    lines: createLinesHandler({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen }),
+    lines,
+    test: (request: TestRequest) => followEvent({ log, lines, calls, clock, status }, request),
     quarantine: createQuarantine({ log, schemas, limits: DEFAULT_LIMITS }),
     snapshots: () => takeSnapshots(log),
     resend: (stream: string, ranges: readonly Range[]) => resendRanges(log, stream, ranges),
     tidy: tidying.tidy,
-    status: () => coreStatus(log, config, clock, uploader, fillRate),
+    status,
     configure(next: Config) {
       if (next.destination.dialect !== config.destination.dialect) {
         throw new AgentError("CONFIG", "destination.dialect: takes effect only at the next start");

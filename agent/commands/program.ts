@@ -8,6 +8,7 @@ import { drain } from "./drain.ts";
 import * as quarantine from "./quarantine.ts";
 import { run } from "./run.ts";
 import { send } from "./send.ts";
+import { sendTest } from "./send-test.ts";
 import { status } from "./status.ts";
 import type { ExitCode, Terminal } from "./terminal.ts";
 
@@ -32,11 +33,18 @@ export function createProgram(terminal: Terminal, end: (code: ExitCode) => void)
   command("send", "put events from NDJSON files or standard input into the buffer")
     .argument("[file...]", "files of one event a line; none or - for standard input")
     .requiredOption("--stream <name>", "usage/METER, persist, charge, adjustment or meter-data")
+    .option("--test", "send one event through to the destination and show where it went; 1 if it did not arrive", false)
     .option("--lenient", "quarantine bad lines instead of stopping at the first", false)
     .option("--json", "print the result as JSON", false)
-    .action(async (files: string[], options: { config: string; stream: string; lenient: boolean; json: boolean }) => {
-      end(await send({ ...options, files }, terminal));
-    });
+    .action(
+      async (
+        files: string[],
+        options: { config: string; stream: string; lenient: boolean; json: boolean; test: boolean },
+      ) => {
+        const act = options.test ? sendTest : send;
+        end(await act({ ...options, files }, terminal));
+      },
+    );
   command("status", "print what GET /status tells, also when no agent runs")
     .option("--json", "on one line", false)
     .option("--watch", "a live view, until interrupted", false)
@@ -74,6 +82,7 @@ Examples:
   weir-agent check                                    what is wrong, before anything runs
   weir-agent run                                      take events on http://127.0.0.1:8788, deliver them
   weir-agent send --stream usage/web-egress day.ndjson
+  weir-agent send --test --stream usage/web-egress one.ndjson   does an event arrive?
   weir-agent status --watch                           a live view
   weir-agent quarantine list                          events nobody takes as they are, and why
   weir-agent quarantine retry 7 --event fixed.json    send number 7 again, corrected

@@ -69,7 +69,7 @@ function wrapped(line: string, indent: number, columns: number): string {
   if (cellsOf(line) <= columns) return `${line}\n`;
   const lines: string[] = [];
   let current = "";
-  for (const word of line.split(/(?<=\S) /)) {
+  for (const word of line.split(/(?<=\S) (?!(?:s|min|h|d|[KMGT]?i?B)\b)/)) {
     const longer = current === "" ? word : `${current} ${word}`;
     if (current === "" || cellsOf(longer) <= columns) {
       current = longer;

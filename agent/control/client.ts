@@ -6,6 +6,7 @@ import type { LinesOutcome, LinesRequest } from "../intake/lines-handler.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine, ReleaseResult } from "../operator/quarantine.ts";
 import type { StatusDocument } from "../operator/status.ts";
+import type { TestOutcome, TestRequest } from "../operator/test-event.ts";
 import { AgentError } from "../runtime/agent-error.ts";
 import { type SocketPath, socketElsewhere, socketPathIn } from "./socket-path.ts";
 
@@ -13,6 +14,7 @@ export interface ControlClient {
   status(): Promise<StatusDocument>;
   verify(): Promise<readonly string[]>;
   lines(request: LinesRequest): Promise<LinesOutcome>;
+  test(request: TestRequest): Promise<TestOutcome>;
   readonly quarantine: Quarantine;
   snapshots(): Promise<readonly Snapshot[]>;
   resend(stream: string, ranges: readonly Range[]): Promise<number>;
@@ -60,6 +62,10 @@ async function connectTo(socket: SocketPath): Promise<ControlClient | null> {
       const query = new URLSearchParams({ stream, lenient: String(lenient) });
       const body = joinLines(lines);
       return (await call(`/lines?${query}`, body)) as LinesOutcome;
+    },
+    async test({ stream, event, timeoutMs }) {
+      const query = new URLSearchParams({ stream, timeout: String(timeoutMs) });
+      return (await call(`/test?${query}`, event)) as TestOutcome;
     },
     quarantine: {
       async list(state, after, limit) {

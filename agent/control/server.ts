@@ -12,6 +12,7 @@ import type { Handler } from "../intake/routes.ts";
 import { type HttpServer, openHttpServer } from "../intake/server.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine } from "../operator/quarantine.ts";
+import type { TestOutcome, TestRequest } from "../operator/test-event.ts";
 import { forgetElsewhere, placeSocketElsewhere, type SocketPath, socketPathIn } from "./socket-path.ts";
 
 export interface ControlOptions {
@@ -24,6 +25,7 @@ export interface ControlOptions {
   readonly quarantine: Quarantine;
   readonly snapshots: () => Promise<readonly Snapshot[]>;
   readonly resend: (stream: string, ranges: readonly Range[]) => Promise<number>;
+  readonly test: (request: TestRequest) => Promise<TestOutcome>;
   readonly limits: BodyLimits;
   readonly logger: Logger;
 }
@@ -91,6 +93,10 @@ function createHandler(options: ControlOptions): Handler {
     if (pathname === "/lines" && stream !== null) {
       const lenient = searchParams.get("lenient") === "true";
       return { status: 200, body: await lines({ stream, lines: splitLines(read.bytes), lenient }) };
+    }
+    if (pathname === "/test" && stream !== null) {
+      const timeoutMs = Number(searchParams.get("timeout"));
+      return { status: 200, body: await options.test({ stream, event: read.bytes, timeoutMs }) };
     }
     return act(url, read.bytes, options);
   };

@@ -25,7 +25,13 @@ export interface LinesRequest {
 }
 
 export type LinesOutcome =
-  | { readonly kind: "accepted"; readonly accepted: number; readonly quarantined: number }
+  | {
+      readonly kind: "accepted";
+      readonly accepted: number;
+      readonly quarantined: number;
+      /** Of the first line that is no blank; null where there is none. */
+      readonly firstPosition: number | null;
+    }
   /** Lines before `line` (from 0) were accepted, it and those after it were not. */
   | { readonly kind: "bad-line"; readonly line: number; readonly accepted: number; readonly error: ValidationError }
   | { readonly kind: "unknown-stream" }
@@ -49,6 +55,7 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
     const bad = lenient ? undefined : checked.find((line) => line.error !== null);
     const good = bad === undefined ? checked : checked.slice(0, checked.indexOf(bad));
     const faulty = good.flatMap(({ error }, index) => (error === null ? [] : [{ index, reason: reasonOf(error) }]));
+    let firstPosition: number | null = null;
     if (good.length > 0) {
       const outcome = await options.log.append({
         stream,
@@ -61,10 +68,11 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
         ...(tail === undefined ? {} : { tail }),
       });
       if (outcome.kind !== "durable") return { kind: "full" };
+      firstPosition = outcome.firstPosition;
     }
     const accepted = good.length - faulty.length;
     if (bad?.error) return { kind: "bad-line", line: bad.index, accepted, error: bad.error };
-    return { kind: "accepted", accepted, quarantined: faulty.length };
+    return { kind: "accepted", accepted, quarantined: faulty.length, firstPosition };
   };
 }
 

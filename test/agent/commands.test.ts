@@ -266,3 +266,24 @@ test("SIGHUP takes up a file that is newly followed, ends one that is gone, and 
   await until(() => has(3), { what: "what the first file got meanwhile" });
   expect([...destination.taken.values()].toSorted()).toEqual([1, 2, 3, 4].map(eventNumber));
 });
+
+test("send --test shows where one event went, with an agent running and without, and ends with 1 where it did not arrive", async () => {
+  const { agent, destination } = await setup();
+  const send = (event: string) => agent.command(["send", "--test", "--stream", "usage/m"], event);
+  const arrived =
+    /^accepted {3}\d{4}-.*\nposition {3}(\d+) of usage\/m, producer agent-\S+\ndelivered {2}yes, to http.* s\nanswer {5}200 \{"success":true.*\n$/;
+  const alone = await send(eventNumber(1));
+  expect([alone.code, arrived.exec(alone.stdout)?.[1]]).toEqual([0, "1"]);
+  await agent.run().ready;
+  const through = await send(eventNumber(2));
+  expect([through.code, arrived.exec(through.stdout)?.[1]]).toEqual([0, "2"]);
+  expect([...destination.taken.values()]).toEqual([eventNumber(1), eventNumber(2)]);
+  destination.reply = () => ({ status: 400 });
+  const refused = await send(eventNumber(3));
+  expect([refused.code, refused.stdout]).toEqual([
+    1,
+    expect.stringMatching(/no, in quarantine here[\s\S]*answer {5}400 /),
+  ]);
+  expect(await send("{}")).toMatchObject({ code: 1, stderr: expect.stringContaining("not accepted: ") });
+  expect(await send("")).toMatchObject({ code: 2, stderr: expect.stringContaining("exactly one event") });
+});
