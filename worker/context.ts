@@ -20,7 +20,7 @@ export interface WeirEnv {
 
 export type WeirContext = Context<WeirEnv>;
 
-export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503;
+export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 415 | 428 | 429 | 500 | 503;
 
 /** Solvimon's routes answer errors in Solvimon's shape, all others in Weir's own. */
 const SOLVIMON_ROUTE = /^\/v[^/]*\/(ingest|events)(\/|$)/;
@@ -31,8 +31,10 @@ const SOLVIMON_CODE: Record<RefusalStatus, SolvimonCode> = {
   403: "USER_NOT_ALLOWED",
   404: "RESOURCE_NOT_FOUND",
   409: "INVALID_OPERATION",
+  412: "BAD_REQUEST",
   413: "BAD_REQUEST",
   415: "UNSUPPORTED_MEDIA_TYPE",
+  428: "BAD_REQUEST",
   429: "BAD_REQUEST",
   500: "INTERNAL_ERROR",
   503: "INTERNAL_ERROR",

@@ -114,7 +114,7 @@ export async function postFaults(twinUrl: string, script: readonly Record<string
 export async function putCatalog(edgeUrl: string, document: unknown): Promise<void> {
   const response = await fetch(`${edgeUrl}/admin/catalog`, {
     method: "PUT",
-    headers: { "x-api-key": LOCAL_KEYS.admin },
+    headers: { "x-api-key": LOCAL_KEYS.admin, "if-match": "*" },
     body: JSON.stringify(document),
   });
   if (!response.ok) throw new Error(`the catalog was refused: ${await response.text()}`);

@@ -76,6 +76,11 @@ async function take(edge: TestEdge, meter: string, ns: readonly number[], header
 }
 const range = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);
 const FIELDS = [{ name: "n", type: "integer", required: true }];
+const OWN = {
+  meter_global_id: "own",
+  event_id_field: "eid",
+  fields: [...FIELDS, { name: "eid", type: "string", required: false }],
+};
 async function edgeWith(...meters: string[]): Promise<TestEdge> {
   const edge = await setupEdge({ vars: VARS, runtime });
   await edge.putCatalog({ streams: meters.map((meter_global_id) => ({ meter_global_id, fields: FIELDS })) });
@@ -307,10 +312,7 @@ describe("one event", () => {
   it("each event of a large batch is found, by own id, key, content and position alike", async () => {
     const edge = await edgeWith("m");
     await edge.putCatalog({
-      streams: [
-        { meter_global_id: "m", fields: FIELDS },
-        { meter_global_id: "own", event_id_field: "eid", fields: FIELDS },
-      ],
+      streams: [{ meter_global_id: "m", fields: FIELDS }, OWN],
     });
     tick();
     const own = await (
@@ -344,7 +346,7 @@ describe("one event", () => {
 
   it("a position taken by an event with an own id is no second event", async () => {
     const edge = await edgeWith();
-    await edge.putCatalog({ streams: [{ meter_global_id: "own", event_id_field: "eid", fields: FIELDS }] });
+    await edge.putCatalog({ streams: [OWN] });
     const send = (first: number, eids: readonly string[]) =>
       edge.post("own", JSON.stringify(eids.map((eid, n) => ({ n, eid }))), {
         ...REPRESENTATION,

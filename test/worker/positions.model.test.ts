@@ -7,7 +7,7 @@ import { usageStream } from "../../shared/events/kind.ts";
 import { eventId } from "../../shared/identity.ts";
 import { modelRuns } from "../support/model-runs.ts";
 import { seeded } from "../support/seeded.ts";
-import { connectEdge, event, setupEdge, type TestEdge } from "./support/edge.ts";
+import { connectEdge, event, ownIdStream, setupEdge, type TestEdge } from "./support/edge.ts";
 
 const HISTORIES = modelRuns({ full: 500, short: 50 });
 const SENDS_MAX = 12;
@@ -81,8 +81,7 @@ async function play(seed: number): Promise<void> {
   const withIds = random() < 0.5;
   const first = await setupEdge();
   const meter = `model-${first.tenant}`;
-  const idField = withIds ? { event_id_field: "EventId" } : {};
-  await first.putCatalog({ streams: [{ meter_global_id: meter, ...idField }] });
+  await first.putCatalog({ streams: [withIds ? ownIdStream(meter, "EventId") : { meter_global_id: meter }] });
   const instances: TestEdge[] = [first, connectEdge(first.tenant)];
   const model = new Model();
   const sends = 2 + pick(SENDS_MAX);

@@ -13,7 +13,13 @@ beforeAll(async () => {
   await edge.putCatalog({
     streams: ["thousand", "positions", "content", "replays", "twice"]
       .map((meter_global_id): Record<string, unknown> => ({ meter_global_id, fields }))
-      .concat([{ meter_global_id: "own-id", event_id_field: "EventId", fields }]),
+      .concat([
+        {
+          meter_global_id: "own-id",
+          event_id_field: "EventId",
+          fields: [...fields, { name: "EventId", type: "string", required: false }],
+        },
+      ]),
   });
 });
 

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { hashApiKey } from "../../worker/accounts/key-hash.ts";
 import { minutesOf } from "../../worker/ledger/stats.ts";
-import { bindings, connectEdge, event, events, setupEdge, type TestEdge } from "./support/edge.ts";
+import { bindings, connectEdge, event, events, ownIdStream, setupEdge, type TestEdge } from "./support/edge.ts";
 
 const NOW = Date.parse("2026-11-01T10:05:30Z");
 
@@ -89,7 +89,7 @@ it("metrics are the operator's alone", async () => {
 it("statistics count what was accepted in each minute of the last hour, and nothing else", async () => {
   let clock = NOW - 3_600_000;
   const edge = await setupEdge({ runtime: { clock: { now: () => clock } } });
-  await edge.putCatalog({ streams: [{ meter_global_id: "m" }, { meter_global_id: "own", event_id_field: "Id" }] });
+  await edge.putCatalog({ streams: [{ meter_global_id: "m" }, ownIdStream("own", "Id")] });
   await edge.post("m", event({ Quantity: -1 }));
   clock = NOW - 60_000;
   await edge.post("m", `[${events(3).join(",")}]`);

@@ -5,7 +5,7 @@
 import { gunzipSync, gzipSync } from "fflate";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hashApiKey } from "../../worker/accounts/key-hash.ts";
-import { bindings, connectEdge, event, events, setupEdge, type TestEdge } from "./support/edge.ts";
+import { bindings, connectEdge, event, events, ownIdStream, setupEdge, type TestEdge } from "./support/edge.ts";
 
 let edge: TestEdge;
 const METER = "contract";
@@ -40,7 +40,7 @@ beforeAll(async () => {
       { meter_global_id: METER },
       { meter_global_id: "strict", strict: true },
       { meter_global_id: "typed", fields: typed },
-      { meter_global_id: "with-id", event_id_field: "EventId" },
+      ownIdStream("with-id", "EventId"),
     ],
   });
   await addKey("no-permission", { permissions: "[]" });
@@ -323,12 +323,17 @@ describe("limits", () => {
 
 describe("identity and repeats", () => {
   it('one own id is one event, 1 and "1" alike; other content under it is a conflict', async () => {
-    const post = (fields: Record<string, unknown>, prefer = "") => edge.post("with-id", event(fields), { prefer });
+    const own = await setupEdge();
+    const declare = (type: "string" | "integer") => own.putCatalog({ streams: [ownIdStream("m", "EventId", type)] });
+    const post = (fields: Record<string, unknown>, prefer = "") => own.post("m", event(fields), { prefer });
+    await declare("integer");
     expect(await (await post({ EventId: 1 })).json()).toMatchObject({ accepted: 1 });
     expect(await (await post({ EventId: 1 })).json()).toMatchObject({ duplicates: 1 });
+    await declare("string");
     const conflict = await post({ EventId: "1" });
     expect(conflict.status, "the id is the same, its type is other content").toBe(400);
     expect(await conflict.json()).toMatchObject({ reasons: [{ code: 70000009, index: 0 }] });
+    await declare("integer");
     const lenient = await post({ EventId: 1, Quantity: 2 }, "handling=lenient, return=representation");
     expect(await lenient.json()).toMatchObject({
       conflicts: 1,

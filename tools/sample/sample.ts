@@ -35,10 +35,15 @@ export function readSampleCatalog(): SampleCatalog {
 
 /** Adds the sample's catalog to the local tenant's; what stands there already is kept. */
 export async function addSampleCatalog(edgeUrl: string): Promise<void> {
-  const catalog = catalogSchema.parse(await callCatalog(edgeUrl, { method: "GET" }));
+  const answer = await callCatalog(edgeUrl, { method: "GET" });
+  const catalog = catalogSchema.parse(await answer.json());
   const merged = mergedCatalog(catalog, readSampleCatalog());
   if (JSON.stringify(merged) === JSON.stringify(catalog)) return;
-  await callCatalog(edgeUrl, { method: "PUT", body: JSON.stringify(merged) });
+  await callCatalog(edgeUrl, {
+    method: "PUT",
+    headers: { "if-match": answer.headers.get("etag") ?? "" },
+    body: JSON.stringify(merged),
+  });
 }
 
 /**
@@ -60,12 +65,18 @@ export function mergedCatalog(catalog: SampleCatalog, sample: SampleCatalog): Sa
   return { ...catalog, ...priced, streams: [...known, ...added] };
 }
 
-async function callCatalog(edgeUrl: string, init: { method: string; body?: string }): Promise<unknown> {
+interface CatalogCall {
+  readonly method: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+async function callCatalog(edgeUrl: string, call: CatalogCall): Promise<Response> {
   const answer = await fetch(`${edgeUrl}/admin/catalog`, {
-    ...init,
-    headers: { "content-type": "application/json", "x-api-key": LOCAL_KEYS.admin },
+    ...call,
+    headers: { "content-type": "application/json", "x-api-key": LOCAL_KEYS.admin, ...call.headers },
     signal: AbortSignal.timeout(10_000),
   });
-  if (!answer.ok) throw new Error(`${init.method} /admin/catalog: ${answer.status} ${await answer.text()}`);
-  return answer.json();
+  if (!answer.ok) throw new Error(`${call.method} /admin/catalog: ${answer.status} ${await answer.text()}`);
+  return answer;
 }

@@ -28,6 +28,8 @@ export interface KeyStore {
   /** In order of their ids. */
   list(tenant: string, after: string, count: number): Promise<KeyRecord[]>;
   find(tenant: string, id: string): Promise<KeyRecord | null>;
+  /** Whether any key, be it revoked, was ever made for the tenant: the first one makes it. */
+  hasTenant(tenant: string): Promise<boolean>;
   /** False where there is no such key of the tenant; a second revocation changes nothing. */
   revoke(tenant: string, id: string, now: number): Promise<boolean>;
   /** Ends a key at a time, unless it ends before. */
@@ -67,6 +69,10 @@ export function createKeyStore(db: D1Database): KeyStore {
     async find(tenant, id) {
       const row = await orm.select().from(apiKeys).where(one(tenant, id)).get();
       return row === undefined ? null : recordOf(row);
+    },
+    async hasTenant(tenant) {
+      const row = await orm.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.tenant, tenant)).limit(1).get();
+      return row !== undefined;
     },
     async revoke(tenant, id, now) {
       const rows = await orm

@@ -1,8 +1,9 @@
 /** Tenants' catalogs in D1, remembered for a few seconds by each instance. */
-import { eq, sql } from "drizzle-orm";
+import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { compileCheck, type EventCheck, type StreamSchema } from "../../shared/events/stream-schema.ts";
 import { catalogs } from "../database/schema.ts";
+import { statement } from "../database/statement.ts";
 import { Remembered } from "../remembered.ts";
 import { type CatalogReferences, referencesOf } from "./references.ts";
 import { type Catalog, catalogSchema } from "./schema/document.ts";
@@ -29,9 +30,22 @@ export interface LoadedCatalog {
 export interface Catalogs {
   /** @param fresh true: ask D1 even if one is remembered. */
   load(tenant: string, nowMs: number, fresh?: boolean): Promise<LoadedCatalog>;
-  /** Replaces the whole document. @returns its new version. */
-  replace(tenant: string, document: Catalog): Promise<number>;
+  /**
+   * Replaces the whole document.
+   * @param versions one of which it must have for that; null for any.
+   * @returns its new version; null where it has none of them, and stands.
+   */
+  replace(tenant: string, document: Catalog, versions: readonly number[] | null): Promise<number | null>;
 }
+
+/** Compared and written by one statement: of two who read the same version only one replaces it. */
+const REPLACE = statement<
+  { tenant: string; document: string; versions: string | null },
+  { readonly version: number }
+>(`INSERT INTO catalogs (tenant, version, document)
+SELECT :tenant, 1, :document WHERE :versions IS NULL OR coalesce((SELECT version FROM catalogs WHERE tenant = :tenant), 0)
+  IN (SELECT value FROM json_each(:versions))
+ON CONFLICT (tenant) DO UPDATE SET version = version + 1, document = excluded.document RETURNING version`);
 
 export function createCatalogs(db: D1Database): Catalogs {
   const remembered = new Remembered<LoadedCatalog>(CATALOGS_REMEMBERED_MAX);
@@ -45,19 +59,11 @@ export function createCatalogs(db: D1Database): Catalogs {
       remembered.set(tenant, catalog, nowMs + CATALOG_TTL_MS);
       return catalog;
     },
-    async replace(tenant, document) {
-      const text = JSON.stringify(document);
-      const row = await drizzle(db)
-        .insert(catalogs)
-        .values({ tenant, version: 1, document: text })
-        .onConflictDoUpdate({
-          target: catalogs.tenant,
-          set: { version: sql`${catalogs.version} + 1`, document: text },
-        })
-        .returning({ version: catalogs.version })
-        .get();
+    async replace(tenant, document, versions) {
+      const wanted = versions === null ? null : JSON.stringify(versions);
+      const row = await REPLACE.first(db, { tenant, document: JSON.stringify(document), versions: wanted });
       remembered.delete(tenant);
-      return row.version;
+      return row?.version ?? null;
     },
   };
 }

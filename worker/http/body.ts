@@ -6,6 +6,7 @@ import { bodyError } from "../../shared/intake/usage-body.ts";
 import { scanDocument } from "../../shared/json/document.ts";
 import { decodeBody } from "../../shared/json/utf8.ts";
 import { JsonNumber, type JsonValue } from "../../shared/json/value.ts";
+import { schemaWords } from "../../shared/schema-words.ts";
 import { HEADER } from "../../shared/wire.ts";
 import { refuse, type WeirContext } from "../context.ts";
 import type { Settings } from "../env.ts";
@@ -108,7 +109,7 @@ export function checkedBy<T>(schema: z.ZodType<T>, refusal: string): (text: stri
   return (text) => {
     const document = readPlain(text);
     if (document.kind === "refused") return document;
-    const parsed = schema.safeParse(document.body);
+    const parsed = schema.safeParse(document.body, { error: schemaWords });
     if (parsed.success) return { kind: "body", body: parsed.data };
     const reasons = parsed.error.issues.map(({ path, message }) =>
       validationError(message, path.length === 0 ? {} : { field: path.join(".") }),

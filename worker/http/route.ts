@@ -180,6 +180,7 @@ function describe(spec: Described): JsonSchema {
 }
 
 function refusalsOf({
+  path,
   permission,
   rateLimited,
   find,
@@ -191,7 +192,7 @@ function refusalsOf({
   return [
     ...(permission.length === 0 ? [] : ([401, 403] as const)),
     ...(rateLimited === true ? ([429] as const) : []),
-    ...(find === undefined ? [] : ([404] as const)),
+    ...(find === undefined && !path.startsWith("/admin/") ? [] : ([404] as const)),
     ...((body ?? ownBody) === undefined ? [] : ([415, 413, 400] as const)),
     ...(query === undefined ? [] : ([400] as const)),
     ...refusals,

@@ -7,8 +7,12 @@ import { refuse, type WeirEnv } from "../context.ts";
 export const TENANT_PARAMETER = "tenant";
 
 export const nameTenant = createMiddleware<WeirEnv>(async function nameTenant(c, next) {
-  const named = c.req.query(TENANT_PARAMETER) ?? c.get("tenant");
+  const own = c.get("tenant");
+  const named = c.req.query(TENANT_PARAMETER) ?? own;
   if (!mayActFor(c.get("principal"), named)) return refuse(c, 403, "the key may not name another tenant");
+  if (named !== own && !(await c.get("services").keyStore.hasTenant(named))) {
+    return refuse(c, 404, `there is no tenant ${JSON.stringify(named.slice(0, 128))}`);
+  }
   c.set("tenant", named);
   return next();
 });

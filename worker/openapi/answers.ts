@@ -11,7 +11,7 @@ import { component, schema } from "./component.ts";
 import { COUNT, choice, described, INDEX, type JsonSchema, list, type Members, object, TEXT } from "./json-schema.ts";
 
 export type Dialect = "Weir" | "Solvimon";
-export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 503;
+export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 415 | 428 | 429 | 503;
 
 const header = (name: string, description: string, of: JsonSchema = TEXT): Members => ({
   [name]: component("headers", name, { description, schema: of }),
@@ -132,6 +132,11 @@ const REFUSALS: Record<RefusalStatus | "4XX", Refusal> = {
     message: "an event with this reference exists with other content",
     code: "RESOURCE_ALREADY_EXISTS",
   },
+  412: {
+    description: "What you read has changed since; read it again.",
+    message: "the catalog has changed since you read it",
+    code: "BAD_REQUEST",
+  },
   413: {
     description: "Too many bytes or events.",
     message: "the body has more than 10000 events",
@@ -141,6 +146,11 @@ const REFUSALS: Record<RefusalStatus | "4XX", Refusal> = {
     description: "A type or coding not accepted here.",
     message: "send application/json",
     code: "UNSUPPORTED_MEDIA_TYPE",
+  },
+  428: {
+    description: "Say what you have read, so that nothing is overwritten by accident.",
+    message: "send If-Match with the ETag of GET /admin/catalog, or *",
+    code: "BAD_REQUEST",
   },
   429: { description: "Too many requests.", message: "the key may send 600 requests a minute", code: "BAD_REQUEST" },
   503: {

@@ -47,6 +47,12 @@ export const PREFER = header(
   "handling=lenient: valid events are stored, invalid ones quarantined. return=representation: a result an event.",
   "handling=lenient, return=representation",
 );
+export const IF_MATCH = header(
+  "If-Match",
+  TEXT,
+  "The ETag of what is to be replaced, or several; * for whatever is there. Without it 428.",
+  "*",
+);
 export const IF_NONE_MATCH = header(
   "If-None-Match",
   TEXT,

@@ -2,12 +2,12 @@
 import { DEFAULT_FIELDS, streamSchema } from "../../shared/events/stream-schema.ts";
 import { checkCatalog } from "../catalog/checks/document.ts";
 import { type Catalog, catalogSchema } from "../catalog/schema/document.ts";
-import type { WeirContext } from "../context.ts";
+import { refuse, type WeirContext } from "../context.ts";
 import { type BodyOutcome, jsonBody, notValid, readPlain } from "../http/body.ts";
 import { ADMIN, route } from "../http/route.ts";
 import { ANSWER_HEADER, answer, emptyAnswer } from "../openapi/answers.ts";
 import { lateSchema } from "../openapi/component.ts";
-import { IF_NONE_MATCH } from "../openapi/headers.ts";
+import { IF_MATCH, IF_NONE_MATCH } from "../openapi/headers.ts";
 import { list, object } from "../openapi/json-schema.ts";
 import { zodSchema } from "../openapi/zod-schema.ts";
 
@@ -29,20 +29,37 @@ function readCatalog(text: string): BodyOutcome<Catalog> {
   return notValid(checked.errors, "the catalog is not valid; the old one stands");
 }
 
+const etagOf = (version: number): string => `"catalog-${version}"`;
+
 async function getCatalog(c: WeirContext): Promise<Response> {
   const { catalogs, clock } = c.get("services");
-  return c.json((await catalogs.load(c.get("tenant"), clock.now(), true)).document);
+  const { version, document } = await catalogs.load(c.get("tenant"), clock.now(), true);
+  c.header("ETag", etagOf(version));
+  return c.json(document);
+}
+
+/** Which versions a PUT may replace; null for any. A tag that Weir never gave is no version's. */
+function versionsOf(ifMatch: string): readonly number[] | null {
+  if (ifMatch.trim() === "*") return null;
+  return ifMatch.split(",").flatMap((tag) => {
+    const version = /^"catalog-(\d{1,15})"$/.exec(tag.trim())?.[1];
+    return version === undefined ? [] : [Number(version)];
+  });
 }
 
 async function putCatalog(c: WeirContext, catalog: Catalog): Promise<Response> {
-  await c.get("services").catalogs.replace(c.get("tenant"), catalog);
+  const ifMatch = c.req.header("if-match");
+  if (ifMatch === undefined) return refuse(c, 428, "send If-Match with the ETag of GET /admin/catalog, or *");
+  const version = await c.get("services").catalogs.replace(c.get("tenant"), catalog, versionsOf(ifMatch));
+  if (version === null) return refuse(c, 412, "the catalog is not the one that If-Match names; the old one stands");
+  c.header("ETag", etagOf(version));
   return c.json(catalog);
 }
 
 async function getSchemas(c: WeirContext): Promise<Response> {
   const { catalogs, clock } = c.get("services");
   const catalog = await catalogs.load(c.get("tenant"), clock.now(), true);
-  const tag = `"catalog-${catalog.version}"`;
+  const tag = etagOf(catalog.version);
   c.header("ETag", tag);
   c.header("Cache-Control", "private, no-cache");
   const known = (c.req.header("if-none-match") ?? "").split(",").map((item) => item.trim().replace(/^W\//, ""));
@@ -61,7 +78,7 @@ export const catalogRoutes = [
       id: "getCatalog",
       tag: "Catalog",
       summary: "Read the catalog; what this gives, PUT takes",
-      answers: { 200: answer("The whole catalog.", CATALOG, EXAMPLE) },
+      answers: { 200: answer("The whole catalog.", CATALOG, EXAMPLE, ANSWER_HEADER.etag) },
     },
     getCatalog,
   ),
@@ -70,12 +87,16 @@ export const catalogRoutes = [
       method: "put",
       path: "/admin/catalog",
       permission: ADMIN,
+      headers: [IF_MATCH],
       body: jsonBody({ schema: CATALOG, example: EXAMPLE, bytesMax: () => CATALOG_BYTES_MAX, read: readCatalog }),
       id: "putCatalog",
       tag: "Catalog",
       summary: "Replace the catalog",
-      description: "Checked whole and applied whole; a 400 lists every error, and the old catalog stands.",
-      answers: { 200: answer("The catalog as it stands now.", CATALOG, EXAMPLE) },
+      description:
+        "Checked whole and applied whole; a 400 lists every error, and the old catalog stands. " +
+        "It must be the one that If-Match names: else 412, and without the header 428.",
+      refusals: [412, 428],
+      answers: { 200: answer("The catalog as it stands now.", CATALOG, EXAMPLE, ANSWER_HEADER.etag) },
     },
     (c, { body }) => putCatalog(c, body),
   ),

@@ -2,6 +2,7 @@
 import { applyD1Migrations, type D1Migration } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
+import { DEFAULT_FIELDS } from "../../../shared/events/stream-schema.ts";
 import { hashApiKey } from "../../../worker/accounts/key-hash.ts";
 import { createApp } from "../../../worker/app.ts";
 import type { Bindings } from "../../../worker/env.ts";
@@ -92,7 +93,8 @@ export function connectEdge(tenant: string, options: EdgeOptions = {}): TestEdge
         body: typeof body === "string" ? new TextEncoder().encode(body) : body,
         headers,
       }),
-    putCatalog: (document) => request("/admin/catalog", { method: "PUT", body: JSON.stringify(document) }),
+    putCatalog: (document) =>
+      request("/admin/catalog", { method: "PUT", body: JSON.stringify(document), headers: { "if-match": "*" } }),
     async ledger() {
       const { items } = await (await request("/admin/ledger")).json<{ items: LedgerRow[] }>();
       return items;
@@ -119,6 +121,12 @@ export function event(fields: Record<string, unknown> = {}): string {
     Quantity: 1,
     ...fields,
   });
+}
+
+/** A usage stream of the default fields and one for the event's own id. */
+export function ownIdStream(meter: string, field: string, type: "string" | "integer" = "string") {
+  const fields = [...DEFAULT_FIELDS, { name: field, type, required: false }];
+  return { meter_global_id: meter, event_id_field: field, fields };
 }
 
 export function events(count: number, from = 0): string[] {

@@ -1,6 +1,7 @@
 /** All that is wrong with a catalog document, of shape and of sense. */
 import type { z } from "zod";
 import { type ValidationError, validationError } from "../../../shared/events/validation-error.ts";
+import { schemaWords } from "../../../shared/schema-words.ts";
 import { type Catalog, catalogSchema } from "../schema/document.ts";
 import { checkAccounts } from "./accounts.ts";
 import { checkMeters } from "./meters.ts";
@@ -14,7 +15,7 @@ export type CatalogOutcome =
 
 /** Checks a whole document; lists every error, of shape and of sense, with its dotted path. */
 export function checkCatalog(document: unknown): CatalogOutcome {
-  const parsed = catalogSchema.safeParse(document);
+  const parsed = catalogSchema.safeParse(document, { error: schemaWords });
   const issues = parsed.error?.issues ?? [];
   const errors = issues.flatMap(shapeErrors);
   const complain: Complain = (path, message) => errors.push(errorAt(path, message));

@@ -1,7 +1,8 @@
 /** Usage streams: their event schemas, and the meters that they feed. */
+import { DEFAULT_FIELDS } from "../../../shared/events/stream-schema.ts";
 import type { Catalog } from "../schema/document.ts";
 import { Names } from "./names.ts";
-import type { Complain, Path, Sound } from "./sound-part.ts";
+import { type Complain, isFaulty, type Path, type Sound } from "./sound-part.ts";
 
 type Stream = Sound<Catalog["streams"][number]>;
 type Feeds = Sound<NonNullable<Catalog["streams"][number]["feeds"]>>;
@@ -24,20 +25,29 @@ export function checkStreams(catalog: Sound<Catalog>, complain: Complain): void 
 }
 
 function checkFields(stream: Stream, path: Path, complain: Complain): void {
+  checkIdField(stream, path, complain);
   if (stream.fields === undefined) return;
   const names = new Names(complain);
   stream.fields.forEach((field, i) => {
     names.take(field?.name, [...path, "fields", i, "name"]);
   });
-  const idField = stream.fields.find((field) => field?.name === stream.event_id_field);
-  if (stream.event_id_field !== undefined && idField?.type === "boolean") {
-    complain([...path, "event_id_field"], "must name a string or number field");
-  }
   if (stream.event_time_field === undefined) return;
   const timeField = stream.fields.find((field) => field?.name === stream.event_time_field);
   // A field whose type is wrong has that error already.
   if (timeField !== undefined && timeField.type === undefined) return;
   if (timeField?.type !== "date-time") complain([...path, "event_time_field"], "must name a date-time field");
+}
+
+function checkIdField(stream: Stream, path: Path, complain: Complain): void {
+  const { event_id_field: name } = stream;
+  // Fields, or names, that are wrong have that error already; which of them was meant nobody knows.
+  if (name === undefined || isFaulty(stream, "fields")) return;
+  const fields: NonNullable<Stream["fields"]> = stream.fields ?? DEFAULT_FIELDS;
+  if (fields.some((field) => field?.name === undefined)) return;
+  const idField = fields.find((field) => field?.name === name);
+  const idPath = [...path, "event_id_field"];
+  if (idField === undefined) complain(idPath, "names no field of the stream");
+  else if (idField.type === "boolean") complain(idPath, "must name a string or number field");
 }
 
 function checkFeeds(feeds: Feeds, meter: NonNullable<Meter>, path: Path, complain: Complain): void {
