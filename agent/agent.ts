@@ -8,13 +8,13 @@ import { type AgentOptions, type Core, once, startCore } from "./core.ts";
 import { agentSolvimonDialect, agentUsageDialect } from "./intake/agent-dialect.ts";
 import { createBodyBudget } from "./intake/body-budget.ts";
 import { createCalculateHandler } from "./intake/calculate-handler.ts";
-import { createFollowedFiles } from "./intake/followed-files.ts";
 import { createIngest } from "./intake/ingest.ts";
 import { createRoutes, type RouteOptions } from "./intake/routes.ts";
 import { openHttpServer } from "./intake/server.ts";
 import { openSocketServer } from "./intake/socket-server.ts";
 import { metricsText } from "./operator/metrics.ts";
 import type { StatusDocument } from "./operator/status.ts";
+import { createFollowedFiles } from "./tail/followed-files.ts";
 
 export interface Agent {
   /** Where it listens. */
@@ -62,7 +62,9 @@ async function openListeners(
   const { host, port, socket } = config.listen;
   let token = readToken(config);
   await core.refresh.freshen();
-  const routesFor = createRouteTable(options, core);
+  const { status, lines, quarantine, snapshots, resend, test, log } = core;
+  const followed = createFollowedFiles({ log, lines, clock, logger });
+  const routesFor = createRouteTable(options, core, followed.lostBytes);
   const door = await openHttpServer(
     { host, port },
     routesFor(() => token),
@@ -75,8 +77,6 @@ async function openListeners(
     const local = await openSocketServer(socket, routes, logger);
     opened.push(() => local.close(GRACE_MS));
   }
-  const { status, lines, quarantine, snapshots, resend, test, log } = core;
-  const followed = createFollowedFiles({ log, lines, clock, logger });
   opened.push(followed.stop);
   await followed.follow(config.tails);
   const control = await openControl({
@@ -100,7 +100,7 @@ async function openListeners(
 }
 
 /** The ingest routes; one table for each way in, since each has its own guard. */
-function createRouteTable(options: AgentOptions, core: Core) {
+function createRouteTable(options: AgentOptions, core: Core, lostBytes: () => number) {
   const { clock } = options;
   const { log, schemas, refresh, uploader } = core;
   const limits = DEFAULT_LIMITS;
@@ -116,6 +116,7 @@ function createRouteTable(options: AgentOptions, core: Core) {
         uploads: uploader.numbers(),
         commits: log.commits,
         suppressedLines: options.suppressedLines?.() ?? 0,
+        lostBytes: lostBytes(),
       }),
     limits,
     budget: createBodyBudget(BODIES_BYTES_MAX),

@@ -143,9 +143,9 @@ export const SETTINGS = { top: TOP, listen: LISTEN, buffer: BUFFER, destination:
 /** The settings of each `[[tail]]`. */
 export const TAIL_SETTINGS = TAIL;
 export const TAIL_ABOUT =
-  "A file that is followed, one table each: every line is an event of `stream`. Read from its beginning at first, over " +
-  "rotation by renaming (within its directory) and by truncating; a line that is no event goes to quarantine. A SIGHUP " +
-  "takes new ones up and ends those that are gone.";
+  "A file that is followed, or all that a pattern names (/var/log/app/*.ndjson), one table each: every line is an event " +
+  "of `stream`. Read from its beginning at first, over rotation within its directory; a line that is no event goes to " +
+  "quarantine. A SIGHUP takes new ones up and ends those that are gone.";
 
 type SettingsTable = Readonly<Record<string, Setting<unknown>>>;
 

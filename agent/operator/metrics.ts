@@ -10,6 +10,8 @@ export interface MetricsSource {
   readonly commits: number;
   /** Log lines left out since the start. */
   readonly suppressedLines: number;
+  /** Bytes that were seen in followed files and are certainly gone, since the start. */
+  readonly lostBytes: number;
 }
 
 interface Sample {
@@ -23,7 +25,7 @@ const FINAL = ["accepted", "delivered", "discarded"] as const;
 const HELD = ["pending", "quarantined"] as const;
 
 /** @returns the exposition format, version 0.0.4. */
-export function metricsText({ status, uploads, commits, suppressedLines }: MetricsSource): string {
+export function metricsText({ status, uploads, commits, suppressedLines, lostBytes }: MetricsSource): string {
   const { ledger, buffer, destination, streams } = status;
   const counts = (states: readonly (keyof typeof ledger)[]) =>
     states.map((state) => ({ labels: { state }, value: ledger[state] }));
@@ -75,6 +77,9 @@ export function metricsText({ status, uploads, commits, suppressedLines }: Metri
     ),
     metric("weir_agent_log_lines_suppressed_total", "counter", "Log lines left out as repeats.", [
       { value: suppressedLines },
+    ]),
+    metric("weir_agent_tail_lost_bytes_total", "counter", "Bytes of followed files that are gone unread.", [
+      { value: lostBytes },
     ]),
   ].join("");
 }

@@ -7,6 +7,7 @@ import { verify } from "../disk/verify.ts";
 import type { MetadataEntry } from "../tables/metadata.ts";
 import type { QuarantineState } from "../tables/quarantine.ts";
 import type { FixedShipment } from "../tables/shipments.ts";
+import type { TailPosition } from "../tables/tails.ts";
 import { append } from "./append.ts";
 import type { Context } from "./context.ts";
 import { positions } from "./positions.ts";
@@ -38,6 +39,11 @@ export const OPERATIONS = {
   retry: writes(retry),
   discard: writes(discard),
   resend: writes(resend),
+  /** How far a file was read without any line of it: the copy of one that was read by another name. */
+  keepTail: writes((tables, input: { readonly position: TailPosition }) => {
+    tables.tails.keep(input.position);
+    return SETTLED;
+  }),
   /** A followed file that is gone needs no remembering. */
   forgetTail: writes((tables, input: { readonly path: string; readonly inode: string }) => {
     tables.tails.forget(input.path, input.inode);

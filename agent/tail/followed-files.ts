@@ -1,5 +1,5 @@
 /** The files that are followed, as the configuration names them now: new ones are taken up, those that are gone end. */
-import { startTail, type TailOptions } from "./tail.ts";
+import { startTail, type Tail, type TailOptions } from "./tail.ts";
 
 export interface FollowedFile {
   readonly path: string;
@@ -9,12 +9,15 @@ export interface FollowedFile {
 export interface FollowedFiles {
   /** Resolves once those that are no longer named have ended, and the new ones have begun. */
   follow(files: readonly FollowedFile[]): Promise<void>;
+  /** Bytes that were seen in followed files and are certainly gone, since the start. */
+  lostBytes(): number;
   stop(): Promise<void>;
 }
 
 /** How far a file was read stays on record, so that one that is named again goes on from there. */
 export function createFollowedFiles(options: Omit<TailOptions, "path" | "stream">): FollowedFiles {
-  const running = new Map<string, { stop(): Promise<void> }>();
+  const running = new Map<string, Tail>();
+  let lostBefore = 0;
   let changing: Promise<void> = Promise.resolve();
 
   const change = async (files: readonly FollowedFile[]) => {
@@ -22,7 +25,10 @@ export function createFollowedFiles(options: Omit<TailOptions, "path" | "stream"
     const gone = [...running].filter(([key]) => !wanted.has(key));
     // One that changed its stream is two here: the old one is at rest before the new one reads on.
     await Promise.all(gone.map(([, tail]) => tail.stop()));
-    for (const [key] of gone) running.delete(key);
+    for (const [key, tail] of gone) {
+      lostBefore += tail.lostBytes();
+      running.delete(key);
+    }
     for (const [key, file] of wanted) {
       if (!running.has(key)) running.set(key, startTail({ ...options, ...file }));
     }
@@ -32,6 +38,7 @@ export function createFollowedFiles(options: Omit<TailOptions, "path" | "stream"
       changing = changing.then(() => change(files));
       return changing;
     },
+    lostBytes: () => [...running.values()].reduce((sum, tail) => sum + tail.lostBytes(), lostBefore),
     stop: () => changing.then(() => change([])),
   };
 }
