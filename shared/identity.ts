@@ -7,7 +7,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
-import { ID_PREFIX, type Kind } from "./events/kind.ts";
+import { idPrefixOf, type Kind } from "./events/kind.ts";
 import { canonicalText } from "./json/canonical.ts";
 import { JsonNumber, type JsonObject } from "./json/value.ts";
 
@@ -65,7 +65,7 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
  */
 export function eventId(kind: Kind, stream: string, identity: Identity): string {
   const hash = sha256(utf8ToBytes(`${kind}\n${stream}\n${identityText(identity)}`));
-  return ID_PREFIX[kind] + base62(hash);
+  return idPrefixOf(kind) + base62(hash);
 }
 
 // Four divisions by 62^5 over 16-bit digits stay below 2^46, exact in a double; BigInt takes ten times as long.

@@ -51,16 +51,5 @@ export const PRODUCER_PATTERN = /^[A-Za-z0-9._-]{1,128}$/;
 /** The compact and the plain form of Weir's JSON content types. */
 export type BodyForm = "json" | "ndjson";
 
-/** Solvimon's ingest operations: the last part of the path after `/v{version}`, single and list. */
-export const SOLVIMON_PATHS = {
-  persist: { single: ["/ingest/persist-data"], list: ["/ingest/persist-datas"] },
-  charge: { single: ["/ingest/charge-data"], list: ["/ingest/charge-datas"] },
-  adjustment: { single: ["/ingest/adjustment-data"], list: ["/ingest/adjustment-datas"] },
-  "meter-data": {
-    single: ["/ingest/meter-data", "/events/ingest"],
-    list: ["/ingest/meter-datas", "/events/ingest-list", "/events/ingest-batch"],
-  },
-} as const;
-
 /** The one version of Solvimon's API that is spoken. */
 export const SOLVIMON_VERSION = "1";

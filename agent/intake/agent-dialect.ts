@@ -1,5 +1,5 @@
 /** The dialects as the agent speaks them: with the rules that it knows, offline too. */
-import type { SolvimonKind } from "../../shared/events/solvimon-fields.ts";
+import type { SolvimonKind } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import type { Dialect, Reason, StreamRules } from "../../shared/intake/dialect.ts";
 import type { SolvimonReason } from "../../shared/intake/solvimon-answer.ts";

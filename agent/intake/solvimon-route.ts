@@ -1,8 +1,5 @@
 /** Which of Solvimon's operations a path names. */
-import { KINDS } from "../../shared/events/kind.ts";
-import type { SolvimonKind } from "../../shared/events/solvimon-fields.ts";
-import { isSolvimonKind } from "../../shared/intake/solvimon-answer.ts";
-import { SOLVIMON_PATHS } from "../../shared/wire.ts";
+import { SOLVIMON, SOLVIMON_KINDS, type SolvimonKind } from "../../shared/events/kind.ts";
 
 export interface SolvimonIngestRoute {
   readonly kind: "ingest";
@@ -14,9 +11,9 @@ export interface SolvimonIngestRoute {
 export type SolvimonRoute = SolvimonIngestRoute | { readonly kind: "calculate"; readonly version: string };
 
 const OPERATIONS: ReadonlyMap<string, Pick<SolvimonIngestRoute, "stream" | "form">> = new Map(
-  KINDS.filter(isSolvimonKind).flatMap((stream) =>
+  SOLVIMON_KINDS.flatMap((stream) =>
     (["single", "list"] as const).flatMap((form) =>
-      SOLVIMON_PATHS[stream][form].map((path) => [path, { stream, form }] as const),
+      SOLVIMON[stream].paths[form].map((path) => [path, { stream, form }] as const),
     ),
   ),
 );

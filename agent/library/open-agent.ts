@@ -1,7 +1,6 @@
 /** The agent inside another program: the same guarantees, no HTTP. */
-import { parseStream } from "../../shared/events/kind.ts";
+import { parseStream, SOLVIMON } from "../../shared/events/kind.ts";
 import type { IngestAnswer, Reason } from "../../shared/intake/dialect.ts";
-import { LIST_MEMBER } from "../../shared/intake/solvimon-answer.ts";
 import { DEFAULT_LIMITS, HEADER } from "../../shared/wire.ts";
 import { readConfig } from "../config/config.ts";
 import { startCore } from "../core.ts";
@@ -47,7 +46,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
         typeof event === "string" ? event.replace(/[\r\n]/g, " ") : JSON.stringify(event),
       );
       const isUsage = parsed.kind === "usage";
-      const text = isUsage ? lines.join("\n") : `{"${LIST_MEMBER[parsed.kind]}":[${lines.join(",")}]}`;
+      const text = isUsage ? lines.join("\n") : `{"${SOLVIMON[parsed.kind].listMember}":[${lines.join(",")}]}`;
       const bytes = Buffer.from(text, "utf8");
       if (bytes.length > DEFAULT_LIMITS.bodyBytesMax)
         throw new AgentError("INVALID_EVENT", "more than 4,000,000 bytes in one append");

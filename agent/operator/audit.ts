@@ -1,7 +1,7 @@
 /** The agent's ledger against the edge's: what was delivered must be there, and nothing else. */
 import { hash } from "node:crypto";
 import { z } from "zod";
-import { parseStream } from "../../shared/events/kind.ts";
+import { kindOf } from "../../shared/events/kind.ts";
 import { addDigests, type Digest, digestHex, eventId } from "../../shared/identity.ts";
 import type { Log } from "../buffer/log.ts";
 import type { PositionsOutcome } from "../buffer/transactions/positions.ts";
@@ -213,7 +213,7 @@ function digestOf(
   notListed: number,
 ): StreamAudit["digest"] {
   if (edge?.positions_digest === undefined || notListed > 0 || sizeOf(taken) > HASHED_MAX) return "not compared";
-  const kind = parseStream(stream)?.kind ?? "usage";
+  const kind = kindOf(stream);
   let sum: Digest = [0, 0, 0, 0];
   for (const [first, last] of taken) {
     for (let position = first; position <= last; position++) {

@@ -2,11 +2,10 @@
  * The fields of Solvimon's four ingest operations, in the order of the vendor's own pages, and the check made
  * from them. Nullable and optional are told apart exactly as there: "Optional" without "or null" refuses null.
  */
+
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.ts";
 import { isDateTime } from "./date-time.ts";
-import type { Kind } from "./kind.ts";
-
-export type SolvimonKind = Exclude<Kind, "usage">;
+import type { SolvimonKind } from "./kind.ts";
 
 export type FieldCode = "MISSING_FIELD" | "INVALID_FIELD";
 

@@ -1,6 +1,6 @@
 /** Solvimon's answers: its error shape, and the resource that a 201 carries. Edge and agent give the same. */
-import type { Kind } from "../events/kind.ts";
-import { type FieldError, READ_ONLY, type SolvimonKind } from "../events/solvimon-fields.ts";
+import { SOLVIMON, type SolvimonKind } from "../events/kind.ts";
+import { type FieldError, READ_ONLY } from "../events/solvimon-fields.ts";
 import { ERRORS_LISTED_MAX, VALIDATION_CODE, type ValidationError } from "../events/validation-error.ts";
 import { scanMembers } from "../json/document.ts";
 import { SOLVIMON_VERSION } from "../wire.ts";
@@ -95,21 +95,6 @@ export function solvimonErrors(reasons: readonly [SolvimonReason, ...SolvimonRea
   };
 }
 
-export const OBJECT_TYPE: Record<SolvimonKind, string> = {
-  persist: "PERSIST_DATA",
-  charge: "CHARGE_DATA",
-  adjustment: "ADJUSTMENT_DATA",
-  "meter-data": "METER_DATA",
-};
-
-/** The list body's member for each kind. */
-export const LIST_MEMBER: Record<SolvimonKind, string> = {
-  persist: "persist_datas",
-  charge: "charge_datas",
-  adjustment: "adjustment_datas",
-  "meter-data": "meter_datas",
-};
-
 /** How an event's error is kept with it in quarantine: Weir's shape, Solvimon's code in its message. */
 export function quarantineError(reason: FieldError | SolvimonReason, index: number): ValidationError {
   const { field } = reason;
@@ -159,10 +144,6 @@ export function resourceText(
     .filter(([name]) => !READ_ONLY[kind].has(name) && !(name in replaced))
     .map(([name, member]) => `${JSON.stringify(name)}:${member.source}`);
   const added = Object.entries(replaced).map(([name, json]) => `${JSON.stringify(name)}:${json}`);
-  const head = [`"object_type":${JSON.stringify(OBJECT_TYPE[kind])}`, `"id":${JSON.stringify(id)}`];
+  const head = [`"object_type":${JSON.stringify(SOLVIMON[kind].objectType)}`, `"id":${JSON.stringify(id)}`];
   return `{${[...head, ...own, ...added].join(",")}}`;
-}
-
-export function isSolvimonKind(kind: Kind): kind is SolvimonKind {
-  return kind !== "usage";
 }

@@ -1,6 +1,8 @@
 /** From the body of a Solvimon operation to checked events, single or in a list. */
+
 import { isDateTime } from "../events/date-time.ts";
-import { checkSolvimonEvent, type SolvimonKind } from "../events/solvimon-fields.ts";
+import { SOLVIMON, type SolvimonKind } from "../events/kind.ts";
+import { checkSolvimonEvent } from "../events/solvimon-fields.ts";
 import { scanJson } from "../json/bodies.ts";
 import { countEvents } from "../json/count-events.ts";
 import { type Member, scanMembers } from "../json/document.ts";
@@ -8,7 +10,7 @@ import type { ScanError } from "../json/scan-error.ts";
 import { decodeBody } from "../json/utf8.ts";
 import type { BodyLimits } from "../wire.ts";
 import type { BodyOutcome, Check, CheckedEvent, Keep } from "./dialect.ts";
-import { LIST_MEMBER, type SolvimonReason } from "./solvimon-answer.ts";
+import type { SolvimonReason } from "./solvimon-answer.ts";
 import { bodyError } from "./usage-body.ts";
 
 export type SolvimonEvent = CheckedEvent<SolvimonReason>;
@@ -50,7 +52,7 @@ export function readSolvimonList<T>(
   const text = textOf(bytes, limits);
   if (typeof text !== "string") return text;
   const envelope = scanMembers(text, 2);
-  const member = LIST_MEMBER[kind];
+  const member = SOLVIMON[kind].listMember;
   if (envelope.kind === "invalid") return { kind: "malformed", reason: reasonOf(envelope.error) };
   const list = envelope.members.get(member);
   if (list === undefined || !Array.isArray(list.value)) {

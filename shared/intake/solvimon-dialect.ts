@@ -1,9 +1,9 @@
 /** Solvimon's ingest operations: one event answered with its resource, or a list answered by counts. */
-import { READ_ONLY, type SolvimonKind } from "../events/solvimon-fields.ts";
+import { SOLVIMON, type SolvimonKind } from "../events/kind.ts";
+import { READ_ONLY } from "../events/solvimon-fields.ts";
 import { countsAnswer, refusalAnswer } from "./answers.ts";
 import type { Accepted, Answerable, ConflictCause, Dialect, IngestAnswer } from "./dialect.ts";
 import {
-  OBJECT_TYPE,
   quarantineError,
   resourceText,
   type SolvimonReason,
@@ -47,7 +47,7 @@ function conflictReason(kind: SolvimonKind, cause: ConflictCause): SolvimonReaso
     case "id":
       return {
         code: "RESOURCE_ALREADY_EXISTS",
-        message: `${OBJECT_TYPE[kind]} with this reference exists with other content`,
+        message: `${SOLVIMON[kind].objectType} with this reference exists with other content`,
         field: "reference",
       };
     case "position":
@@ -96,7 +96,7 @@ function conflictAnswer(
   const reasons = conflicts.map(({ reason }) => reason);
   const { status, headers, body } = errorsAnswer(409, reasons, isSingle);
   const isNamed = isSingle && first?.reason.code === "RESOURCE_ALREADY_EXISTS";
-  const resource = isNamed ? { resource_id: first.id, resource_type: OBJECT_TYPE[kind] } : {};
+  const resource = isNamed ? { resource_id: first.id, resource_type: SOLVIMON[kind].objectType } : {};
   return { status, headers, body: { ...body, ...resource } };
 }
 

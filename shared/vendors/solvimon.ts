@@ -2,9 +2,9 @@
  * Solvimon: a key, persist, charge and adjustment events one a call, meter data in lists that it takes or refuses
  * whole. Bodies go out plain: they are short, and no published word says that it inflates.
  */
-import { parseStream } from "../events/kind.ts";
-import { LIST_MEMBER, withTimestamp } from "../intake/solvimon-answer.ts";
-import { HEADER, SOLVIMON_PATHS, SOLVIMON_VERSION } from "../wire.ts";
+import { parseStream, SOLVIMON } from "../events/kind.ts";
+import { withTimestamp } from "../intake/solvimon-answer.ts";
+import { HEADER, SOLVIMON_VERSION } from "../wire.ts";
 import { accountedFor, readObject } from "./answer-body.ts";
 import type { Vendor } from "./vendor.ts";
 
@@ -18,8 +18,8 @@ export function solvimonPath(operation: string): string {
   return `/v${SOLVIMON_VERSION}${operation}`;
 }
 
-const LIST_PATH = solvimonPath(SOLVIMON_PATHS["meter-data"].list[0]);
-const LIST_OPENING = `{"${LIST_MEMBER["meter-data"]}":[`;
+const LIST_PATH = solvimonPath(SOLVIMON["meter-data"].paths.list[0]);
+const LIST_OPENING = `{"${SOLVIMON["meter-data"].listMember}":[`;
 const PLAIN_JSON = { method: "POST", contentType: "application/json", coding: "identity" } as const;
 
 export const solvimon: Vendor = {
@@ -46,7 +46,7 @@ export const solvimon: Vendor = {
     const isList = kind === "meter-data";
     return {
       ...PLAIN_JSON,
-      path: isList ? LIST_PATH : solvimonPath(SOLVIMON_PATHS[kind].single[0]),
+      path: isList ? LIST_PATH : solvimonPath(SOLVIMON[kind].paths.single[0]),
       headers: {
         ...(key === null ? {} : { [HEADER.idempotencyKey]: key }),
         ...(scope.platformId === null ? {} : { [HEADER.platformId]: scope.platformId }),

@@ -1,9 +1,7 @@
 /** Weir's own edge as a destination: lists of every stream, each event's position beside it. */
 import { z } from "zod";
-import { parseStream } from "../events/kind.ts";
-import type { SolvimonKind } from "../events/solvimon-fields.ts";
-import { LIST_MEMBER } from "../intake/solvimon-answer.ts";
-import { HEADER, SOLVIMON_PATHS, usagePath } from "../wire.ts";
+import { parseStream, SOLVIMON, type SolvimonKind } from "../events/kind.ts";
+import { HEADER, usagePath } from "../wire.ts";
 import { readObject, reasonOf, reasonSchema } from "./answer-body.ts";
 import { solvimonPath } from "./solvimon.ts";
 import type { Answer, Reading, Vendor, VendorScope } from "./vendor.ts";
@@ -53,8 +51,8 @@ export const weir: Vendor = {
 
 function solvimonList(kind: SolvimonKind, receivedAt: readonly string[]) {
   return {
-    path: solvimonPath(SOLVIMON_PATHS[kind].list[0]),
-    before: `{"${LIST_MEMBER[kind]}":[`,
+    path: solvimonPath(SOLVIMON[kind].paths.list[0]),
+    before: `{"${SOLVIMON[kind].listMember}":[`,
     after: `],"received_at":${JSON.stringify(receivedAt)}}`,
   };
 }

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
+import { SOLVIMON } from "../../shared/events/kind.ts";
 import { withTimestamp } from "../../shared/intake/solvimon-answer.ts";
-import { SOLVIMON_PATHS } from "../../shared/wire.ts";
 import { until } from "../../tools/processes/until.ts";
 import { openDestination } from "./support/destination.ts";
 import { eventNumber, setup } from "./support/setup.ts";
@@ -15,7 +15,7 @@ test("events go to Solvimon one a call, meter data in lists of 50, byte for byte
   for (const kind of SOLVIMON_KINDS) {
     const texts = Array.from({ length: 60 }, (_, n) => solvimonEvent(kind, `"reference":"reference-${n}",${TIME}`));
     const list = `{"${kind.replace("-", "_")}${kind === "meter-data" ? "s" : "_datas"}":[${texts.join(",")}]}`;
-    const answer = await agent.post(`/v1${SOLVIMON_PATHS[kind].list[0]}`, list, { "x-platform-id": "p1" });
+    const answer = await agent.post(`/v1${SOLVIMON[kind].paths.list[0]}`, list, { "x-platform-id": "p1" });
     expect(answer.status).toBe(200);
     await agent.drained();
     expect((await taken(kind)).toSorted()).toEqual(texts.toSorted());
@@ -36,7 +36,7 @@ test("an absent timestamp is the time of first receipt, the one the 201 told, ho
   const { agent, twin, taken } = await vendorSetup("solvimon", { agent: QUICK });
   await twin.faults([{ times: 3, status: 503 }]);
   for (const kind of SOLVIMON_KINDS) {
-    const answer = await agent.post(`/v1${SOLVIMON_PATHS[kind].single[0]}`, solvimonEvent(kind));
+    const answer = await agent.post(`/v1${SOLVIMON[kind].paths.single[0]}`, solvimonEvent(kind));
     const { timestamp } = (await answer.json()) as { timestamp: string };
     await agent.drained();
     expect(await taken(kind)).toEqual([withTimestamp(solvimonEvent(kind), timestamp)]);
@@ -55,7 +55,7 @@ test("through lost answers, 5xx, 429 and 401, each event is at Solvimon once", a
   ]);
   const texts = SOLVIMON_KINDS.map((kind) => [kind, solvimonEvents(kind, 30)] as const);
   for (const [kind, events] of texts) {
-    for (const event of events) await agent.post(`/v1${SOLVIMON_PATHS[kind].single[0]}`, event);
+    for (const event of events) await agent.post(`/v1${SOLVIMON[kind].paths.single[0]}`, event);
   }
   const { ledger } = await agent.drained();
   expect(ledger).toMatchObject({ accepted: 120, delivered: 120, quarantined: 0 });

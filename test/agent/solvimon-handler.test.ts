@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { SOLVIMON } from "../../shared/events/kind.ts";
 import { eventId } from "../../shared/identity.ts";
-import { SOLVIMON_PATHS } from "../../shared/wire.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { eventNumber, type Setup, setup } from "./support/setup.ts";
 import { SOLVIMON_KINDS, solvimonEvent, solvimonEvents } from "./support/solvimon-events.ts";
@@ -24,8 +24,8 @@ async function post(agent: Setup, path: string, body: string | Uint8Array, heade
 }
 
 const LENIENT = { prefer: "handling=lenient, return=representation" };
-const SINGLES = SOLVIMON_KINDS.flatMap((kind) => SOLVIMON_PATHS[kind].single.map((path) => [kind, path] as const));
-const LISTS = SOLVIMON_KINDS.flatMap((kind) => SOLVIMON_PATHS[kind].list.map((path) => [kind, path] as const));
+const SINGLES = SOLVIMON_KINDS.flatMap((kind) => SOLVIMON[kind].paths.single.map((path) => [kind, path] as const));
+const LISTS = SOLVIMON_KINDS.flatMap((kind) => SOLVIMON[kind].paths.list.map((path) => [kind, path] as const));
 const PREFIX = { persist: "prda_", charge: "chda_", adjustment: "adda_", "meter-data": "mtda_" };
 const MEMBER = {
   persist: "persist_datas",
@@ -217,9 +217,9 @@ test("events reach the edge byte for byte, in lists with the time each was first
   const received: [number, number][] = [];
   for (const kind of SOLVIMON_KINDS) {
     const before = Date.now();
-    await post(agent, `/v1${SOLVIMON_PATHS[kind].single[0]}`, solvimonEvent(kind, '"timestamp" : null'));
+    await post(agent, `/v1${SOLVIMON[kind].paths.single[0]}`, solvimonEvent(kind, '"timestamp" : null'));
     const list = `{ "${MEMBER[kind]}" : [ ${solvimonEvents(kind, 3).join(" ,\n")} ] }`;
-    await post(agent, `/v1${SOLVIMON_PATHS[kind].list[0]}`, list);
+    await post(agent, `/v1${SOLVIMON[kind].paths.list[0]}`, list);
     received.push([before, Date.now()]);
   }
   down = false;
@@ -233,7 +233,7 @@ test("events reach the edge byte for byte, in lists with the time each was first
       ...solvimonEvents(kind, 3),
     ]);
     for (const call of calls) {
-      expect(call.path).toBe(`/v1${SOLVIMON_PATHS[kind].list[0]}`);
+      expect(call.path).toBe(`/v1${SOLVIMON[kind].paths.list[0]}`);
       expect(call.headers).toMatchObject({
         "weir-producer": producer,
         prefer: LENIENT.prefer,
@@ -319,7 +319,7 @@ test("a calculation that gets no answer is 503 in Solvimon's shape, and nothing 
 test("usage events and Solvimon's side by side keep ledgers of their own", async () => {
   await using agent = await setup();
   await post(agent, "/usage/bulk/m", eventNumber(1));
-  for (const kind of SOLVIMON_KINDS) await post(agent, `/v1${SOLVIMON_PATHS[kind].single[0]}`, solvimonEvent(kind));
+  for (const kind of SOLVIMON_KINDS) await post(agent, `/v1${SOLVIMON[kind].paths.single[0]}`, solvimonEvent(kind));
   const { streams } = await agent.drained();
   expect(streams.map(({ stream, ledger }) => [stream, ledger.delivered]).toSorted()).toEqual(
     ["adjustment", "charge", "meter-data", "persist", "usage/m"].map((stream) => [stream, 1]),

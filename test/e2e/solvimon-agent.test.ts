@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { SOLVIMON } from "../../shared/events/kind.ts";
 import { withTimestamp } from "../../shared/intake/solvimon-answer.ts";
-import { SOLVIMON_PATHS } from "../../shared/wire.ts";
 import { until } from "../../tools/processes/until.ts";
 import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import { SOLVIMON_KINDS, solvimonEvent } from "../agent/support/solvimon-events.ts";
@@ -20,7 +20,7 @@ it("Solvimon's events taken by an agent without an edge arrive as the 201 said, 
   for (const kind of SOLVIMON_KINDS) {
     for (const more of ["", '"reference":"reference-1"', '"timestamp":"2026-01-02T03:04:05Z"']) {
       const source = solvimonEvent(kind, more);
-      const url = `${agent.url}/v1${SOLVIMON_PATHS[kind].single[0]}`;
+      const url = `${agent.url}/v1${SOLVIMON[kind].paths.single[0]}`;
       const response = await fetch(url, { method: "POST", headers, body: source });
       expect(response.status).toBe(201);
       answered.push({ kind, source, resource: (await response.json()) as Resource });

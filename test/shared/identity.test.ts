@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ID_PREFIX, KINDS, type Kind } from "../../shared/events/kind.ts";
+import { idPrefixOf, KINDS, type Kind } from "../../shared/events/kind.ts";
 import {
   addDigests,
   contentHash,
@@ -84,7 +84,7 @@ describe("an event's id", () => {
     fc.assert(
       fc.property(fc.constantFrom(...KINDS), anyText, identities, (kind, stream, identity) => {
         expect(eventId(kind, stream, identity)).toBe(
-          ID_PREFIX[kind] + digitsOf(`${kind}\n${stream}\n${identityText(identity)}`),
+          idPrefixOf(kind) + digitsOf(`${kind}\n${stream}\n${identityText(identity)}`),
         );
       }),
       { seed: 11, numRuns: 5_000 },

@@ -1,10 +1,12 @@
 /** What the document says of Solvimon's events and what the doors check are one: value by value, the same verdict. */
+
 import { Validator } from "@cfworker/json-schema";
 import { describe, expect, it } from "vitest";
-import { checkSolvimonEvent, FIELDS, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
+import type { SolvimonKind } from "../../shared/events/kind.ts";
+import { checkSolvimonEvent, FIELDS } from "../../shared/events/solvimon-fields.ts";
 import { scanDocument } from "../../shared/json/document.ts";
 import { EXAMPLE } from "../../worker/openapi/solvimon-examples.ts";
-import { SCHEMA_NAME } from "../../worker/openapi/solvimon-schemas.ts";
+import { schemaName } from "../../worker/openapi/solvimon-schemas.ts";
 import { createOpenApiDocument } from "../../worker/routes.ts";
 
 const { schemas } = createOpenApiDocument().components;
@@ -52,7 +54,7 @@ const VALUES: readonly unknown[] = [
 ];
 
 describe.each(KINDS)("%s", (kind) => {
-  const document = { $ref: `#/components/schemas/${SCHEMA_NAME[kind]}`, components: { schemas } };
+  const document = { $ref: `#/components/schemas/${schemaName(kind)}`, components: { schemas } };
   const validator = new Validator(document, "2020-12", true);
 
   it.each(FIELDS[kind].map(({ name }) => name))("%s is documented as it is checked", (name) => {

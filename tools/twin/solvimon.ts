@@ -1,6 +1,7 @@
 /** Solvimon's side of the twin: the ingest operations, single and list, their key, limits and errors. */
+
 import { randomInt } from "node:crypto";
-import { ID_PREFIX } from "../../shared/events/kind.ts";
+import { idPrefixOf } from "../../shared/events/kind.ts";
 import { scanJson } from "../../shared/json/bodies.ts";
 import { canonicalText } from "../../shared/json/canonical.ts";
 import type { ScannedEvent } from "../../shared/json/scanner.ts";
@@ -162,7 +163,7 @@ export class Solvimon {
   /** The resource as answered: every field sent, the read-only ones filled in. */
   #resource(kind: SolvimonKind, event: JsonObject, type: "INGEST" | "CALCULATION"): JsonObject {
     const now = new Date(this.#now()).toISOString();
-    const id = ID_PREFIX[kind] + Array.from({ length: 20 }, () => ALPHANUMERIC.charAt(randomInt(62))).join("");
+    const id = idPrefixOf(kind) + Array.from({ length: 20 }, () => ALPHANUMERIC.charAt(randomInt(62))).join("");
     const filled: JsonObject = new Map(event).set("object_type", OBJECT_TYPE[kind]).set("id", id);
     if (typeof filled.get("timestamp") !== "string") filled.set("timestamp", now);
     if (kind === "meter-data") filled.set("type", type).set("created_at", now).set("deleted", false);

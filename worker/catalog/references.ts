@@ -1,5 +1,5 @@
 /** What a tenant's catalog knows, for tenants whose events may name nothing else (`settings.catalog: strict`). */
-import type { SolvimonKind } from "../../shared/events/solvimon-fields.ts";
+import type { SolvimonKind } from "../../shared/events/kind.ts";
 import type { SolvimonCode, SolvimonReason } from "../../shared/intake/solvimon-answer.ts";
 import type { JsonObject, JsonValue } from "../../shared/json/value.ts";
 import type { Catalog } from "./schema/document.ts";

@@ -1,5 +1,5 @@
 /** The events of batches with what became of each: in quarantine, under way, delivered. */
-import { parseStream } from "../../shared/events/kind.ts";
+import { kindOf } from "../../shared/events/kind.ts";
 import { ENTRY_STATUS, type EntrySpan, entrySpans } from "./entries.ts";
 import * as SQL from "./events-sql.ts";
 import { type EventState, type StoredEvent, storedEventId } from "./stored-event.ts";
@@ -70,7 +70,7 @@ function storedEvent(
   const filed = span.status === ENTRY_STATUS.stored ? batch.payload.slice(span.start, span.end) : (held?.event ?? "{}");
   return {
     id: storedEventId(batch.stream, batch, entry, span.index, filed),
-    kind: parseStream(batch.stream)?.kind ?? "usage",
+    kind: kindOf(batch.stream),
     stream: batch.stream,
     producer: batch.producer,
     position: batch.first === null ? null : batch.first + entry,

@@ -1,6 +1,6 @@
 /** Reads events back from D1: one by its id, many in their order, and the calls that carried them. */
 
-import { parseStream } from "../../shared/events/kind.ts";
+import { kindOf } from "../../shared/events/kind.ts";
 import { eventId } from "../../shared/identity.ts";
 import type { AttemptRow } from "../database/rows.ts";
 import { callsOf, eventsOf } from "./event-fates.ts";
@@ -62,7 +62,7 @@ export function createEventReader(db: D1Database): EventReader {
 async function findByPosition(db: D1Database, tenant: string, id: string) {
   const lasts = await SQL.LAST_POSITIONS.all(db, { tenant });
   for (const { stream, producer, last } of lasts) {
-    const kind = parseStream(stream)?.kind ?? "usage";
+    const kind = kindOf(stream);
     for (let tried = 0; tried < POSITIONS_TRIED_MAX / lasts.length && last - tried >= 0; tried++) {
       const position = last - tried;
       if (eventId(kind, stream, { by: "position", producer, position }) !== id) continue;

@@ -4,7 +4,7 @@
  * events; the ledger refuses it where that was wrong, and the next plan is made from what it found.
  */
 
-import { parseStream } from "../../shared/events/kind.ts";
+import { kindOf } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import {
   addDigests,
@@ -116,7 +116,7 @@ export function planFiling(
   let digest = EMPTY_DIGEST;
   let positionsDigest = EMPTY_DIGEST;
   const counts: Record<Fate, number> = { accepted: 0, quarantined: 0, duplicate: 0, conflict: 0, closed: 0 };
-  const kind = parseStream(stream)?.kind ?? "usage";
+  const kind = kindOf(stream);
   events.forEach((event, i) => {
     const fate = fates[i] ?? "conflict";
     counts[fate]++;

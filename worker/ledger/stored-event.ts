@@ -1,5 +1,5 @@
 /** Events read back out of the ledger: what was accepted, under which id, and what became of it. */
-import { type Kind, parseStream } from "../../shared/events/kind.ts";
+import { type Kind, kindOf } from "../../shared/events/kind.ts";
 import { READ_ONLY } from "../../shared/events/solvimon-fields.ts";
 import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
 import { scanDocument } from "../../shared/json/document.ts";
@@ -37,7 +37,7 @@ export type IdentityRow = Pick<BatchRow, "producer" | "first" | "idempotency_key
  * @param index its place in the request, part of its identity where that is by idempotency key.
  */
 export function storedEventId(stream: string, row: IdentityRow, entry: number, index: number, source: string): string {
-  const kind = parseStream(stream)?.kind ?? "usage";
+  const kind = kindOf(stream);
   return eventId(kind, stream, identityOf(kind, row, entry, index, objectOf(source)));
 }
 

@@ -1,5 +1,5 @@
 /** An event of each of Solvimon's kinds, as a client would send it. */
-import type { SolvimonKind } from "../../shared/events/solvimon-fields.ts";
+import type { SolvimonKind } from "../../shared/events/kind.ts";
 
 type Example = { readonly reference: string; readonly timestamp: string } & Readonly<Record<string, unknown>>;
 

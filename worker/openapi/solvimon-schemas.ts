@@ -1,20 +1,17 @@
 /** Solvimon's events: what each of its routes accepts, and the resource it gives back. */
 
-import { ID_PREFIX } from "../../shared/events/kind.ts";
-import { FIELDS, READ_ONLY, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
-import { LIST_MEMBER, OBJECT_TYPE } from "../../shared/intake/solvimon-answer.ts";
+import { idPrefixOf, SOLVIMON, SOLVIMON_KINDS, type SolvimonKind } from "../../shared/events/kind.ts";
+import { FIELDS, READ_ONLY } from "../../shared/events/solvimon-fields.ts";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
 import { schema } from "./component.ts";
 import { fieldsSchema } from "./field-schema.ts";
 import { described, type JsonSchema, list, type Members, object, TIME } from "./json-schema.ts";
 
-/** The name of a kind's schema; its resource and its list are named after it. */
-export const SCHEMA_NAME: Record<SolvimonKind, string> = {
-  persist: "PersistData",
-  charge: "ChargeData",
-  adjustment: "AdjustmentData",
-  "meter-data": "MeterData",
-};
+/** The name of a kind's schema; its resource and its list are named after it: PersistData for PERSIST_DATA. */
+export function schemaName(kind: SolvimonKind): string {
+  const words = SOLVIMON[kind].objectType.split("_");
+  return words.map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join("");
+}
 
 const present = (name: string): JsonSchema => ({ properties: { [name]: {} }, required: [name] });
 
@@ -32,16 +29,15 @@ const READ_ONLY_MEANING: Readonly<Record<string, string>> = {
   deleted: "Whether it was deleted; ignored on input.",
 };
 
-const KINDS = Object.keys(FIELDS) as SolvimonKind[];
 const ofKind = (make: (kind: SolvimonKind) => JsonSchema) =>
-  Object.fromEntries(KINDS.map((kind) => [kind, make(kind)])) as Record<SolvimonKind, JsonSchema>;
+  Object.fromEntries(SOLVIMON_KINDS.map((kind) => [kind, make(kind)])) as Record<SolvimonKind, JsonSchema>;
 
 /** An event as it is sent. */
-export const EVENT_SCHEMA = ofKind((kind) => schema(SCHEMA_NAME[kind], eventSchema(kind)));
+export const EVENT_SCHEMA = ofKind((kind) => schema(schemaName(kind), eventSchema(kind)));
 /** What its 201 carries. */
-export const RESOURCE_SCHEMA = ofKind((kind) => schema(`${SCHEMA_NAME[kind]}Resource`, resourceSchema(kind)));
+export const RESOURCE_SCHEMA = ofKind((kind) => schema(`${schemaName(kind)}Resource`, resourceSchema(kind)));
 /** Several in one body. */
-export const LIST_SCHEMA = ofKind((kind) => schema(`${SCHEMA_NAME[kind]}List`, listSchema(kind)));
+export const LIST_SCHEMA = ofKind((kind) => schema(`${schemaName(kind)}List`, listSchema(kind)));
 
 function eventSchema(kind: SolvimonKind): JsonSchema {
   const fields = fieldsSchema(FIELDS[kind]);
@@ -54,14 +50,14 @@ function eventSchema(kind: SolvimonKind): JsonSchema {
     ...fields,
     properties: { ...Object.fromEntries(readOnly), ...(fields["properties"] as Members) },
     ...(across === undefined ? {} : { allOf: [across] }),
-    description: `${OBJECT_TYPE[kind]} as it is sent. Fields not named here are kept and passed on.`,
+    description: `${SOLVIMON[kind].objectType} as it is sent. Fields not named here are kept and passed on.`,
   };
 }
 
 function resourceSchema(kind: SolvimonKind): JsonSchema {
   const own = object({
-    object_type: { type: "string", const: OBJECT_TYPE[kind] },
-    id: { type: "string", pattern: `^${ID_PREFIX[kind]}[0-9A-Za-z]{20}$` },
+    object_type: { type: "string", const: SOLVIMON[kind].objectType },
+    id: { type: "string", pattern: `^${idPrefixOf(kind)}[0-9A-Za-z]{20}$` },
     timestamp: TIME,
   });
   return {
@@ -73,5 +69,5 @@ function resourceSchema(kind: SolvimonKind): JsonSchema {
 function listSchema(kind: SolvimonKind): JsonSchema {
   const events = list(EVENT_SCHEMA[kind], { minItems: 1, maxItems: DEFAULT_LIMITS.eventsMax });
   const times = described(list(TIME), "For agents: when each event was first received; fills an absent timestamp.");
-  return object({ [LIST_MEMBER[kind]]: events }, { received_at: { ...times, type: ["array", "null"] } });
+  return object({ [SOLVIMON[kind].listMember]: events }, { received_at: { ...times, type: ["array", "null"] } });
 }

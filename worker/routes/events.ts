@@ -1,7 +1,7 @@
 /** Events read back: Solvimon's own routes for its kinds, the admin's for every stream. */
-import { KINDS } from "../../shared/events/kind.ts";
+import { isSolvimonKind, SOLVIMON, SOLVIMON_KINDS } from "../../shared/events/kind.ts";
 import { eventId } from "../../shared/identity.ts";
-import { isSolvimonKind, OBJECT_TYPE, resourceText } from "../../shared/intake/solvimon-answer.ts";
+import { resourceText } from "../../shared/intake/solvimon-answer.ts";
 import type { Permission } from "../accounts/principal.ts";
 import type { WeirContext } from "../context.ts";
 import { cursor, LIMIT, pageOf } from "../http/page.ts";
@@ -74,7 +74,7 @@ const ANY_RESOURCE: JsonSchema = { oneOf: Object.values(RESOURCE_SCHEMA) };
 
 const METER_DATA = EXAMPLE["meter-data"];
 const ID = eventId("meter-data", "meter-data", { by: "id", id: METER_DATA.reference });
-const RESOURCE_EXAMPLE = { object_type: OBJECT_TYPE["meter-data"], id: ID, ...METER_DATA };
+const RESOURCE_EXAMPLE = { object_type: SOLVIMON["meter-data"].objectType, id: ID, ...METER_DATA };
 const ATTEMPT_EXAMPLE = {
   call: "17",
   attempt: 1,
@@ -94,7 +94,7 @@ const STORED_EXAMPLE = {
 const TRACE_EXAMPLE = {
   object_type: "EVENT_TRACE",
   event_id: ID,
-  event_object_type: OBJECT_TYPE["meter-data"],
+  event_object_type: SOLVIMON["meter-data"].objectType,
   state: "delivered",
   received_at: STORED_EXAMPLE.received_at,
   attempts: [ATTEMPT_EXAMPLE],
@@ -110,7 +110,7 @@ const CURSOR = cursor<EventCursor>({ batch: 0, entry: 0 }, (text) => {
 const STATE = word("state", EVENT_STATES, null, "What became of the event.", "pending");
 
 const ALL_SOLVIMON: EventFilter = {
-  streams: KINDS.filter(isSolvimonKind),
+  streams: SOLVIMON_KINDS,
   producer: null,
   state: null,
   from: 0,
@@ -151,7 +151,7 @@ async function getTrace(c: WeirContext, event: StoredEvent): Promise<Response> {
   return c.json({
     object_type: "EVENT_TRACE",
     event_id: event.id,
-    event_object_type: OBJECT_TYPE[event.kind],
+    event_object_type: SOLVIMON[event.kind].objectType,
     state: event.state,
     received_at: event.receivedAt,
     attempts: attempts.map(attemptOf),

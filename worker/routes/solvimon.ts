@@ -1,11 +1,11 @@
 /** Solvimon's ingest operations: persist, charge, adjustment and meter data, single and in lists. */
-import { reprocessGroup, type SolvimonKind } from "../../shared/events/solvimon-fields.ts";
+import { SOLVIMON, SOLVIMON_KINDS, type SolvimonKind } from "../../shared/events/kind.ts";
+import { reprocessGroup } from "../../shared/events/solvimon-fields.ts";
 import { eventId } from "../../shared/identity.ts";
-import { LIST_MEMBER, OBJECT_TYPE, type SolvimonReason } from "../../shared/intake/solvimon-answer.ts";
+import type { SolvimonReason } from "../../shared/intake/solvimon-answer.ts";
 import { solvimonCheck } from "../../shared/intake/solvimon-body.ts";
 import { type SolvimonForm, solvimonDialect } from "../../shared/intake/solvimon-dialect.ts";
 import { usageAnswer } from "../../shared/intake/usage-answer.ts";
-import { SOLVIMON_PATHS } from "../../shared/wire.ts";
 import { type Route, type RouteSpec, route } from "../http/route.ts";
 import type { EdgeDialect } from "../intake/edge-dialect.ts";
 import { ANSWER_HEADER, answer } from "../openapi/answers.ts";
@@ -16,8 +16,6 @@ import { EVENT_SCHEMA, LIST_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-
 import { measureOfMeterData } from "../usage/measure.ts";
 import { answerIngest } from "./ingest.ts";
 import { VERSION, versioned } from "./version.ts";
-
-const KINDS = Object.keys(SOLVIMON_PATHS) as SolvimonKind[];
 
 function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm): EdgeDialect<SolvimonReason> {
   const ownCheck = solvimonCheck(kind);
@@ -60,9 +58,9 @@ type Words = Pick<
 function single(kind: SolvimonKind): Words {
   const event = EXAMPLE[kind];
   const id = eventId(kind, kind, { by: "id", id: event.reference });
-  const resource = { object_type: OBJECT_TYPE[kind], id, ...event };
+  const resource = { object_type: SOLVIMON[kind].objectType, id, ...event };
   return {
-    summary: `Accept one event: ${OBJECT_TYPE[kind]}`,
+    summary: `Accept one event: ${SOLVIMON[kind].objectType}`,
     description: "A repeat gets the answer the event got first; other content under its reference is a 409.",
     headers: INGEST_HEADERS,
     ownBody: { "application/json": { schema: EVENT_SCHEMA[kind], example: event } },
@@ -75,22 +73,22 @@ function list(kind: SolvimonKind): Words {
   const id = eventId(kind, kind, { by: "id", id: event.reference });
   const accepted = usageAnswer([{ index: 0, status: "accepted", id }], true);
   return {
-    summary: `Accept a list of events: ${OBJECT_TYPE[kind]}`,
+    summary: `Accept a list of events: ${SOLVIMON[kind].objectType}`,
     description: "All or nothing, unless Prefer says handling=lenient.",
     headers: [...INGEST_HEADERS, PREFER],
-    ownBody: { "application/json": { schema: LIST_SCHEMA[kind], example: { [LIST_MEMBER[kind]]: [event] } } },
+    ownBody: { "application/json": { schema: LIST_SCHEMA[kind], example: { [SOLVIMON[kind].listMember]: [event] } } },
     answers: { 200: answer("Each event's fate, counted.", INGEST_ANSWER, accepted, ANSWER_HEADER.preferenceApplied) },
   };
 }
 
 function routesOf(kind: SolvimonKind, form: SolvimonForm, words: Words): Route[] {
   const dialect = edgeSolvimonDialect(kind, form);
-  return SOLVIMON_PATHS[kind][form].map((path) =>
+  return SOLVIMON[kind].paths[form].map((path) =>
     route({ ...INGEST, ...words, path: versioned(path), id: idOf(path) }, (c) => answerIngest(c, dialect)),
   );
 }
 
-export const solvimonRoutes = KINDS.flatMap((kind) => [
+export const solvimonRoutes = SOLVIMON_KINDS.flatMap((kind) => [
   ...routesOf(kind, "single", single(kind)),
   ...routesOf(kind, "list", list(kind)),
 ]);

@@ -1,5 +1,5 @@
 /** Valid events of Solvimon's kinds, as odd in form as they may be. */
-import type { SolvimonKind } from "../../../shared/events/solvimon-fields.ts";
+import type { SolvimonKind } from "../../../shared/events/kind.ts";
 
 export const SOLVIMON_KINDS: readonly SolvimonKind[] = ["persist", "charge", "adjustment", "meter-data"];
 
