@@ -36,7 +36,7 @@ export async function openHttpServer(address: Address, handle: Handler, logger: 
   });
   const handleOpen: Handler = async (request) => {
     const answered = await handle(request);
-    // A connection kept alive past the door's closing would hold up the end until it is cut.
+    // A connection kept alive past the server's closing would hold up the end until it is cut.
     if (answered === null || server.listening) return answered;
     return { ...answered, headers: { ...answered.headers, connection: "close" } };
   };

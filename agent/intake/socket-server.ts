@@ -18,11 +18,11 @@ export async function openSocketServer(
   await removeStale(path);
   const before = process.umask(0o177);
   try {
-    const door = await openHttpServer({ path }, handle, logger);
+    const server = await openHttpServer({ path }, handle, logger);
     chmodSync(path, MODE);
     return {
       async close(graceMs) {
-        await door.close(graceMs);
+        await server.close(graceMs);
         rmSync(path, { force: true });
       },
     };

@@ -189,47 +189,47 @@ export const READ_ONLY: Record<SolvimonKind, ReadonlySet<string>> = {
   "meter-data": new Set(["object_type", "id", "type", "created_at", "deleted"]),
 };
 
-/** Every fault of an event, in the order of the vendor's fields. */
+/** Every error of an event, in the order of the vendor's fields. */
 export function checkSolvimonEvent(kind: SolvimonKind, event: JsonObject): FieldError[] {
-  const faults: FieldError[] = [];
+  const errors: FieldError[] = [];
   for (const spec of FIELDS[kind]) {
-    checkMember(spec, event, "", faults);
-    faults.push(...acrossFields(kind, spec.name, event, faults));
+    checkMember(spec, event, "", errors);
+    errors.push(...acrossFields(kind, spec.name, event, errors));
   }
-  return faults;
+  return errors;
 }
 
-function checkMember(spec: FieldSpec, object: JsonObject, prefix: string, faults: FieldError[]): void {
+function checkMember(spec: FieldSpec, object: JsonObject, prefix: string, errors: FieldError[]): void {
   const field = prefix + spec.name;
   const value = object.get(spec.name);
   if (value === undefined) {
-    if (spec.required) faults.push({ code: "MISSING_FIELD", message: `${field} is required`, field });
+    if (spec.required) errors.push({ code: "MISSING_FIELD", message: `${field} is required`, field });
   } else if (value === null) {
-    if (!spec.nullable) faults.push(invalid(field, "may not be null"));
-  } else checkShape(spec, value, field, faults);
+    if (!spec.nullable) errors.push(invalid(field, "may not be null"));
+  } else checkShape(spec, value, field, errors);
 }
 
-function checkShape(shape: Shape, value: JsonValue, field: string, faults: FieldError[]): void {
+function checkShape(shape: Shape, value: JsonValue, field: string, errors: FieldError[]): void {
   switch (shape.type) {
     case "object":
-      if (!(value instanceof Map)) faults.push(invalid(field, "must be an object"));
-      else for (const member of shape.members) checkMember(member, value, `${field}.`, faults);
+      if (!(value instanceof Map)) errors.push(invalid(field, "must be an object"));
+      else for (const member of shape.members) checkMember(member, value, `${field}.`, errors);
       return;
     case "list":
-      if (!Array.isArray(value)) faults.push(invalid(field, "must be a list"));
-      else for (const [i, item] of value.entries()) checkShape(shape.items, item, `${field}.${i}`, faults);
+      if (!Array.isArray(value)) errors.push(invalid(field, "must be a list"));
+      else for (const [i, item] of value.entries()) checkShape(shape.items, item, `${field}.${i}`, errors);
       return;
     default: {
-      const wrong = scalarFault(shape, value);
-      if (wrong !== null) faults.push(invalid(field, wrong));
+      const wrong = scalarError(shape, value);
+      if (wrong !== null) errors.push(invalid(field, wrong));
     }
   }
 }
 
-function scalarFault(shape: Exclude<Shape, { type: "object" | "list" }>, value: JsonValue): string | null {
+function scalarError(shape: Exclude<Shape, { type: "object" | "list" }>, value: JsonValue): string | null {
   switch (shape.type) {
     case "string":
-      return typeof value === "string" ? textFault(shape, value) : "must be a string";
+      return typeof value === "string" ? textError(shape, value) : "must be a string";
     case "enum":
       return typeof value === "string" && shape.values.includes(value)
         ? null
@@ -247,7 +247,7 @@ function scalarFault(shape: Exclude<Shape, { type: "object" | "list" }>, value: 
   }
 }
 
-function textFault(shape: Extract<Shape, { type: "string" }>, value: string): string | null {
+function textError(shape: Extract<Shape, { type: "string" }>, value: string): string | null {
   const { min = 0, max, pattern } = shape;
   if (min > 0 || max !== undefined) {
     const length = [...value].length;
@@ -269,27 +269,27 @@ function acrossFields(
   before: readonly FieldError[],
 ): FieldError[] {
   const value = event.get(name);
-  const isSound = (part: string) => !before.some((fault) => fault.field === part || fault.field.startsWith(`${part}.`));
-  if (name === "period" && value instanceof Map && isSound(name)) return periodFaults(value);
-  if (kind === "charge" && name === "value" && value instanceof Map && isSound(name)) return chargeValueFaults(value);
+  const isSound = (part: string) => !before.some((error) => error.field === part || error.field.startsWith(`${part}.`));
+  if (name === "period" && value instanceof Map && isSound(name)) return periodErrors(value);
+  if (kind === "charge" && name === "value" && value instanceof Map && isSound(name)) return chargeValueErrors(value);
   if (kind === "adjustment" && name === "fixed_amount") {
-    return adjustmentFaults(event, isSound("amount") && isSound("fixed_amount"));
+    return adjustmentErrors(event, isSound("amount") && isSound("fixed_amount"));
   }
   return [];
 }
 
-function periodFaults(period: JsonObject): FieldError[] {
+function periodErrors(period: JsonObject): FieldError[] {
   const at = (name: string) => Date.parse(String(period.get(name)).replace(/:60(?=[.Zz+-])/, ":59"));
   if (!(at("end_at") < at("start_at"))) return [];
   return [invalid("period.end_at", "may not be before start_at")];
 }
 
-function chargeValueFaults(value: JsonObject): FieldError[] {
+function chargeValueErrors(value: JsonObject): FieldError[] {
   const given = ["number", "amount", "count"].filter((name) => value.has(name));
   return given.length === 1 ? [] : [invalid("value", "takes exactly one of number, amount, count")];
 }
 
-function adjustmentFaults(event: JsonObject, isSound: boolean): FieldError[] {
+function adjustmentErrors(event: JsonObject, isSound: boolean): FieldError[] {
   const amount = event.get("amount");
   const fixed = event.get("fixed_amount");
   if (amount === undefined && fixed === undefined) {

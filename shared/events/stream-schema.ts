@@ -51,7 +51,7 @@ export const streamSchema = z.strictObject({
 });
 export type StreamSchema = z.infer<typeof streamSchema>;
 
-/** Faults of one event, without their index; an empty list for a valid event. */
+/** Errors of one event, without their index; an empty list for a valid event. */
 export type EventCheck = (event: JsonObject) => ValidationError[];
 
 /**
@@ -63,25 +63,25 @@ export function compileCheck(stream: StreamSchema): EventCheck {
   const names = new Set(fields.map((field) => field.name));
   const idField = stream.event_id_field;
   return (event) => {
-    const faults: ValidationError[] = [];
+    const errors: ValidationError[] = [];
     for (const field of fields) {
-      const fault = checkField(field, event.get(field.name));
-      if (fault !== null) faults.push(fault);
+      const error = checkField(field, event.get(field.name));
+      if (error !== null) errors.push(error);
     }
     if (idField !== undefined && !names.has(idField)) {
-      const fault = checkOwnId(idField, event.get(idField));
-      if (fault !== null) faults.push(fault);
+      const error = checkOwnId(idField, event.get(idField));
+      if (error !== null) errors.push(error);
     }
     if (stream.strict === true) {
       for (const name of event.keys()) {
         if (names.has(name) || name === idField) continue;
-        if (faults.length >= ERRORS_LISTED_MAX) break;
-        faults.push(
+        if (errors.length >= ERRORS_LISTED_MAX) break;
+        errors.push(
           validationError(`${shown(name)} is not a field of this meter's event schema`, { field: shown(name) }),
         );
       }
     }
-    return faults;
+    return errors;
   };
 }
 

@@ -15,7 +15,7 @@ export interface ValidationError {
 /** Zuora Mediation's code for data that fails validation. */
 export const VALIDATION_CODE = 70000000;
 
-/** Weir's code for an identity that was taken before with other content. */
+/** Weir's code for an identity that was accepted before with other content. */
 export const CONFLICT_CODE = 70000009;
 
 /** At most this many errors are listed in one answer. */

@@ -1,10 +1,10 @@
-/** Reads the request headers of the ingest doors; edge and agent give the same answer to the same header. */
+/** Reads the request headers of ingestion; edge and agent give the same answer to the same header. */
 import { type ValidationError, validationError } from "../events/validation-error.ts";
 import { type BodyForm, POSITION_MAX, PRODUCER_PATTERN } from "../wire.ts";
 
 /**
  * The form of a body by its Content-Type. None means application/json; case and parameters don't matter.
- * @returns null for a type that is not taken (415).
+ * @returns null for a type that is not accepted (415).
  */
 export function bodyFormOf(contentType: string | null | undefined): BodyForm | null {
   const essence = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
@@ -14,7 +14,7 @@ export function bodyFormOf(contentType: string | null | undefined): BodyForm | n
 
 export type BodyCoding = "identity" | "gzip";
 
-/** The coding of a body by its Content-Encoding; null for one that is not taken (415). */
+/** The coding of a body by its Content-Encoding; null for one that is not accepted (415). */
 export function bodyCodingOf(contentEncoding: string | null | undefined): BodyCoding | null {
   const coding = (contentEncoding ?? "").trim().toLowerCase();
   if (coding === "" || coding === "identity") return "identity";

@@ -32,7 +32,7 @@ export function readSolvimonEvent<T>(
   const text = textOf(bytes, limits);
   if (typeof text !== "string") return text;
   if (!/^[ \t\r\n]*\{/.test(text)) {
-    // An array is no event here, and what is no JSON is told where it fails.
+    // An array is no event here, and what is no JSON is refused where it fails.
     const scanned = scanJson(text, { ...limits, eventsMax: 1 });
     const reason =
       scanned.kind === "invalid" && scanned.error.kind !== "too-many-events" ? reasonOf(scanned.error) : null;

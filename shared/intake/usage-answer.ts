@@ -1,4 +1,4 @@
-/** The answers of the usage doors, the same from edge and agent. */
+/** The answers of usage ingestion, the same from edge and agent. */
 import { ERRORS_LISTED_MAX, type ValidationError } from "../events/validation-error.ts";
 
 export type EventStatus = "accepted" | "duplicate" | "conflict" | "quarantined";
@@ -26,7 +26,7 @@ export interface UsageRefusal {
   readonly reasons: readonly ValidationError[];
 }
 
-/** The 200 of a usage door; its four counts add up to the events sent. */
+/** The 200 of a body of events; its four counts add up to the events sent. */
 export function usageAnswer(results: readonly EventResult[], representation: boolean): UsageAnswer {
   const count = (status: EventStatus) => results.reduce((sum, result) => sum + (result.status === status ? 1 : 0), 0);
   const accepted = count("accepted");
@@ -41,15 +41,15 @@ export function usageAnswer(results: readonly EventResult[], representation: boo
   };
 }
 
-/** An error of any door that is not Solvimon's. Lists the first 100 faults. */
+/** An error of any operation that is not Solvimon's. Lists the first 100 errors. */
 export function usageRefusal(message: string, reasons: readonly ValidationError[] = []): UsageRefusal {
   return { success: false, message, reasons: reasons.slice(0, ERRORS_LISTED_MAX) };
 }
 
 /** The refusal of a body of `total` events for what is wrong with some of them. */
-export function validationRefusal(faults: readonly ValidationError[], total: number): UsageRefusal {
-  const [first] = faults;
-  const faulty = new Set(faults.map((fault) => fault.index)).size;
+export function validationRefusal(errors: readonly ValidationError[], total: number): UsageRefusal {
+  const [first] = errors;
+  const invalid = new Set(errors.map((error) => error.index)).size;
   const where = first?.index === undefined ? "" : ` The first: event ${first.index}, ${first.message}.`;
-  return usageRefusal(`Data validation failed: ${faulty} of ${total} events; nothing was stored.${where}`, faults);
+  return usageRefusal(`Data validation failed: ${invalid} of ${total} events; nothing was stored.${where}`, errors);
 }

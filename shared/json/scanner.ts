@@ -88,7 +88,7 @@ export class Scanner extends Tokens {
     this.space();
   }
 
-  /** @param onMember told of each member with where its value starts and ends. */
+  /** @param onMember called for each member with where its value starts and ends. */
   object(depth: number, onMember?: (key: string, value: JsonValue, start: number, end: number) => void): JsonObject {
     this.enter(depth);
     const members: JsonObject = new Map();
