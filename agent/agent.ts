@@ -117,6 +117,7 @@ function createRouteTable(options: AgentOptions, core: Core, lostBytes: () => nu
         commits: log.commits,
         suppressedLines: options.suppressedLines?.() ?? 0,
         lostBytes: lostBytes(),
+        freeBytes: await log.freeBytes(),
       }),
     limits,
     budget: createBodyBudget(BODIES_BYTES_MAX),

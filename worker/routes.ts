@@ -9,6 +9,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
 import { openApiRoute } from "./routes/openapi.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
+import { settingsRoutes } from "./routes/settings.ts";
 import { solvimonRoutes } from "./routes/solvimon.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { tokenRoutes } from "./routes/token.ts";
@@ -25,6 +26,7 @@ const described: readonly Route[] = [
   ...apiKeyRoutes,
   ...tokenRoutes,
   ...statsRoutes,
+  ...settingsRoutes,
   ...healthRoutes,
 ];
 

@@ -135,6 +135,10 @@ const UPLOAD = {
 const TAIL = {
   path: required({ key: "path", kind: path(), sample: "/var/log/app/usage.ndjson", about: "" }),
   stream: required({ key: "stream", kind: text(), sample: "usage/METER", about: "" }),
+  intervalMs: setting({
+    ...{ key: "interval_ms", kind: integer(10, WAIT_MS_MAX), sample: 200 },
+    about: "How often is looked for new lines.",
+  }),
 };
 
 /** The settings of each table, in the order of the sample; `top` are those before the first. */

@@ -12,6 +12,8 @@ export interface MetricsSource {
   readonly suppressedLines: number;
   /** Bytes that were seen in followed files and are certainly gone, since the start. */
   readonly lostBytes: number;
+  /** Bytes of the buffer's database that hold nothing. */
+  readonly freeBytes: number;
 }
 
 interface Sample {
@@ -25,7 +27,14 @@ const FINAL = ["accepted", "delivered", "discarded"] as const;
 const HELD = ["pending", "quarantined"] as const;
 
 /** @returns the exposition format, version 0.0.4. */
-export function metricsText({ status, uploads, commits, suppressedLines, lostBytes }: MetricsSource): string {
+export function metricsText({
+  status,
+  uploads,
+  commits,
+  suppressedLines,
+  lostBytes,
+  freeBytes,
+}: MetricsSource): string {
   const { ledger, buffer, destination, streams } = status;
   const counts = (states: readonly (keyof typeof ledger)[]) =>
     states.map((state) => ({ labels: { state }, value: ledger[state] }));
@@ -47,6 +56,7 @@ export function metricsText({ status, uploads, commits, suppressedLines, lostByt
     metric("weir_agent_stream_events", "gauge", "Events of each stream the agent holds.", streamCounts(HELD)),
     metric("weir_agent_buffer_bytes", "gauge", "Bytes of the buffer's files.", [{ value: buffer.bytes }]),
     metric("weir_agent_buffer_max_bytes", "gauge", "Bound of the buffer's files.", [{ value: buffer.max_bytes }]),
+    metric("weir_agent_buffer_free_bytes", "gauge", "Bytes of the database that hold nothing.", [{ value: freeBytes }]),
     metric("weir_agent_oldest_seconds", "gauge", "Age of the oldest pending event.", [{ value: buffer.oldest_s ?? 0 }]),
     metric(
       "weir_agent_hours_left",

@@ -1,10 +1,7 @@
 /** The files that are followed, as the configuration names them now: new ones are taken up, those that are gone end. */
 import { startTail, type Tail, type TailOptions } from "./tail.ts";
 
-export interface FollowedFile {
-  readonly path: string;
-  readonly stream: string;
-}
+export type FollowedFile = Pick<TailOptions, "path" | "stream" | "intervalMs">;
 
 export interface FollowedFiles {
   /** Resolves once those that are no longer named have ended, and the new ones have begun. */
@@ -15,15 +12,15 @@ export interface FollowedFiles {
 }
 
 /** How far a file was read stays on record, so that one that is named again goes on from there. */
-export function createFollowedFiles(options: Omit<TailOptions, "path" | "stream">): FollowedFiles {
+export function createFollowedFiles(options: Omit<TailOptions, keyof FollowedFile>): FollowedFiles {
   const running = new Map<string, Tail>();
   let lostBefore = 0;
   let changing: Promise<void> = Promise.resolve();
 
   const change = async (files: readonly FollowedFile[]) => {
-    const wanted = new Map(files.map((file) => [JSON.stringify([file.path, file.stream]), file]));
+    const wanted = new Map(files.map((file) => [JSON.stringify(file), file]));
     const gone = [...running].filter(([key]) => !wanted.has(key));
-    // One that changed its stream is two here: the old one is at rest before the new one reads on.
+    // One whose settings changed is two here: the old one is at rest before the new one reads on.
     await Promise.all(gone.map(([, tail]) => tail.stop()));
     for (const [key, tail] of gone) {
       lostBefore += tail.lostBytes();

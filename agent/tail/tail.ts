@@ -22,6 +22,8 @@ export interface TailOptions {
   /** A file's path, or a pattern with `*`, `?`, `[…]` or `{…}`. */
   readonly path: string;
   readonly stream: string;
+  /** Between two looks, in milliseconds. */
+  readonly intervalMs: number;
   readonly log: Log;
   readonly lines: LinesHandler;
   readonly clock: Clock;
@@ -34,12 +36,11 @@ export interface Tail {
   stop(): Promise<void>;
 }
 
-const LOOK_EVERY_MS = 200;
 /** After trouble: a full buffer, an unknown meter, a file that cannot be read. */
 const REST_MS = 2000;
 
 export function startTail(options: TailOptions): Tail {
-  const { clock, logger, path } = options;
+  const { clock, logger, path, intervalMs } = options;
   const stopping = new AbortController();
   const follower = createFollower({ ...options, signal: stopping.signal });
   const loop = async () => {
@@ -48,7 +49,7 @@ export function startTail(options: TailOptions): Tail {
       const found = await follower.look().catch(messageOf);
       if (found !== null && found !== trouble) logger.warn({ path, reason: found }, "a followed file waits");
       trouble = found;
-      await clock.sleep(found === null ? LOOK_EVERY_MS : REST_MS, stopping.signal);
+      await clock.sleep(found === null ? intervalMs : REST_MS, stopping.signal);
     }
     await follower.close();
   };

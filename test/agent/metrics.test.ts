@@ -33,6 +33,7 @@ test("the metrics tell what was learned, tried and kept, each under its help and
     weir_agent_log_lines_suppressed_total: 0,
   });
   expect(metrics.get("weir_agent_destination_next_attempt_seconds")).toBeGreaterThan(0);
+  expect(metrics.get("weir_agent_buffer_free_bytes")).toBeGreaterThanOrEqual(0);
   expect(metrics.get("weir_agent_upload_batch_bytes")).toBeLessThan(1_000_000);
   const text = await (await fetch(`${agent.agent.url}/metrics`)).text();
   for (const name of new Set([...metrics.keys()].map((key) => key.split("{")[0] ?? ""))) {

@@ -52,6 +52,11 @@ export const OPERATIONS = {
 
   read: reads(read),
   positions: reads(positions),
+  /** Bytes of the database file that hold nothing: room for events before the file grows. */
+  freeBytes: reads(({ db }) => {
+    const pages = db.prepare("SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size");
+    return Number(pages.get()?.["bytes"] ?? 0);
+  }),
   /** When the oldest pending event came in, in milliseconds since 1970; null where none waits. */
   oldest: reads((tables) => tables.batches.oldest()),
   /** What is wrong with the buffer's files or counts, in words; empty for a sound one. */
