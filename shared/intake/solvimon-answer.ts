@@ -139,11 +139,16 @@ export function resourceText(
 ): string {
   const scanned = scanMembers(withTimestamp(source, receivedAt));
   if (scanned.kind === "invalid") throw new Error("a checked event is not an object");
-  const replaced = extras.members ?? {};
+  const replaced = { ...(kind === "meter-data" ? ingested(receivedAt) : {}), ...extras.members };
   const own = [...scanned.members]
     .filter(([name]) => !READ_ONLY[kind].has(name) && !(name in replaced))
     .map(([name, member]) => `${JSON.stringify(name)}:${member.source}`);
   const added = Object.entries(replaced).map(([name, json]) => `${JSON.stringify(name)}:${json}`);
   const head = [`"object_type":${JSON.stringify(SOLVIMON[kind].objectType)}`, `"id":${JSON.stringify(id)}`];
   return `{${[...head, ...own, ...added].join(",")}}`;
+}
+
+/** What Solvimon adds to meter data that it accepted. */
+function ingested(receivedAt: string): Readonly<Record<string, string>> {
+  return { type: '"INGEST"', created_at: JSON.stringify(receivedAt), deleted: "false" };
 }

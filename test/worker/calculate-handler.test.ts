@@ -198,7 +198,17 @@ it("refuses what the other operations refuse: credentials, version, content type
   expect(await ask(path, { body: new TextEncoder().encode("{") })).toEqual([400, "BAD_REQUEST"]);
 });
 
-describe("without a catalog", () => {
+describe("without a plan in the catalog", () => {
+  it("a catalog of streams alone leaves the call to Solvimon", async () => {
+    const own = await setupEdge({
+      vars: { SOLVIMON_BASE_URL: "https://solvimon.test", SOLVIMON_API_KEY: "upstream-key" },
+      runtime: { fetch: async () => Response.json({ from: "solvimon" }, { status: 201 }) },
+    });
+    expect((await own.putCatalog({ streams: [{ meter_global_id: "m" }] })).status).toBe(200);
+    const answer = await calculate(own, meterData("SUM", "1"));
+    expect([answer.status, await answer.json()]).toEqual([201, { from: "solvimon" }]);
+  });
+
   it("the call is Solvimon's to answer, and nothing of it is stored", async () => {
     const calls: { url: string; key: string | null; body: string }[] = [];
     const own = await setupEdge({
@@ -241,4 +251,18 @@ it("an event that names no moment is priced now, and counts at its receipt", asy
   await ingest(edge, event);
   const after = await bodyOf({ ...event, reference: "no-timestamp-2" });
   expect(after.body["cost_prediction"]).toMatchObject({ details: [{ amount_excluding_tax: { quantity: "0" } }] });
+});
+
+it("meter data is answered as ingested: type, created_at and deleted, the same when it is sent or read again", async () => {
+  const event = meterData("SUM", "4", {
+    reference: "ingested-once",
+    type: "CALCULATION",
+    deleted: true,
+    created_at: "x",
+  });
+  const first = await (await ingest(edge, event)).json<Record<string, unknown>>();
+  expect(first).toMatchObject({ object_type: "METER_DATA", type: "INGEST", deleted: false });
+  expect(Date.parse(String(first["created_at"]))).toBeGreaterThan(Date.now() - 60_000);
+  expect(await (await ingest(edge, event)).json()).toEqual(first);
+  expect(await (await edge.request(`/v1/events/${first["id"]}`)).json()).toEqual(first);
 });

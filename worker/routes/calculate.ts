@@ -81,17 +81,22 @@ async function answerEvent(
   const calculateBy = (catalog: LoadedCatalog) =>
     calculate(catalog, usage, { tenant, event: event.value, now, isPredicted });
   let catalog = await catalogs.load(tenant, now);
-  let outcome: CalculateOutcome | null = catalog.version === 0 ? null : await calculateBy(catalog);
+  let outcome: CalculateOutcome | null = hasPlans(catalog) ? await calculateBy(catalog) : null;
   if (outcome === null || outcome.kind === "errors") {
     // What is unknown may have been added a second ago.
     const fresh = await catalogs.load(tenant, now, true);
     if (outcome === null || fresh.version !== catalog.version) outcome = await calculateBy(fresh);
     catalog = fresh;
   }
-  const passed = catalog.version === 0 ? await pass(c, bytes) : null;
+  const passed = hasPlans(catalog) ? null : await pass(c, bytes);
   if (passed !== null) return passed;
   if (outcome.kind === "errors") return refuseEvent(c, outcome.errors);
   return c.body(calculationText(c, event, outcome, now), 201, { "Content-Type": "application/json" });
+}
+
+/** Without a plan Weir knows no price: a catalog may hold streams alone. */
+function hasPlans({ document }: LoadedCatalog): boolean {
+  return document.pricing_plans.length > 0;
 }
 
 /** Null where there is no Solvimon to pass it to. */
@@ -179,7 +184,7 @@ export const calculateRoutes = [
       summary: "Say what an event would cost",
       description:
         "The price of the usage so far with this event, less the price without it, line by line. Nothing is stored. " +
-        "Without a catalog the call is passed to Solvimon.",
+        "Where the catalog has no pricing plan the call is passed to Solvimon.",
       answers: {
         201: answer("The event as it would be, and its cost.", RESOURCE_SCHEMA["meter-data"], ANSWER_EXAMPLE),
       },
