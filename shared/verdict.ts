@@ -32,8 +32,8 @@ export type Verdict =
   /** Some event in it is rejected: halve until it stands alone, quarantine it, deliver the rest. */
   | { readonly kind: "bisect" };
 
-/** How far a pause reaches: all calls to the destination, those with the same credentials, or one stream's. */
-export type Hold = "destination" | "credentials" | "lane";
+/** How far a pause reaches: all calls with the same credentials, or those of one stream with the same ids headers. */
+export type Hold = "credentials" | "lane";
 
 export interface CallHistory {
   /** An earlier attempt of this very call ended without an answer, so it may have been accepted. */
@@ -53,13 +53,12 @@ export function decide(result: CallResult, history: CallHistory, nowMs: number):
     return waitMs === null ? { kind: "retry" } : { kind: "wait", waitMs, holds: "destination" };
   }
   if (status === 401) return { kind: "pause", holds: "credentials" };
-  if (status === 403) return { kind: "pause", holds: "destination" };
   // The call's own first try, whose answer was lost, is what it conflicts with: it was accepted.
   if (status === 409 && history.outcomeUnknown) return { kind: "delivered" };
   if (status === 400 || status === 409 || status === 422) return { kind: "bisect" };
   if (status === 408 || status === 425 || status < 400 || status >= 500) return { kind: "retry" };
-  // 404 and its kin (405, 410, 415, …) blame the address, not an event: quarantining every event would only
-  // move the damage.
+  // 403, 404, 431 and their kin blame the address, the ids or who may use them, not an event: quarantining every event
+  // would only move the damage. Nor do they blame others: a stream with other ids may pass.
   return { kind: "pause", holds: "lane" };
 }
 

@@ -198,15 +198,15 @@ test("after a 429 nothing goes out on any stream before Retry-After, nor much la
   expect(times).toEqual([0, 3000, 3000]);
 });
 
-test.each([401, 403])("%i pauses every stream with one probe at a time, events are still taken", async (status) => {
+test("401 pauses every stream with one probe at a time, events are still taken", async () => {
   let open = false;
   await using agent = await setup({
     upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 150",
-    reply: () => (open ? undefined : { status }),
+    reply: () => (open ? undefined : { status: 401 }),
   });
   await post(agent, events(3));
   const paused = await agent.reach("a pause", (s) => s.destination.state === "paused");
-  expect(paused.destination.last_error).toBe(`answered ${status}`);
+  expect(paused.destination.last_error).toBe("answered 401");
   const before = agent.destination.calls.length;
   for (const path of [PATH, "/usage/bulk/b", "/usage/bulk/c", "/usage/bulk/d"]) await post(agent, [EVENT], path);
   expect((await agent.agent.status()).ledger).toMatchObject({ accepted: 7, pending: 7, quarantined: 0 });
@@ -216,23 +216,26 @@ test.each([401, 403])("%i pauses every stream with one probe at a time, events a
   expect((await agent.agent.status()).destination.state).toBe("ok");
 });
 
-test("404 pauses that stream alone, and it goes on once the destination knows it", async () => {
-  let known = false;
-  await using agent = await setup({
-    upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 50",
-    reply: (call) => (call.stream === "usage/m" && !known ? { status: 404 } : undefined),
-  });
-  await post(agent, events(3));
-  await agent.reach("a pause", (s) => s.destination.state === "paused");
-  await post(agent, events(2), "/usage/bulk/other");
-  const status = await agent.reach("the other stream", (s) => s.ledger.delivered === 2);
-  expect(status.streams.find(({ stream }) => stream === "usage/m")?.ledger).toMatchObject({
-    pending: 3,
-    quarantined: 0,
-  });
-  known = true;
-  expect((await agent.drained()).ledger).toMatchObject({ delivered: 5 });
-});
+test.each([403, 404, 431])(
+  "%i pauses that stream alone, and it goes on once the destination knows it",
+  async (status) => {
+    let known = false;
+    await using agent = await setup({
+      upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 50",
+      reply: (call) => (call.stream === "usage/m" && !known ? { status } : undefined),
+    });
+    await post(agent, events(3));
+    await agent.reach("a pause", (s) => s.destination.state === "paused");
+    await post(agent, events(2), "/usage/bulk/other");
+    const now = await agent.reach("the other stream", (s) => s.ledger.delivered === 2);
+    expect(now.streams.find(({ stream }) => stream === "usage/m")?.ledger).toMatchObject({
+      pending: 3,
+      quarantined: 0,
+    });
+    known = true;
+    expect((await agent.drained()).ledger).toMatchObject({ delivered: 5 });
+  },
+);
 
 test("an unreachable destination is waited for, and what was kept arrives once it is back", async () => {
   let down = true;

@@ -15,14 +15,12 @@ const answer = (status: number, more: Partial<CallResult & { kind: "answer" }> =
 const RETRY: Verdict = { kind: "retry" };
 const BISECT: Verdict = { kind: "bisect" };
 const CREDENTIALS: Verdict = { kind: "pause", holds: "credentials" };
-const DESTINATION: Verdict = { kind: "pause", holds: "destination" };
 const LANE: Verdict = { kind: "pause", holds: "lane" };
 
 /** Every status that is treated apart; the rest goes by its class. */
 const APART = new Map<number, Verdict>([
   [400, BISECT],
   [401, CREDENTIALS],
-  [403, DESTINATION],
   [408, RETRY],
   [409, BISECT],
   [413, { kind: "split" }],

@@ -25,7 +25,7 @@ export type Meaning =
   | { readonly kind: "quarantined" }
   | { readonly kind: "retry" }
   | { readonly kind: "wait"; readonly seconds: number }
-  | { readonly kind: "pause"; readonly holds: "destination" | "credentials" | "lane" };
+  | { readonly kind: "pause"; readonly holds: "credentials" | "lane" };
 
 export interface AnswerRow {
   readonly name: string;
@@ -42,7 +42,6 @@ const QUARANTINED: Meaning = { kind: "quarantined" };
 const RETRY: Meaning = { kind: "retry" };
 const LANE: Meaning = { kind: "pause", holds: "lane" };
 const CREDENTIALS: Meaning = { kind: "pause", holds: "credentials" };
-const DESTINATION: Meaning = { kind: "pause", holds: "destination" };
 const wait = (seconds: number): Meaning => ({ kind: "wait", seconds });
 
 const ALL: readonly Recipient[] = ["zuora", "solvimon", "edge"];
@@ -160,11 +159,10 @@ const REFUSALS: readonly AnswerRow[] = [
   row("409 after a 200 that proves nothing", DELIVERED, [answer(200, HTML, HTML_TYPE), answer(409)], VENDORS),
   row("409 after a 503", QUARANTINED, [answer(503), answer(409)]),
   row("409 after a lost answer, where positions tell repeats", QUARANTINED, ["cut", answer(409)], ["edge"]),
-  ...[402, 404, 405, 406, 410, 411, 414, 415, 421, 426, 431, 451].map((status) =>
+  ...[402, 403, 404, 405, 406, 410, 411, 414, 415, 421, 426, 431, 451].map((status) =>
     row(`${status}`, LANE, answer(status)),
   ),
   row("401", CREDENTIALS, answer(401)),
-  row("403", DESTINATION, answer(403)),
 ];
 
 const TROUBLE: readonly AnswerRow[] = [

@@ -35,7 +35,7 @@ export function createPacing({ callsMax, probeMs }: PacingOptions): Pacing {
     },
     answered(nowMs, answer) {
       underway--;
-      if (answer?.status === 401 || answer?.status === 403) {
+      if (answer?.status === 401) {
         pause = { nextProbe: nowMs + probeMs, probing: false };
         return;
       }
