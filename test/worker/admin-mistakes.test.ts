@@ -26,6 +26,18 @@ describe("replacing a catalog", () => {
     expect((await metersOf(edge)).meters).toEqual(["one"]);
   });
 
+  it("is refused by If-Match before its body is looked at, however wrong that is", async () => {
+    const edge = await setupEdge();
+    for (const document of [{ streams: {} }, "none", ONE]) {
+      expect((await put(edge, document)).status, "without If-Match").toBe(428);
+      expect((await put(edge, document, { "if-match": '"catalog-9"' })).status, "another").toBe(412);
+    }
+    const { etag } = await metersOf(edge);
+    for (const named of [etag, "*"]) {
+      expect((await put(edge, { streams: {} }, { "if-match": named })).status, named).toBe(400);
+    }
+  });
+
   it("takes the ETag that GET gave, of a tenant's first catalog too, once", async () => {
     const edge = await setupEdge();
     const { etag: empty } = await metersOf(edge);

@@ -151,6 +151,29 @@ describe.each<[title: string, change: Record<string, unknown>, code: string, fie
   });
 });
 
+it("refuses an archived meter at the field that named it; a draft and a deprecated one are priced", async () => {
+  const own = await setupEdge();
+  const put = (status: string) => {
+    const catalog = pricedCatalog();
+    return own.putCatalog({ ...catalog, meters: catalog.meters.map((meter) => ({ ...meter, status })) });
+  };
+  const ask = async (names: Record<string, unknown>) => {
+    const answer = await calculate(own, { ...meterData("SUM", "1"), ...names });
+    const { code, field } = await answer.json<{ code?: string; field?: string }>();
+    return [answer.status, code, field];
+  };
+  for (const status of ["DRAFT", "DEPRECATED"]) {
+    expect((await put(status)).status).toBe(200);
+    expect(await ask({}), status).toEqual([201, undefined, undefined]);
+  }
+  expect((await put("ARCHIVED")).status).toBe(200);
+  const refused = (field: string) => [400, "INVALID_OPERATION", field];
+  expect(await ask({})).toEqual(refused("meter_reference"));
+  expect(await ask({ meter_reference: null, meter_id: "metr_1" })).toEqual(refused("meter_id"));
+  expect(await ask({ meter_id: "metr_1" })).toEqual(refused("meter_id"));
+  expect((await ingest(own, meterData("SUM", "1"))).status, "ingest under pass").toBe(201);
+});
+
 it.each<[title: string, change: Record<string, unknown>]>([
   ["an unknown customer", { customer_reference: "nobody" }],
   ["no customer", { customer_reference: undefined }],

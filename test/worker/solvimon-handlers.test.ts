@@ -358,6 +358,14 @@ describe("a tenant whose catalog is strict", () => {
       expect([response.status, operation, await response.json()]).toMatchObject([400, operation, { code, field }]);
     }
     expect((await post("meter-data", VALID["meter-data"], {}, mine)).status).toBe(201);
+    const archived = CATALOG.meters.map((meter) => ({ ...meter, status: "ARCHIVED" }));
+    expect((await mine.putCatalog({ ...CATALOG, meters: archived })).status).toBe(200);
+    for (const names of [{ meter_reference: "m" }, { meter_reference: null, meter_id: "mete_1" }]) {
+      const event = { ...VALID["meter-data"], reference: "after-archiving", ...names };
+      const response = await post("meter-data", event, {}, mine);
+      const field = names.meter_reference === null ? "meter_id" : "meter_reference";
+      expect([response.status, await response.json()]).toMatchObject([400, { code: "INVALID_OPERATION", field }]);
+    }
     expect(
       (await post("adjustment-data", { ...VALID["adjustment-data"], customer_reference: "acme" }, {}, mine)).status,
     ).toBe(201);

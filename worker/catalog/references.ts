@@ -60,7 +60,7 @@ export function referencesOf(catalog: Catalog): CatalogReferences | null {
   return {
     unknown(kind, event) {
       const named = lookups[kind].flatMap((lookup) => missing(lookup, event, ""));
-      return kind === "meter-data" ? [...named, ...unknownParts(catalog, event)] : named;
+      return kind === "meter-data" ? [...named, ...refusedMeter(catalog, event)] : named;
     },
   };
 }
@@ -73,11 +73,18 @@ function missing([field, names, code]: Lookup, event: JsonObject, prefix: string
   ];
 }
 
-/** Values and properties are looked up in the meter that the event names. */
-function unknownParts(catalog: Catalog, event: JsonObject): SolvimonReason[] {
+/** What the meter that the event names does not take: anything, where it is archived. */
+function refusedMeter(catalog: Catalog, event: JsonObject): SolvimonReason[] {
   const [id, reference] = [event.get("meter_id"), event.get("meter_reference")];
   const meter = catalog.meters.find((one) => one.id === id || one.reference === reference);
   if (meter === undefined) return [];
+  if (meter.status !== "ARCHIVED") return unknownParts(meter, event);
+  const field = meter.id === id ? "meter_id" : "meter_reference";
+  return [{ code: "INVALID_OPERATION", message: `${field} names an archived meter`, field }];
+}
+
+/** Values and properties are looked up in the meter that the event names. */
+function unknownParts(meter: Catalog["meters"][number], event: JsonObject): SolvimonReason[] {
   const parts = (
     list: readonly { readonly id?: string | null | undefined; readonly reference: string }[],
     code: SolvimonCode,

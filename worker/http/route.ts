@@ -2,8 +2,8 @@
  * A route says itself once: who may call it, what it accepts and answers stand beside its handler, and both the
  * app's route and its part of the OpenAPI document are made of that.
  *
- * Refusals come in one order, whatever the route: 401, 403, 429, then 404 for what the path names, 415 and 413 for
- * the body's form and size, 400 for what is wrong with parameters and body.
+ * Refusals come in one order, whatever the route: 401, 403, 429, then 404 for what the path names, what a precondition
+ * says (428, 412), 415 and 413 for the body's form and size, 400 for what is wrong with parameters and body.
  */
 import type { Hono, MiddlewareHandler } from "hono";
 import { validationError } from "../../shared/events/validation-error.ts";
@@ -24,6 +24,12 @@ export type FindOutcome<T> =
   | { readonly kind: "found"; readonly found: T }
   | { readonly kind: "missing"; readonly message: string };
 
+/** Why a request's precondition does not hold. */
+export interface Refusal {
+  readonly status: RefusalStatus;
+  readonly message: string;
+}
+
 export interface RouteSpec<Path extends Parameters, Query extends Parameters, T, Found> extends OperationWords {
   readonly method: "get" | "post" | "put" | "delete";
   /** As the router reads it; each `:name` is a key of `params`. */
@@ -42,6 +48,8 @@ export interface RouteSpec<Path extends Parameters, Query extends Parameters, T,
   /** Whether the key's requests are counted against its limit. */
   readonly rateLimited?: boolean;
   readonly find?: (c: WeirContext, path: Values<Path>) => Promise<FindOutcome<Found>>;
+  /** Looks, before the body is read, whether the request may have any effect at all; null where it may. */
+  readonly precondition?: (c: WeirContext) => Promise<Refusal | null>;
   readonly body?: Body<T>;
   /** The media types of a body that the handler reads itself, as ingest does: it refuses with 415, 413 and 400 too. */
   readonly ownBody?: Members;
@@ -122,6 +130,8 @@ function answerBy<Path extends Parameters, Query extends Parameters, T, Found>(
     if (path.kind === "refused") return refuseParameters(c, path);
     const finding = await spec.find?.(c, path.values);
     if (finding?.kind === "missing") return refuse(c, 404, finding.message);
+    const unmet = (await spec.precondition?.(c)) ?? null;
+    if (unmet !== null) return refuse(c, unmet.status, unmet.message);
     const proceed = async (parse: () => BodyOutcome<T>): Promise<Response> => {
       const query = readQuery(c, described, spec);
       if (query.kind === "refused") return refuseParameters(c, query);

@@ -44,6 +44,8 @@ export interface MeterProperty {
 export interface Meter {
   readonly id: string;
   readonly reference: string;
+  /** An ARCHIVED one takes nothing more. */
+  readonly status: "DRAFT" | "ACTIVE" | "DEPRECATED" | "ARCHIVED";
   readonly meter_values: readonly MeterValue[];
   readonly meter_properties: readonly MeterProperty[];
 }

@@ -14,7 +14,8 @@ export interface DatumError {
     | "METER_VALUE_NOT_FOUND"
     | "METER_PROPERTY_NOT_FOUND"
     | "MISSING_FIELD"
-    | "INVALID_FIELD";
+    | "INVALID_FIELD"
+    | "INVALID_OPERATION";
   readonly field: string;
   readonly message: string;
 }

@@ -55,10 +55,15 @@ function readCustomer(book: PriceBook, data: MeterData, errors: DatumError[]): C
 }
 
 function readMeter(book: PriceBook, data: MeterData, errors: DatumError[]): BookMeter | null {
-  const found = findNamed(book.meters, namingOf(data.meter_id, data.meter_reference));
+  const naming = namingOf(data.meter_id, data.meter_reference);
+  const found = findNamed(book.meters, naming);
   switch (found.kind) {
-    case "found":
-      return found.thing;
+    case "found": {
+      if (found.thing.meter.status !== "ARCHIVED") return found.thing;
+      const field = naming.id === null ? "meter_reference" : "meter_id";
+      errors.push({ code: "INVALID_OPERATION", field, message: "names an archived meter" });
+      return null;
+    }
     case "unnamed":
       errors.push({ code: "MISSING_FIELD", field: "meter_id", message: "name the meter by its id or reference" });
       return null;

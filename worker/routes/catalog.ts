@@ -4,7 +4,7 @@ import { checkCatalog } from "../catalog/checks/document.ts";
 import { type Catalog, catalogSchema } from "../catalog/schema/document.ts";
 import { refuse, type WeirContext } from "../context.ts";
 import { type BodyOutcome, jsonBody, notValid, readPlain } from "../http/body.ts";
-import { ADMIN, route } from "../http/route.ts";
+import { ADMIN, type Refusal, route } from "../http/route.ts";
 import { ANSWER_HEADER, answer, emptyAnswer } from "../openapi/answers.ts";
 import { lateSchema } from "../openapi/component.ts";
 import { IF_MATCH, IF_NONE_MATCH } from "../openapi/headers.ts";
@@ -47,11 +47,28 @@ function versionsOf(ifMatch: string): readonly number[] | null {
   });
 }
 
-async function putCatalog(c: WeirContext, catalog: Catalog): Promise<Response> {
+const NOT_SAID = { status: 428, message: "send If-Match with the ETag of GET /admin/catalog, or *" } as const;
+const ANOTHER = {
+  status: 412,
+  message: "the catalog is not the one that If-Match names; the old one stands",
+} as const;
+
+/** Whoever edits another catalog than the one that stands is told that first, not what is wrong with the edit. */
+async function ifMatchUnmet(c: WeirContext): Promise<Refusal | null> {
   const ifMatch = c.req.header("if-match");
-  if (ifMatch === undefined) return refuse(c, 428, "send If-Match with the ETag of GET /admin/catalog, or *");
-  const version = await c.get("services").catalogs.replace(c.get("tenant"), catalog, versionsOf(ifMatch));
-  if (version === null) return refuse(c, 412, "the catalog is not the one that If-Match names; the old one stands");
+  if (ifMatch === undefined) return NOT_SAID;
+  const { catalogs, clock } = c.get("services");
+  const versions = versionsOf(ifMatch);
+  if (versions === null) return null;
+  const { version } = await catalogs.load(c.get("tenant"), clock.now(), true);
+  return versions.includes(version) ? null : ANOTHER;
+}
+
+async function putCatalog(c: WeirContext, catalog: Catalog): Promise<Response> {
+  const versions = versionsOf(c.req.header("if-match") ?? "");
+  // Compared again as it is written: another admin may have been faster since the precondition was looked at.
+  const version = await c.get("services").catalogs.replace(c.get("tenant"), catalog, versions);
+  if (version === null) return refuse(c, ANOTHER.status, ANOTHER.message);
   c.header("ETag", etagOf(version));
   return c.json(catalog);
 }
@@ -88,13 +105,14 @@ export const catalogRoutes = [
       path: "/admin/catalog",
       permission: ADMIN,
       headers: [IF_MATCH],
+      precondition: ifMatchUnmet,
       body: jsonBody({ schema: CATALOG, example: EXAMPLE, bytesMax: () => CATALOG_BYTES_MAX, read: readCatalog }),
       id: "putCatalog",
       tag: "Catalog",
       summary: "Replace the catalog",
       description:
         "Checked whole and applied whole; a 400 lists every error, and the old catalog stands. " +
-        "It must be the one that If-Match names: else 412, and without the header 428.",
+        "It must be the one that If-Match names: else 412, and without the header 428, both before the body is read.",
       refusals: [412, 428],
       answers: { 200: answer("The catalog as it stands now.", CATALOG, EXAMPLE, ANSWER_HEADER.etag) },
     },

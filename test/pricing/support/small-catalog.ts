@@ -15,6 +15,7 @@ const CATALOG: PricingCatalog = {
     {
       id: "m1",
       reference: "api",
+      status: "ACTIVE",
       meter_values: [
         { ...value, id: "v1", reference: "calls", required: true },
         { ...value, id: "v2", reference: "seats", calculation: "UNIQUE" },
@@ -29,6 +30,7 @@ const CATALOG: PricingCatalog = {
     {
       id: "m2",
       reference: "strict",
+      status: "ACTIVE",
       meter_values: [],
       meter_properties: [{ reference: "host", type: "STRING", required: true }],
     },
