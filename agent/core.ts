@@ -86,7 +86,7 @@ export async function startCore(options: AgentOptions) {
     settings: () => config.upload,
     dialect: () => dialect,
     createKey: () => randomName(KEY_CHARACTERS, randomInt),
-    onStreamUnknown: () => void refresh.freshen(),
+    onLaneRefused: () => void refresh.freshen(),
     onFault: options.onFault,
   });
   const fillRate = watchFillRate(log, clock);

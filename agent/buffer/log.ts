@@ -16,6 +16,7 @@ import {
   type OperationKind,
   type Outcome,
   type OutcomeOf,
+  REOPENING,
 } from "./transactions/operations.ts";
 
 /** A method for each operation: takes its input, resolves to its outcome. */
@@ -40,8 +41,8 @@ export interface Log extends LogOperations {
   stream(name: string): StreamLedger | null;
   ledger(): LedgerCounts;
   readonly commits: number;
-  /** Calls back after every commit that changed a stream, with its name. */
-  onChange(listener: (stream: string) => void): void;
+  /** Calls back after every commit that changed a stream, with its name, and whether what waits has changed below what came last. */
+  onChange(listener: (stream: string, isReopened: boolean) => void): void;
   /** Waits for what was asked, then lets go of the buffer. */
   close(): Promise<void>;
 }
@@ -94,7 +95,7 @@ interface Asked {
 
 function createLog(engine: Engine, metadata: Map<string, string>): Log {
   const ledgers = new Map(engine.state.ledgers.map((ledger) => [ledger.stream, ledger]));
-  const listeners: ((stream: string) => void)[] = [];
+  const listeners: ((stream: string, isReopened: boolean) => void)[] = [];
   const faultListeners: ((error: unknown) => void)[] = [];
   let reserveWhole = true;
   let queue: Asked[] = [];
@@ -112,7 +113,8 @@ function createLog(engine: Engine, metadata: Map<string, string>): Log {
         if (outcome === undefined) asked.reject(new RangeError("the log's writer answered too little"));
         else asked.resolve(outcome);
       }
-      for (const { stream } of result.ledgers) for (const listener of listeners) listener(stream);
+      const isReopened = group.some(({ operation }) => REOPENING.has(operation.kind));
+      for (const { stream } of result.ledgers) for (const listener of listeners) listener(stream, isReopened);
     } catch (error) {
       for (const asked of group) asked.reject(error);
       for (const listener of faultListeners) listener(error);

@@ -1,7 +1,7 @@
 /** Keeps a fixed shipment's record of attempts on disk one step ahead of its calls. */
 import type { FixedShipment } from "../buffer/tables/shipments.ts";
 import type { AttemptRecord } from "./call.ts";
-import { SETTLE_RETRY_MS, type ShipmentContext } from "./shipment.ts";
+import { SETTLE_RETRY_MS, type ShipmentContext } from "./settling.ts";
 
 export interface Attempts {
   /** The shipment as it is on disk now. */

@@ -13,10 +13,10 @@ export interface BatchSizer {
   next(): Size;
   /** A shipment packed to that size is on its way. */
   began(): void;
-  /** A shipment of `size` was split: the largest part of it that was taken; null when none was. */
-  wasSplit(size: Size, largestTaken: Size | null): void;
-  /** A shipment that was taken whole. */
-  wasTaken(size: Size): void;
+  /** A shipment of `size` was split: the largest part of it that was accepted; null when none was. */
+  wasSplit(size: Size, largestAccepted: Size | null): void;
+  /** A shipment that was accepted whole. */
+  wasAccepted(size: Size): void;
   /** What shipments are packed to but for probes. */
   readonly settled: Size;
 }
@@ -43,13 +43,13 @@ export function createBatchSizer(configured: () => Size): BatchSizer {
         probeBytes = !probeBytes;
       } else sinceProbe++;
     },
-    wasSplit(size, largestTaken) {
+    wasSplit(size, largestAccepted) {
       sinceProbe = 0;
       // That more than what is known to work does not work teaches nothing new.
       const isLarger = learned !== null && (size.bytes > learned.bytes || size.events > learned.events);
-      if (largestTaken !== null && !isLarger) learned = largestTaken;
+      if (largestAccepted !== null && !isLarger) learned = largestAccepted;
     },
-    wasTaken(size) {
+    wasAccepted(size) {
       if (learned === null) return;
       learned = { bytes: Math.max(learned.bytes, size.bytes), events: Math.max(learned.events, size.events) };
     },

@@ -21,13 +21,13 @@ export type Fate =
   | { readonly kind: "delivered"; readonly conflicts: readonly Conflict[] }
   /** Refused as it is: halve it; of a single event this is the reason for its quarantine. */
   | { readonly kind: "refused"; readonly why: "size" | "content"; readonly reason: QuarantineReason }
-  /** Given back to the log: its stream is not wanted there for now. */
-  | { readonly kind: "stream-paused"; readonly message: string }
+  /** To be given back to the log: its lane waits so long, or as its failures say. */
+  | { readonly kind: "held"; readonly reason: QuarantineReason; readonly waitMs: number | null }
   | { readonly kind: "stopped" };
 
 /** What is written down of a call's attempts, so that its next sender knows of them. */
 export interface AttemptRecord {
-  /** An earlier attempt may have been taken. */
+  /** An earlier attempt may have been accepted. */
   readonly outcomeUnknown: boolean;
   /** Written before an attempt; false where the agent stops before it could be. */
   attempting(): Promise<boolean>;
@@ -51,7 +51,12 @@ export interface CallContext {
   /** Fires when an unreachable destination answers again: no reason then to wait any longer. */
   readonly reachable: Wakeup;
   /** Fires when somebody wants uploads tried now. */
-  readonly hurried: Wakeup;
+  readonly retryNow: Wakeup;
+  /**
+   * Waits until the call is tried again; false where it is to be given back.
+   * @param reason what blames this lane, by itself; null where the destination as a whole is out of reach.
+   */
+  readonly backOff: (reason: QuarantineReason | null, wait: () => Promise<unknown>) => Promise<boolean>;
   readonly settings: () => UploadSettings;
   readonly dialect: () => Dialect;
   readonly signal: AbortSignal;
@@ -63,7 +68,7 @@ export interface CallContext {
  */
 const OVERSTAY_MS_MAX = 500;
 
-/** Sends a call again and again until the destination has taken or refused it, or its stream is paused. */
+/** Sends a call again and again until the destination has accepted or refused it, or its lane has to wait. */
 export async function sendUntilKnown(cargo: CallCargo, record: AttemptRecord, context: CallContext): Promise<Fate> {
   const exchange = context.dialect().exchange(cargo);
   try {
@@ -106,8 +111,8 @@ async function repeatUntilKnown(
       case "bisect":
         return { kind: "refused", why: verdict.kind === "split" ? "size" : "content", reason: refusalOf(result) };
       case "pause":
-        if (verdict.holds === "lane") return { kind: "stream-paused", message: refusalOf(result).message };
-        break;
+        if (verdict.holds !== "lane") break;
+        return { kind: "held", reason: refusalOf(result), waitMs: settings().backoffMaxMs };
       case "wait":
         break;
       case "retry": {
@@ -115,8 +120,11 @@ async function repeatUntilKnown(
         const { backoffBaseMs: baseMs, backoffMaxMs: maxMs } = settings();
         const waitMs = backoffMs(failures, context.random(), { baseMs, maxMs });
         health.backingOff(clock.tick() + waitMs);
-        const { reachable, hurried } = context;
-        await (result.kind === "no-response" && result.reason === "network" ? reachable : hurried).wait(waitMs, signal);
+        const { reachable, retryNow } = context;
+        const wakeup = result.kind === "no-response" && result.reason === "network" ? reachable : retryNow;
+        const reason = result.kind === "answer" ? refusalOf(result) : null;
+        if (await context.backOff(reason, () => wakeup.wait(waitMs, signal))) break;
+        return { kind: "held", reason: reason ?? refusalOf(result), waitMs: null };
       }
     }
   }

@@ -26,6 +26,8 @@ export interface UploadCounts {
 export interface Health {
   attempt(bytes: number): void;
   judged(verdict: Verdict, result: ExchangeResult): void;
+  /** A shipment came to its end. */
+  settled(): void;
   /** @param until on the clock's tick. */
   backingOff(until: number): void;
   /** True since a call got no answer, until one does. */
@@ -34,7 +36,13 @@ export interface Health {
   status(gate: GateState): DestinationStatus;
 }
 
-export function createHealth(clock: Clock, outage: OutageLog, onAnswerAgain: () => void): Health {
+/** @param isTroubled whether some lane backs off: then a call of another that goes through ends no outage. */
+export function createHealth(
+  clock: Clock,
+  outage: OutageLog,
+  isTroubled: () => boolean,
+  onAnswerAgain: () => void,
+): Health {
   const attempts = new Map<string, number>();
   let bytes = 0;
   let unreachable = false;
@@ -59,8 +67,11 @@ export function createHealth(clock: Clock, outage: OutageLog, onAnswerAgain: () 
         return;
       }
       retryAt = null;
-      // That a stream is not known there says nothing of whether the others go through.
-      if (verdict.kind !== "pause") outage.passed();
+      // That a lane is refused there says nothing of whether the others go through.
+      if (verdict.kind !== "pause" && !isTroubled()) outage.passed();
+    },
+    settled() {
+      if (lastError === null && !isTroubled()) outage.passed();
     },
     backingOff(until) {
       retryAt = retryAt === null || retryAt <= clock.tick() ? until : Math.min(retryAt, until);
@@ -96,7 +107,7 @@ function errorOf(verdict: Verdict, result: ExchangeResult): string | null {
     case "wait":
       return `answered ${status}`;
     case "pause":
-      // A stream that is not known is that stream's trouble.
+      // A lane that is refused is that lane's trouble.
       return verdict.holds !== "lane" ? `answered ${status}` : null;
     default:
       return null;

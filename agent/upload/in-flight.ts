@@ -9,6 +9,12 @@ export interface PositionRange {
 /** A shipment's range, and how many of its events are still without a fate. */
 export interface ShipmentRange extends PositionRange {
   unsettled: number;
+  /** The ids headers of its events, as text. */
+  readonly scope: string;
+  /** Finds out whether a lane that is held may go on. */
+  readonly isProbe: boolean;
+  /** The count of held events that has these among them; null where none has. */
+  readonly countedIn: object | null;
 }
 
 /** The stretches of positions that nothing in flight covers, in order; the last one is open-ended. */

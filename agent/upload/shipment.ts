@@ -1,97 +1,142 @@
-/** A run of events on its way: sent whole, halved where it is refused, settled piece by piece. */
-
-import type { Log } from "../buffer/log.ts";
-import { freeBytes } from "../buffer/tables/event-run.ts";
+/**
+ * A shipment on its way: sent whole, cut where it is refused, settled piece by piece. What is settled is settled,
+ * whatever becomes of the rest: that stays in the log.
+ */
 import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
 import type { PendingRun } from "../buffer/transactions/read.ts";
-import type { SettleInput } from "../buffer/transactions/settle.ts";
-import type { BatchSizer, Size } from "./batch-size.ts";
-import { type CallContext, sendUntilKnown, UNRECORDED } from "./call.ts";
-import { halvesOf, larger, sizeOf } from "./pieces.ts";
+import type { Rejected } from "../buffer/transactions/settle.ts";
+import type { Size } from "./batch-size.ts";
+import type { Fate } from "./call.ts";
+import { aroundMiddle, countOf, halvesOf, larger, type Piece, sizeOf } from "./pieces.ts";
+import type { RepeatPolicy } from "./repeats.ts";
+import { rejectAll, rejectedOf, type ShipmentContext, type ShipmentEnd, settle } from "./settling.ts";
 
-export interface ShipmentContext extends CallContext {
-  readonly log: Log;
-  readonly sizer: BatchSizer;
+export interface Shipped {
+  readonly end: ShipmentEnd;
+  /** What was not sent to its end. */
+  readonly left: readonly Piece[];
 }
 
-export type ShipmentEnd =
-  | { readonly kind: "settled" }
-  | { readonly kind: "stream-paused"; readonly message: string }
-  | { readonly kind: "stopped" };
+type Halt = Exclude<ShipmentEnd, { kind: "settled" }>;
+type Known = Extract<Fate, { kind: "delivered" | "refused" }>;
+type Refused = Extract<Fate, { kind: "refused" }>;
 
-/** The disk has no room to note a fate: how long until the next try. */
-export const SETTLE_RETRY_MS = 1000;
+/** Of fewer events the rejected ones are sought one by one: that costs little more. */
+const ALIKE_EVENTS_MIN = 32;
+/** Events tried by themselves before the rest is taken to be refused as they were. */
+const SAMPLES = 16;
 
-/**
- * Delivers a run; tells `settled` of every piece whose fate is in the log. What is settled is settled, whatever
- * becomes of the rest: that stays in the log.
- */
+/** @param settled told of every piece whose fate is in the log. */
 export async function ship(
   stream: string,
-  run: PendingRun,
+  whole: Piece,
+  policy: RepeatPolicy,
   settled: (events: number) => void,
   context: ShipmentContext,
-): Promise<ShipmentEnd> {
-  try {
-    return await shipPieces(stream, run, settled, context);
-  } finally {
-    freeBytes(run.events.body);
-  }
-}
+): Promise<Shipped> {
+  const open = new Set([whole]);
+  let isSplit = false;
+  let largestAccepted: Size | null = null;
 
-async function shipPieces(
-  stream: string,
-  run: PendingRun,
-  settled: (events: number) => void,
-  context: ShipmentContext,
-): Promise<ShipmentEnd> {
-  const pieces: PendingRun[] = [run];
-  let split = false;
-  let largestTaken: Size | null = null;
-  for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop()) {
-    const count = piece.events.ends.length;
-    const { producer } = context.log;
-    const fate = await sendUntilKnown({ stream, run: piece, producer, key: null }, UNRECORDED, context);
-    if (fate.kind === "stream-paused" || fate.kind === "stopped") return fate;
-    if (fate.kind === "refused" && count > 1) {
-      split ||= fate.why === "size";
-      // The rear half first, so that taking from the end sends events in their order.
-      pieces.push(...halvesOf(piece).reverse());
-      continue;
+  const send = async (piece: Piece): Promise<Fate> => {
+    const fate = await policy.send(stream, piece, context);
+    if (fate.kind === "refused") isSplit ||= fate.why === "size" && countOf(piece.run.events) > 1;
+    if (fate.kind === "delivered") largestAccepted = larger(largestAccepted, sizeOf(piece.run));
+    return fate;
+  };
+  const finish = async (piece: Piece, quarantine: readonly Rejected[]): Promise<Halt | null> => {
+    if (!(await settle(stream, piece.run, quarantine, context))) return { kind: "stopped" };
+    open.delete(piece);
+    settled(countOf(piece.run.events));
+    return null;
+  };
+  const cut = async (piece: Piece, runs: readonly PendingRun[]): Promise<Piece[]> => {
+    const pieces = await policy.cut(stream, piece, runs, context);
+    if (pieces === null) return [];
+    open.delete(piece);
+    for (const part of pieces) open.add(part);
+    return pieces;
+  };
+  const deliverAll = async (pieces: readonly Piece[]): Promise<Halt | null> => {
+    for (const piece of pieces) {
+      const fate = await send(piece);
+      const halt = isKnown(fate) ? await conclude(piece, fate) : fate;
+      if (halt !== null) return halt;
     }
-    const quarantine = fate.kind === "delivered" ? heldOf(piece, fate.conflicts) : [held(piece, 0, fate.reason)];
-    if (fate.kind === "delivered") largestTaken = larger(largestTaken, sizeOf(piece));
-    if (!(await settle(stream, piece, quarantine, context))) return { kind: "stopped" };
-    settled(count);
+    return pieces.length === 0 ? { kind: "stopped" } : null;
+  };
+  /** Halves a refused piece until the rejected events stand alone. */
+  const conclude = async (piece: Piece, fate: Known): Promise<Halt | null> =>
+    fate.kind === "refused" && countOf(piece.run.events) > 1
+      ? deliverAll(await cut(piece, halvesOf(piece.run)))
+      : finish(piece, rejectedOf(piece.run, fate));
+
+  /**
+   * Asks first whether all are refused alike, as for ids that are wrong: both halves, then events spread over them. If
+   * so, the rest goes to quarantine as they do; else what is rejected is sought by halving.
+   */
+  const concludeAlike = async (piece: Piece, refusal: Refused): Promise<Halt | null> => {
+    const refused: Piece[] = [];
+    const halves = await cut(piece, halvesOf(piece.run));
+    for (const half of halves) {
+      const fate = await send(half);
+      if (!isKnown(fate)) return fate;
+      if (isAlike(fate, refusal.reason)) refused.push(half);
+      else {
+        const halt = await conclude(half, fate);
+        if (halt !== null) return halt;
+      }
+    }
+    if (halves.length > 0 && refused.length === halves.length) return sample(refused, refusal.reason);
+    for (const half of refused) {
+      const halt = await conclude(half, refusal);
+      if (halt !== null) return halt;
+    }
+    return halves.length === 0 ? { kind: "stopped" } : null;
+  };
+  const sample = async (refused: readonly Piece[], reason: QuarantineReason): Promise<Halt | null> => {
+    const rests = [...refused];
+    for (let tried = 0; tried < SAMPLES; tried++) {
+      const largest = rests.sort((a, b) => countOf(a.run.events) - countOf(b.run.events)).pop();
+      if (largest === undefined) return null;
+      const around = aroundMiddle(largest.run);
+      const [middle, ...others] = await cut(largest, [around.middle, ...around.rests]);
+      if (middle === undefined) return { kind: "stopped" };
+      rests.push(...others);
+      const fate = await send(middle);
+      if (!isKnown(fate)) return fate;
+      const halt = await conclude(middle, fate);
+      if (halt !== null) return halt;
+      if (!isAlike(fate, reason)) return deliverAll(inOrder(rests));
+    }
+    for (const rest of rests) {
+      const halt = await finish(rest, rejectAll(rest.run, reason));
+      if (halt !== null) return halt;
+    }
+    return null;
+  };
+
+  const first = await send(whole);
+  const asksFirst =
+    first.kind === "refused" && first.why === "content" && countOf(whole.run.events) >= ALIKE_EVENTS_MIN;
+  const halt = !isKnown(first) ? first : await (asksFirst ? concludeAlike(whole, first) : conclude(whole, first));
+  if (halt === null) {
+    if (isSplit) context.sizer.wasSplit(sizeOf(whole.run), largestAccepted);
+    else if (largestAccepted !== null) context.sizer.wasAccepted(largestAccepted);
   }
-  if (split) context.sizer.wasSplit(sizeOf(run), largestTaken);
-  else if (largestTaken !== null) context.sizer.wasTaken(largestTaken);
-  return { kind: "settled" };
+  return { end: halt ?? { kind: "settled" }, left: inOrder([...open]) };
 }
 
-export type Held = SettleInput["quarantine"][number];
-
-function heldOf(piece: PendingRun, conflicts: readonly { index: number; reason: QuarantineReason }[]): Held[] {
-  return conflicts.map(({ index, reason }) => held(piece, index, reason));
+function isKnown(fate: Fate): fate is Known {
+  return fate.kind === "delivered" || fate.kind === "refused";
 }
 
-export function held(piece: PendingRun, index: number, reason: QuarantineReason): Held {
-  return { position: piece.first + index, reason };
+function isAlike(fate: Known, { status, code, message, field }: QuarantineReason): boolean {
+  if (fate.kind !== "refused" || fate.why !== "content") return false;
+  const { reason } = fate;
+  return reason.status === status && reason.code === code && reason.message === message && reason.field === field;
 }
 
-/** Writes down the fate of a run; false where the agent stops before there was room for it. */
-export async function settle(
-  stream: string,
-  piece: PendingRun,
-  quarantine: readonly Held[],
-  context: ShipmentContext,
-): Promise<boolean> {
-  const { clock, log, signal } = context;
-  for (;;) {
-    const count = piece.events.ends.length;
-    const outcome = await log.settle({ stream, first: piece.first, count, at: clock.now(), quarantine });
-    if (outcome.kind === "settled") return true;
-    if (signal.aborted) return false;
-    await clock.sleep(SETTLE_RETRY_MS, signal);
-  }
+function inOrder(pieces: readonly Piece[]): Piece[] {
+  return [...pieces].sort((a, b) => a.run.first - b.run.first);
 }

@@ -9,30 +9,43 @@
 import type { Logger } from "pino";
 import type { Random } from "../../shared/clock.ts";
 import type { Log } from "../buffer/log.ts";
-import { freeBytes } from "../buffer/tables/event-run.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { createWakeup } from "../runtime/wakeup.ts";
 import { createBatchSizer, type Size } from "./batch-size.ts";
 import type { Dialect } from "./dialect.ts";
-import { type FixedContext, shipAsOne, shipSingly } from "./fixed-shipment.ts";
-import { createFixedShipments } from "./fixed-shipments.ts";
 import { createGate } from "./gate.ts";
 import { createHealth, type DestinationStatus, type UploadCounts } from "./health.ts";
-import { freeStretches, type ShipmentRange } from "./in-flight.ts";
-import { isFull, type Lane, pausedUntil, pick, waiting } from "./lanes.ts";
+import { type Backlog, isAllHeld, type Lane, waiting } from "./lane.ts";
+import { createLaneLog } from "./lane-log.ts";
+import { createLanes, type Lanes } from "./lanes.ts";
 import { createOutageLog } from "./outage.ts";
+import { type Packing, packByPosition } from "./packing.ts";
+import { packByKey } from "./packing-by-key.ts";
+import { backoffFor, createSending, type Sending } from "./sending.ts";
 import type { UploadSettings } from "./settings.ts";
-import { type ShipmentEnd, ship } from "./shipment.ts";
-import { untaken } from "./untaken.ts";
+import type { ShipmentContext, ShipmentEnd } from "./settling.ts";
+import { undelivered } from "./undelivered.ts";
 import { createWindow } from "./window.ts";
+import { createWithdrawal, type WithdrawFilter, type WithdrawnLane } from "./withdrawal.ts";
 
 export interface Uploader {
-  /** Takes uploads that are paused or back off up again at once, to see whether they are wanted now. */
+  /** Takes uploads that are paused or back off up again at once, to see whether they are accepted now. */
   probe(): void;
   status(): DestinationStatus;
+  /** Lanes that wait by themselves, others going on. */
+  lanes(): readonly LaneStatus[];
+  /** Takes what waits in lanes into quarantine. */
+  withdraw(filter: WithdrawFilter): Promise<readonly WithdrawnLane[]>;
   numbers(): UploadNumbers;
   /** Abandons what is on its way; the log still has it. */
   stop(): Promise<void>;
+}
+
+/** Why a lane waits, and until when. */
+export interface LaneStatus extends Pick<Lane, "stream" | "scope" | "reason"> {
+  readonly sinceMs: number;
+  /** Null while its calls back off each by itself. */
+  readonly nextMs: number | null;
 }
 
 /** What an uploader tells beyond its state. */
@@ -52,8 +65,8 @@ export interface UploaderOptions {
   /** A fresh random key for a call to a vendor. */
   readonly createKey: () => string;
   readonly logger: Logger;
-  /** A stream the destination does not know: its schemas may have changed. */
-  readonly onStreamUnknown: () => void;
+  /** A lane the destination refuses: the schemas it takes may have changed. */
+  readonly onLaneRefused: () => void;
   /** The log cannot be used any more; nothing is uploaded from here on. */
   readonly onFault: (error: unknown) => void;
 }
@@ -66,184 +79,149 @@ const DAMAGED = { status: 0, code: "DAMAGED", message: "changed on disk: the che
 export function startUploader(options: UploaderOptions): Uploader {
   const { log, clock, settings, logger } = options;
   const stopping = new AbortController();
-  const gate = createGate(clock);
+  const wakeup = createWakeup(clock);
+  const retryNow = createWakeup(clock);
   const reachable = createWakeup(clock);
-  const hurried = createWakeup(clock);
-  const wake = createWakeup(clock);
-  const health = createHealth(clock, createOutageLog(logger, clock), () => reachable.wake());
-  const sizer = createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents }));
-  const window = createWindow(clock, () => settings().concurrency);
-  const context: FixedContext = {
+  let isReady = true;
+  const wake = (): void => {
+    isReady = true;
+    wakeup.wake();
+  };
+  const lanes = createLanes({
+    ...{ log, clock, settings, laneLog: createLaneLog(logger, clock), onReady: wake },
+    isDelivered: (stream) => options.dialect().deliveryMode(stream).kind !== "none",
+    backoffMs: (failures) => backoffFor(options, failures),
+  });
+  /** Whether some lane is in trouble that passes by itself: then one call that goes through ends no outage. */
+  const isTroubled = () => [...lanes.all()].some(({ backingOff, failures }) => backingOff > 0 || failures > 0);
+  const context: Omit<ShipmentContext, "backOff"> = {
     ...options,
-    gate,
-    window,
-    health,
-    reachable,
-    hurried,
-    sizer,
-    signal: stopping.signal,
+    gate: createGate(clock),
+    window: createWindow(clock, () => settings().concurrency),
+    health: createHealth(clock, createOutageLog(logger, clock), isTroubled, () => reachable.wake()),
+    sizer: createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents })),
+    ...{ reachable, retryNow, signal: stopping.signal },
   };
-  const fixed = createFixedShipments(options);
-  const lanes = new Map<string, Lane>();
-  const shipments = new Set<Promise<void>>();
-  let underway = 0;
-  let dirty = true;
-
-  const stir = (): void => {
-    dirty = true;
-    wake.wake();
-  };
-  const notice = (stream: string): void => {
-    const ledger = log.stream(stream);
-    if (ledger === null || ledger.pending === 0) return;
-    if (options.dialect().deliveryMode(stream).kind === "none") return;
-    const lane = lanes.get(stream) ?? { stream, inFlight: [], dueAt: null, pausedUntil: null };
-    lanes.set(stream, lane);
-    if (lane.dueAt !== null && !isFull(ledger, lane, settings())) return;
-    if (waiting(ledger, lane) <= 0) return;
-    lane.dueAt ??= clock.tick() + settings().lingerMs;
-    stir();
-  };
-
-  const finish = (lane: Lane, range: ShipmentRange, end: ShipmentEnd): void => {
-    underway--;
-    lane.inFlight.splice(lane.inFlight.indexOf(range), 1);
-    if (end.kind === "stream-paused") {
-      const probeMs = settings().backoffMaxMs;
-      if (lane.pausedUntil === null) {
-        logger.error(
-          { stream: lane.stream, probeMs, reason: end.message },
-          "stream paused: the destination does not know it",
-        );
-      }
-      lane.pausedUntil = clock.tick() + probeMs;
-      lane.dueAt = clock.tick();
-      options.onStreamUnknown();
-    } else if (end.kind === "settled" && lane.pausedUntil !== null) {
-      logger.info({ stream: lane.stream }, "stream taken again");
-      lane.pausedUntil = null;
-    }
+  const { gate, health, window, sizer } = context;
+  const packing = options.dialect().fixesShipments ? packByKey(log, options.createKey) : packByPosition(log);
+  const onEnd = ({ stream }: Backlog, end: ShipmentEnd): void => {
+    if (end.kind === "held") options.onLaneRefused();
+    if (end.kind === "settled") health.settled();
     // What came in while its positions were still counted as on their way was not seen as waiting.
-    notice(lane.stream);
-    stir();
+    lanes.notice(stream);
+    wake();
+  };
+  const { createKey, onFault } = options;
+  const sending = createSending({ lanes, packing, createKey, context, onEnd, onFault });
+  const sendNext = createSender(options, { lanes, packing, sending, context });
+
+  const pump = async (): Promise<void> => {
+    await packing.recover();
+    for (const { stream } of log.streams()) lanes.notice(stream);
+    while (!stopping.signal.aborted) {
+      isReady = false;
+      const remindAt = lanes.remind();
+      const picked = sending.calling < settings().concurrency ? lanes.pick() : null;
+      if (picked?.kind === "send") await sendNext(picked);
+      else {
+        const untilTick = Math.min(remindAt, picked?.untilTick ?? Number.POSITIVE_INFINITY);
+        const waitMs = Math.min(IDLE_MS, Math.max(0, untilTick - clock.tick()));
+        if (!isReady) await wakeup.wait(Math.ceil(waitMs), stopping.signal);
+      }
+    }
   };
 
-  /** Sends a shipment of `count` events from `first` on, beside whatever else is under way. */
-  const launch = (
-    lane: Lane,
-    first: number,
-    count: number,
-    send: (settled: (events: number) => void) => Promise<ShipmentEnd>,
-  ): void => {
-    const range: ShipmentRange = { first, end: first + count, unsettled: count };
-    lane.inFlight.push(range);
-    underway++;
-    sizer.began();
-    const shipment = send((events) => {
-      range.unsettled -= events;
-    })
-      .then((end) => finish(lane, range, end))
-      .catch(options.onFault);
-    shipments.add(shipment);
-    void shipment.finally(() => shipments.delete(shipment));
+  log.onChange((stream, isReopened) => {
+    if (isReopened) lanes.readAnew(stream);
+    lanes.notice(stream);
+  });
+  const pumping = pump().catch(onFault);
+  const tryNow = (): void => {
+    gate.probe();
+    reachable.wake();
+    retryNow.wake();
+    wake();
   };
 
+  return {
+    probe() {
+      lanes.probe();
+      for (const { stream } of log.streams()) lanes.notice(stream);
+      tryNow();
+    },
+    status: () => statusOf(health.status(gate.state()), options, lanes),
+    lanes: () => [...lanes.all()].map((lane) => laneStatus(lane, clock)),
+    withdraw: createWithdrawal({ log, clock, lanes, wake: tryNow }),
+    numbers: () => ({ ...health.counts(), window: window.size, size: sizer.settled }),
+    async stop() {
+      stopping.abort();
+      await pumping;
+      await sending.ended();
+    },
+  };
+}
+
+interface SenderParts {
+  readonly lanes: Lanes;
+  readonly packing: Packing;
+  readonly sending: Sending;
+  readonly context: Omit<ShipmentContext, "backOff">;
+}
+
+/** Packs and sends one shipment of what was picked. */
+function createSender(
+  { log, clock, logger, dialect }: UploaderOptions,
+  { lanes, packing, sending, context }: SenderParts,
+) {
   /** What the disk gave back changed is nobody's usage: it is kept for a person to look at. */
   const holdDamaged = async (stream: string, first: number, count: number): Promise<void> => {
     logger.error({ stream, first, count }, "events were changed on disk: quarantined");
     const quarantine = Array.from({ length: count }, (_, i) => ({ position: first + i, reason: DAMAGED }));
     await log.settle({ stream, first, count, at: clock.now(), quarantine });
   };
-
-  /** Packs and sends one shipment of a lane; false when there was nothing to pack after all. */
-  const take = async (lane: Lane): Promise<boolean> => {
-    const { stream } = lane;
-    const dialect = options.dialect();
-    const mode = dialect.deliveryMode(stream);
-    if (mode.kind === "none") return false;
-    const learned = sizer.next();
-    const size = { ...learned, events: Math.min(learned.events, mode.eventsMax) };
-    if (dialect.fixesShipments) {
-      const next = await fixed.next(stream, lane.inFlight, size);
-      if (next.kind === "nothing") return false;
-      if (next.kind === "damaged") {
-        await holdDamaged(stream, next.first, next.count);
-        return true;
-      }
-      const { loaded } = next;
-      const shipFixed = mode.kind === "single" ? shipSingly : shipAsOne;
-      launch(lane, loaded.shipment.first, loaded.shipment.count, async (settled) => {
-        const { end, left } = await shipFixed(stream, loaded, settled, context);
-        freeBytes(loaded.run.events.body);
-        fixed.giveBack(stream, left);
-        return end;
-      });
-      return true;
-    }
-    for (const free of freeStretches(lane.inFlight)) {
-      const wanted = { stream, from: free.first, until: free.end };
-      const found = await log.read({ ...wanted, bytesMax: Math.max(1, size.bytes - 2), eventsMax: size.events });
-      if (found.kind === "nothing") continue;
-      if (found.kind === "damaged") {
-        await holdDamaged(stream, found.first, found.count);
-        return true;
-      }
-      const { run } = found;
-      launch(lane, run.first, run.events.ends.length, (settled) => ship(stream, run, settled, context));
-      return true;
-    }
-    return false;
+  return async ({ backlog, probe }: { backlog: Backlog; probe: Lane | null }): Promise<void> => {
+    const { stream } = backlog;
+    const mode = dialect().deliveryMode(stream);
+    const learned = context.sizer.next();
+    const eventsMax = mode.kind === "none" ? 0 : mode.eventsMax;
+    const size = { ...learned, events: Math.min(learned.events, eventsMax) };
+    const packed = mode.kind === "none" ? null : await packing.next(backlog, probe, size);
+    if (packed?.kind === "packed") sending.launch(backlog, probe, packed.piece, dialect());
+    else if (packed?.kind === "damaged") await holdDamaged(stream, packed.first, packed.count);
+    // Nothing of it waits any more.
+    else if (probe !== null) lanes.release(backlog, probe.scope);
+    else backlog.dueAt = null;
+    const ledger = log.stream(stream);
+    if (ledger === null || waiting(ledger, backlog) <= 0) backlog.dueAt = null;
   };
+}
 
-  const pump = async (): Promise<void> => {
-    if (options.dialect().fixesShipments) await fixed.recover();
-    for (const ledger of log.streams()) notice(ledger.stream);
-    while (!stopping.signal.aborted) {
-      dirty = false;
-      const { lane, nextAt } = pick(lanes, log, clock.tick(), settings());
-      if (lane === null || underway >= settings().concurrency) {
-        const waitMs = lane === null ? Math.min(IDLE_MS, Math.max(0, nextAt - clock.tick())) : IDLE_MS;
-        if (!dirty) await wake.wait(Math.ceil(waitMs), stopping.signal);
-        continue;
-      }
-      // Round robin: the lane that was served goes to the end.
-      lanes.delete(lane.stream);
-      lanes.set(lane.stream, lane);
-      const taken = await take(lane);
-      const ledger = log.stream(lane.stream);
-      if (!taken || ledger === null || waiting(ledger, lane) <= 0) lane.dueAt = null;
-    }
-  };
-
-  log.onChange(notice);
-  const pumping = pump().catch(options.onFault);
-
+/** The destination's state; where all that waits is refused or undeliverable there, that is what it is told as. */
+function statusOf(
+  status: DestinationStatus,
+  { log, clock, dialect }: UploaderOptions,
+  lanes: Lanes,
+): DestinationStatus {
+  const { why, isAll } = undelivered(dialect(), log);
+  if (status.state !== "ok") return status;
+  if (why !== null) return { state: isAll ? "paused" : "ok", last_error: why, next_attempt_s: null };
+  const pending = [...log.streams()].filter((ledger) => ledger.pending > 0);
+  const isHeld = pending.every((ledger) => {
+    const backlog = lanes.backlog(ledger.stream);
+    return backlog !== null && isAllHeld(ledger, backlog);
+  });
+  const held = [...lanes.all()].filter(({ heldUntil }) => heldUntil !== null);
+  const [first] = held.sort((a, b) => (a.heldUntil ?? 0) - (b.heldUntil ?? 0));
+  if (pending.length === 0 || !isHeld || first === undefined) return status;
+  const { reason, stream } = first;
   return {
-    probe() {
-      for (const lane of lanes.values()) if (lane.pausedUntil !== null) lane.pausedUntil = 0;
-      gate.probe();
-      reachable.wake();
-      hurried.wake();
-      for (const ledger of log.streams()) notice(ledger.stream);
-      stir();
-    },
-    status() {
-      const status = health.status(gate.state());
-      const { why, isAll } = untaken(options.dialect(), log);
-      if (status.state === "ok" && why !== null) {
-        return { state: isAll ? "paused" : "ok", last_error: why, next_attempt_s: null };
-      }
-      const paused = status.state === "ok" ? pausedUntil(lanes, log) : null;
-      if (paused === null) return status;
-      const nextMs = Math.max(0, paused.pausedUntil - clock.tick());
-      const error = `answered 404 for ${paused.stream}`;
-      return { state: "paused", last_error: error, next_attempt_s: Math.ceil(nextMs / 100) / 10 };
-    },
-    numbers: () => ({ ...health.counts(), window: window.size, size: sizer.settled }),
-    async stop() {
-      stopping.abort();
-      await pumping;
-      await Promise.all(shipments);
-    },
+    state: "paused",
+    last_error: `answered ${reason.status} for ${stream}`,
+    next_attempt_s: Math.ceil(Math.max(0, (first.heldUntil ?? 0) - clock.tick()) / 100) / 10,
   };
+}
+
+function laneStatus({ stream, scope, reason, since, heldUntil }: Lane, clock: Clock): LaneStatus {
+  const nextMs = heldUntil === null ? null : Math.max(0, heldUntil - clock.tick());
+  return { stream, scope, reason, sinceMs: clock.tick() - since, nextMs };
 }

@@ -5,7 +5,7 @@ const MOST = { bytes: 1_000_000, events: 10_000 };
 
 test("without a refusal the settings are the size", () => {
   const sizer = createBatchSizer(() => MOST);
-  sizer.wasTaken({ bytes: 10, events: 1 });
+  sizer.wasAccepted({ bytes: 10, events: 1 });
   expect(sizer.next()).toEqual(MOST);
 });
 
@@ -29,7 +29,7 @@ test("after a split what was taken is the size, and one shipment in fifty tries 
 test("a probe that was taken is remembered; one that was split is not", () => {
   const sizer = createBatchSizer(() => MOST);
   sizer.wasSplit(MOST, { bytes: 1000, events: 10 });
-  sizer.wasTaken({ bytes: 1900, events: 10 });
+  sizer.wasAccepted({ bytes: 1900, events: 10 });
   expect(sizer.next()).toEqual({ bytes: 1900, events: 10 });
   sizer.wasSplit({ bytes: 3600, events: 10 }, { bytes: 1800, events: 5 });
   expect(sizer.next()).toEqual({ bytes: 1900, events: 10 });

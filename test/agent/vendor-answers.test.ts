@@ -57,10 +57,19 @@ function setup(recipient: Recipient, { at }: { readonly at: number }) {
   const dialect = openDialect(config, { KEY: "key" }, CLOCK);
   const stopping = new AbortController();
   const gate = createGate(CLOCK);
-  const health = createHealth(CLOCK, createOutageLog(pino({ level: "silent" }), CLOCK), () => {});
+  const health = createHealth(
+    CLOCK,
+    createOutageLog(pino({ level: "silent" }), CLOCK),
+    () => false,
+    () => {},
+  );
   const context: CallContext = {
     ...{ clock: CLOCK, gate, health, settings: () => config.upload, dialect: () => dialect, signal: stopping.signal },
-    ...{ window: createWindow(CLOCK, () => 1), reachable: createWakeup(CLOCK), hurried: createWakeup(CLOCK) },
+    ...{ window: createWindow(CLOCK, () => 1), reachable: createWakeup(CLOCK), retryNow: createWakeup(CLOCK) },
+    backOff: async (_reason, wait) => {
+      await wait();
+      return true;
+    },
     // Without jitter a backoff is over at once.
     random: () => 0,
   };
@@ -86,7 +95,7 @@ function meaningOf({ fate, gate, health }: ReturnType<typeof setup>): Meaning {
   const known = fate();
   if (known?.kind === "delivered") return { kind: known.conflicts.length === 0 ? "delivered" : "quarantined" };
   if (known?.kind === "refused") return { kind: "quarantined" };
-  if (known?.kind === "stream-paused") return { kind: "pause", holds: "lane" };
+  if (known?.kind === "held") return { kind: "pause", holds: "lane" };
   const state = gate.state();
   if (state.kind === "paused") return { kind: "pause", holds: "credentials" };
   const isWait = (health.counts().attempts.get("wait") ?? 0) > 0;

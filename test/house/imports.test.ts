@@ -109,12 +109,12 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => under("shared", "agent/buffer")(target) || under("agent/runtime")(target) || isNode(target),
   },
   {
-    of: "agent/upload: shared, itself, the buffer's types and its runs of events, the secrets; never intake",
+    of: "agent/upload: shared, itself, the buffer's types, its runs of events and their scopes, the secrets; never intake",
     files: under("agent/upload"),
     may: ({ target, typeOnly }) =>
       under("shared", "agent/upload")(target) ||
       under("agent/runtime")(target) ||
-      named("agent/buffer/tables/event-run.ts", "agent/config/secrets.ts")(target) ||
+      named("agent/buffer/tables/event-run.ts", "agent/buffer/tables/scope.ts", "agent/config/secrets.ts")(target) ||
       (typeOnly && under("agent/buffer", "agent/config")(target)) ||
       isNode(target) ||
       named("undici", "zod", "pino")(target),

@@ -132,16 +132,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a page that begins after its cursor",
-    file: "worker/ledger/event-list.ts",
-    find: "event.entry < first ||",
-    replace: "event.entry <= first ||",
+    file: "worker/ledger/event-reader.ts",
+    find: "entry >= from.entry",
+    replace: "entry > from.entry",
     tests: ["test/worker/events-list.test.ts"],
   },
   {
     name: "streams merged without a bound",
-    file: "worker/ledger/event-heads.ts",
-    find: "if (head === undefined && share.length >= full) return { heads, isEnd: false };",
-    replace: "",
+    file: "worker/ledger/event-reader.ts",
+    find: ".filter((row) => row.id <= bound)",
+    replace: ".filter(() => bound > 0)",
     tests: ["test/worker/events-list.test.ts"],
   },
   {
@@ -203,9 +203,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "agent: an event that is too large by itself dropped",
-    file: "agent/upload/shipment.ts",
-    find: ": [held(piece, 0, fate.reason)];",
-    replace: ': fate.why === "size" ? [] : [held(piece, 0, fate.reason)];',
+    file: "agent/upload/settling.ts",
+    find: 'if (fate.kind === "refused") return rejectAll(run, fate.reason);',
+    replace: 'if (fate.kind === "refused") return fate.why === "size" ? [] : rejectAll(run, fate.reason);',
     tests: ["test/agent/agent.model.test.ts"],
   },
   {

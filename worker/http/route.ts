@@ -41,7 +41,7 @@ export interface RouteSpec<Path extends Parameters, Query extends Parameters, T,
   readonly permission: readonly Permission[];
   readonly params?: Path;
   readonly query?: Query;
-  /** Whether query parameters that are not described are refused; below `/admin` they always are. */
+  /** Whether query parameters that are not described are refused. */
   readonly strictQuery?: boolean;
   /** Header parameters, as the document has them, beside those that follow from the rest. */
   readonly headers?: readonly JsonSchema[];
@@ -108,7 +108,7 @@ type Described = Pick<
   "path" | "permission" | "params" | "query" | "headers" | "ownBody" | "rateLimited" | "refusals" | keyof OperationWords
 > & { readonly body?: Body<unknown>; readonly find?: unknown };
 
-const isAdmins = ({ path }: Pick<Described, "path">): boolean => path.startsWith("/admin/");
+const isAdmins = ({ path }: Described): boolean => path.startsWith("/admin/");
 
 function guardsOf(spec: Described): MiddlewareHandler<WeirEnv>[] {
   return [
@@ -156,9 +156,8 @@ function readQuery<Query extends Parameters>(
   spec: { readonly strictQuery?: boolean } & Described,
 ): AllRead<Query> {
   const known = [...Object.keys(query), ...(isAdmins(spec) ? [TENANT_PARAMETER] : [])];
-  // A filter that is misspelt and ignored shows, or changes, more than was meant.
-  const isStrict = spec.strictQuery === true || isAdmins(spec);
-  const stranger = isStrict ? Object.keys(c.req.query()).find((name) => !known.includes(name)) : undefined;
+  const stranger =
+    spec.strictQuery === true ? Object.keys(c.req.query()).find((name) => !known.includes(name)) : undefined;
   if (stranger === undefined) return readParameters(query, (name) => c.req.query(name));
   const message = `${JSON.stringify(stranger.slice(0, 80))} is not a parameter here; known are ${known.join(", ")}`;
   return { kind: "refused", errors: [validationError(message, { field: stranger.slice(0, 80) })] };
@@ -205,7 +204,7 @@ function refusalsOf({
     ...(rateLimited === true ? ([429] as const) : []),
     ...(find === undefined && !path.startsWith("/admin/") ? [] : ([404] as const)),
     ...((body ?? ownBody) === undefined ? [] : ([415, 413, 400] as const)),
-    ...(query === undefined && !isAdmins({ path }) ? [] : ([400] as const)),
+    ...(query === undefined ? [] : ([400] as const)),
     ...refusals,
     503,
   ];

@@ -16,6 +16,7 @@ import { discard, retry } from "./release.ts";
 import { resend } from "./resend.ts";
 import { SETTLED, settle } from "./settle.ts";
 import { tidied, tidy } from "./tidy.ts";
+import { withdraw } from "./withdraw.ts";
 
 export const OPERATIONS = {
   append: writes(append),
@@ -39,6 +40,7 @@ export const OPERATIONS = {
   retry: writes(retry),
   discard: writes(discard),
   resend: writes(resend),
+  withdraw: writes(withdraw),
   /** How far a file was read without any line of it: the copy of one that was read by another name. */
   keepTail: writes((tables, input: { readonly position: TailPosition }) => {
     tables.tails.keep(input.position);
@@ -70,6 +72,9 @@ export const OPERATIONS = {
   /** How far the files behind a followed path have been read. */
   tails: reads((tables, { path }: { readonly path: string }) => tables.tails.of(path)),
 };
+
+/** Those by which positions that were given before wait again, or no longer, other than by being settled. */
+export const REOPENING: ReadonlySet<OperationKind> = new Set(["retry", "resend", "withdraw"]);
 
 interface FixInput {
   readonly stream: string;

@@ -4,13 +4,22 @@ import { countFitting, type EventRun, freeBytes, joinRuns, sliceRun } from "../t
 import { parseScope, type Scope } from "../tables/scope.ts";
 import type { Context } from "./context.ts";
 
-/** The first pending events from `from` on and below `until`: one run of positions, one scope. */
+/** The first pending events of some lanes from `from` on and below `until`: one run of positions, one scope. */
 export interface ReadInput {
   readonly stream: string;
   readonly from: number;
   readonly until: number;
   readonly bytesMax: number;
   readonly eventsMax: number;
+  /** By the text of their scope; any where they are absent. */
+  readonly lanes?: { readonly only: string } | { readonly except: readonly string[] };
+}
+
+/** What was stepped over, for it belongs to other lanes: all of it is below `through`. */
+export interface PassedOver {
+  readonly through: number;
+  readonly events: number;
+  readonly bytes: number;
 }
 
 export interface PendingRun {
@@ -21,10 +30,14 @@ export interface PendingRun {
   readonly receivedAt: Float64Array;
 }
 
-export type ReadOutcome =
+export type ReadOutcome = { readonly passed: PassedOver } & Found;
+
+type Found =
   | { readonly kind: "run"; readonly run: PendingRun }
   /** The bytes of these events are not those that were written: settle them into quarantine. */
   | { readonly kind: "damaged"; readonly first: number; readonly count: number }
+  /** Nothing so far: read on from `passed.through`. */
+  | { readonly kind: "passed" }
   | { readonly kind: "nothing" };
 
 /** Rows looked at for one call; many tiny requests then make a smaller call, never an unbounded read. */
@@ -32,21 +45,47 @@ const ROWS_MAX = 4096;
 
 /** Reads one run of what waits. */
 export function read(tables: Context, input: ReadInput): ReadOutcome {
-  const { from, until, bytesMax, eventsMax } = input;
+  const { from, until, lanes } = input;
   const stream = tables.streams.find(input.stream);
-  if (stream === null) return { kind: "nothing" };
-  let head: PendingHead | null = null;
-  let first = from;
+  const passed = { through: from, events: 0, bytes: 0 };
+  if (stream === null) return { kind: "nothing", passed };
+  const limit = lanes === undefined ? Math.min(ROWS_MAX, input.eventsMax) : ROWS_MAX;
+  const isWanted = laneTest(lanes);
+  const heads = tables.batches.iterateHeads(stream.id, from, until - 1, limit)[Symbol.iterator]();
+  let rows = 0;
+  for (const head of { [Symbol.iterator]: () => heads }) {
+    const first = Math.max(head.first, from);
+    if (isWanted(head)) {
+      passed.through = first;
+      return { ...readRun(tables, head, heads, input), passed };
+    }
+    rows++;
+    const end = Math.min(head.first + head.count, until);
+    passed.through = end;
+    passed.events += end - first;
+    passed.bytes += (head.bytes * (end - first)) / head.count;
+  }
+  return { kind: rows < limit ? "nothing" : "passed", passed };
+}
+
+function laneTest(lanes: ReadInput["lanes"]): (head: PendingHead) => boolean {
+  if (lanes === undefined) return () => true;
+  if ("only" in lanes) return ({ scope }) => scope === lanes.only;
+  const excepted = new Set(lanes.except);
+  return ({ scope }) => !excepted.has(scope);
+}
+
+/** The run that begins with a row, over as many rows as join it and fit. */
+function readRun(tables: Context, head: PendingHead, following: Iterator<PendingHead>, input: ReadInput): Found {
+  const { from, until, bytesMax, eventsMax } = input;
+  const first = Math.max(head.first, from);
   const parts: EventRun[] = [];
   const times: number[] = [];
   const rows: Uint8Array[] = [];
   let bytes = 0;
   let count = 0;
-  for (const next of tables.batches.iterateHeads(stream.id, from, until - 1, Math.min(ROWS_MAX, eventsMax))) {
-    if (head === null) {
-      head = next;
-      first = Math.max(head.first, from);
-    } else {
+  for (let next: PendingHead | null = head; next !== null; next = following.next().value ?? null) {
+    if (next !== head) {
       const joins = next.first === first + count && next.scope === head.scope;
       const fits = bytes + 1 + next.bytes <= bytesMax && count + next.count <= eventsMax;
       if (!joins || !fits || next.first + next.count > until) break;
@@ -67,7 +106,6 @@ export function read(tables: Context, input: ReadInput): ReadOutcome {
     count += part.ends.length;
     if (begin + part.ends.length < next.skip + next.count) break;
   }
-  if (head === null) return { kind: "nothing" };
   const events = joinRuns(parts);
   if (parts.length > 1) for (const row of rows) freeBytes(row);
   const receivedAt = Float64Array.from(times);

@@ -22,7 +22,7 @@ async function waitingIn(log: Core["log"], stream: string): Promise<string[]> {
   for (let from = 0; ; ) {
     const found = await log.read({ stream, from, ...READ });
     if (found.kind === "nothing") return waiting;
-    if (found.kind === "damaged") throw new Error(`${stream} ${found.first}: damaged`);
+    if (found.kind !== "run") throw new Error(`${stream} ${from}: ${found.kind}`);
     const { first, events } = found.run;
     const texts = textsOf(`[${Buffer.from(events.body).toString("utf8")}]`);
     waiting.push(...texts.map((text, index) => `${first + index} ${text}`));

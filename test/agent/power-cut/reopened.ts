@@ -190,7 +190,7 @@ function heldIn(store: Store): Held {
     for (let from = 1; ; ) {
       const outcome = ask(store, { kind: "read", stream, from, ...EVERYTHING });
       if (outcome.kind === "nothing") break;
-      if (outcome.kind === "damaged") throw new Error(`events of ${stream} at ${outcome.first} are damaged`);
+      if (outcome.kind !== "run") throw new Error(`events of ${stream} from ${from}: ${outcome.kind}`);
       const { first, events } = outcome.run;
       events.ends.forEach((_, index) => {
         pending.set(`${stream} ${first + index}`, textOf(eventBytes(events, index)));

@@ -1,0 +1,89 @@
+/** Who waits for whom: a lane that is refused, a stream with the same ids headers, stops no other. */
+import { expect, test } from "vitest";
+import { until } from "../../tools/processes/until.ts";
+import type { ReceivedCall } from "./support/destination.ts";
+import { logLines } from "./support/log-lines.ts";
+import { events, setup } from "./support/setup.ts";
+
+const UPLOAD = "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 50\nbatch_events = 10";
+const PATH = "/usage/bulk/m";
+
+const post = async (agent: Awaited<ReturnType<typeof setup>>, texts: readonly string[], org?: string, path = PATH) => {
+  const headers: Record<string, string> = org === undefined ? {} : { "zuora-org-ids": org };
+  expect((await agent.post(path, `[${texts.join(",")}]`, headers)).status).toBe(200);
+};
+const isBad = (call: ReceivedCall) => call.headers["zuora-org-ids"] === "bad";
+
+test.each([403, 404, 431, 451, 500])(
+  "%i of one lane lets the others of its stream and other streams go on",
+  async (status) => {
+    let isRefused = true;
+    await using agent = await setup({
+      upload: UPLOAD,
+      reply: (call) => (isRefused && isBad(call) ? { status } : undefined),
+    });
+    for (let i = 0; i < 20; i++) {
+      await post(agent, events(5, 10 * i), "bad");
+      await post(agent, events(5, 10 * i + 5), "good");
+      await post(agent, events(5, 10 * i), undefined, "/usage/bulk/other");
+    }
+    const stuck = await agent.reach("what is not refused", (now) => now.ledger.delivered === 200);
+    expect(stuck.ledger).toMatchObject({ pending: 100, quarantined: 0 });
+    isRefused = false;
+    expect((await agent.drained()).ledger).toMatchObject({ delivered: 300, quarantined: 0 });
+    expect(agent.destination.taken.size).toBe(300);
+    expect(agent.destination.disagreements).toEqual([]);
+  },
+);
+
+test("a lane that waits is probed by one call at a time, told of when it begins and when it ends", async () => {
+  const { logger, lines } = logLines();
+  let isRefused = true;
+  let most = 0;
+  let now = 0;
+  await using agent = await setup({
+    logger,
+    upload: UPLOAD,
+    reply: async (call) => {
+      if (!isRefused || !isBad(call)) return undefined;
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setImmediate(resolve));
+      now--;
+      return { status: 403 };
+    },
+  });
+  await post(agent, events(5), "bad");
+  await until(() => agent.destination.calls.length > 0, { what: "a refusal" });
+  await post(agent, events(100, 5), "bad");
+  await until(() => agent.destination.calls.length > 3, { what: "probes" });
+  expect(most).toBe(1);
+  isRefused = false;
+  await agent.drained();
+  const told = lines.filter(({ msg }) => msg.startsWith("a lane"));
+  expect(told).toMatchObject([
+    { level: 50, stream: "usage/m", org_ids: "bad", status: 403 },
+    { level: 30, msg: "a lane goes on", org_ids: "bad" },
+  ]);
+});
+
+test("ids that are wrong cost tens of calls, not two for each event", async () => {
+  await using agent = await setup({
+    upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 50",
+    reply: (call) => (isBad(call) ? { status: 400, body: { success: false, message: "no such org: bad" } } : undefined),
+  });
+  await post(agent, events(200), "bad");
+  const { ledger } = await agent.drained();
+  expect(ledger).toMatchObject({ quarantined: 200, delivered: 0 });
+  expect(agent.destination.calls.length).toBe(19);
+});
+
+test("events refused in the same words as their neighbours are told from those that are accepted", async () => {
+  const bad = (call: ReceivedCall) => call.events.some((event) => /"c[0-9]*[05]"/.test(event));
+  await using agent = await setup({
+    upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 50",
+    reply: (call) => (bad(call) ? { status: 400, body: { success: false, message: "bad" } } : undefined),
+  });
+  await post(agent, events(200));
+  expect((await agent.drained()).ledger).toMatchObject({ quarantined: 40, delivered: 160 });
+  expect(agent.destination.disagreements).toEqual([]);
+});
