@@ -9,6 +9,7 @@ import { agentSolvimonDialect, agentUsageDialect } from "./intake/agent-dialect.
 import { createBodyBudget } from "./intake/body-budget.ts";
 import { createCalculateHandler } from "./intake/calculate-handler.ts";
 import { createIngest } from "./intake/ingest.ts";
+import { noted } from "./intake/noted-refusals.ts";
 import { createRoutes, type RouteOptions } from "./intake/routes.ts";
 import { openHttpServer } from "./intake/server.ts";
 import { openSocketServer } from "./intake/socket-server.ts";
@@ -105,7 +106,7 @@ function createRouteTable(options: AgentOptions, core: Core, lostBytes: () => nu
   const { log, schemas, refresh, uploader } = core;
   const limits = DEFAULT_LIMITS;
   const shared: Omit<RouteOptions, "token"> = {
-    ingest: createIngest({ log, clock, limits }),
+    ingest: noted(createIngest({ log, clock, limits }), core.refusals),
     usage: (meterGlobalId) => agentUsageDialect(meterGlobalId, schemas, refresh.freshen),
     solvimon: ({ stream, form }) => agentSolvimonDialect(stream, form, () => core.uploads().batchEvents),
     calculate: createCalculateHandler({ transport: core.calculator, limits }),

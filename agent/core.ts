@@ -9,6 +9,7 @@ import { type Log, randomName } from "./buffer/log.ts";
 import { startTidying } from "./buffer/tidying.ts";
 import type { Config } from "./config/config.ts";
 import { createLinesHandler } from "./intake/lines-handler.ts";
+import { noteLines, noteRejected, openRefusalLog } from "./intake/noted-refusals.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
 import { type Range, takeSnapshots } from "./operator/audit.ts";
@@ -91,7 +92,12 @@ export async function startCore(options: AgentOptions) {
   });
   const fillRate = watchFillRate(log, clock);
   const tidying = startTidying({ log, clock, retainHours: () => config.buffer.retainHours, onFault: options.onFault });
-  const lines = createLinesHandler({ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen });
+  const refusals = openRefusalLog(logger, clock);
+  log.onRejected((stream, rejected) => noteRejected(refusals, stream, rejected));
+  const lines = createLinesHandler({
+    ...{ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen },
+    onQuarantined: (stream, count, first) => noteLines(refusals, stream, count, first),
+  });
   const status = () => coreStatus(log, config, clock, uploader, fillRate);
   return {
     log,
@@ -102,6 +108,7 @@ export async function startCore(options: AgentOptions) {
     /** The `[upload]` table as it was read last. */
     uploads: () => config.upload,
     lines,
+    refusals,
     test: (request: TestRequest) => followEvent({ log, lines, calls, clock, status }, request),
     quarantine: createQuarantine({ log, schemas, limits: DEFAULT_LIMITS }),
     snapshots: () => takeSnapshots(log),
@@ -124,6 +131,7 @@ export async function startCore(options: AgentOptions) {
       await Promise.all([refresh.stop(), uploader.stop(), tidying.stop()]);
       await dialect.close();
       await log.close();
+      refusals.flush(true);
     }),
   };
 }

@@ -51,7 +51,8 @@ export default {
   },
 
   async scheduled(_controller, bindings) {
-    const { delivery, usageFold } = servicesOf(bindings);
+    const { delivery, usageFold, refusals } = servicesOf(bindings);
+    refusals.flush();
     const done = await Promise.allSettled([delivery.sweep(), usageFold.sweep()]);
     const failed = done.find((result) => result.status === "rejected");
     if (failed !== undefined) throw new Error("a sweep failed", { cause: failed.reason });

@@ -1,5 +1,6 @@
 /** What an instance of the Worker holds on to between requests, made once from its bindings. */
 import type { ClockAndRandom, WallClock } from "../shared/clock.ts";
+import { createRefusalLog, type RefusalLog } from "../shared/intake/refusal-log.ts";
 import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
 import { createKeyStore, type KeyStore } from "./accounts/key-store.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
@@ -11,7 +12,7 @@ import { createEventReader, type EventReader } from "./ledger/event-reader.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
-import { logWarning } from "./log.ts";
+import { logRefused, logWarning } from "./log.ts";
 import { Rates } from "./rates.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
 import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
@@ -38,6 +39,8 @@ export interface Services {
   readonly usageFold: UsageFold;
   readonly admission: Admission;
   readonly rates: Rates;
+  /** What was refused is told through it; this instance's own. */
+  readonly refusals: RefusalLog;
   /**
    * Tells the queue that a stream has pending events. Never fails a request: what no message reaches, the
    * sweep finds.
@@ -77,6 +80,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     usageFold: createUsageFold(bindings.LEDGER),
     admission: new Admission(),
     rates: new Rates(),
+    refusals: createRefusalLog(logRefused, runtime.clock.now),
     nudge,
   };
 }

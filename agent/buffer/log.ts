@@ -18,6 +18,7 @@ import {
   type OutcomeOf,
   REOPENING,
 } from "./transactions/operations.ts";
+import type { Rejected } from "./transactions/settle.ts";
 
 /** A method for each operation: takes its input, resolves to its outcome. */
 type LogOperations = {
@@ -43,6 +44,8 @@ export interface Log extends LogOperations {
   readonly commits: number;
   /** Calls back after every commit that changed a stream, with its name, and whether what waits has changed below what came last. */
   onChange(listener: (stream: string, isReopened: boolean) => void): void;
+  /** Calls back once events that the destination refused are in quarantine. */
+  onRejected(listener: (stream: string, rejected: readonly Rejected[]) => void): void;
   /** Waits for what was asked, then lets go of the buffer. */
   close(): Promise<void>;
 }
@@ -96,11 +99,18 @@ interface Asked {
 function createLog(engine: Engine, metadata: Map<string, string>): Log {
   const ledgers = new Map(engine.state.ledgers.map((ledger) => [ledger.stream, ledger]));
   const listeners: ((stream: string, isReopened: boolean) => void)[] = [];
+  const rejectedListeners: ((stream: string, rejected: readonly Rejected[]) => void)[] = [];
   const faultListeners: ((error: unknown) => void)[] = [];
   let reserveWhole = true;
   let queue: Asked[] = [];
   let running: Promise<void> | null = null;
   let commits = 0;
+
+  const tellRejected = (operation: Operation, outcome: Outcome | undefined): void => {
+    if (operation.kind !== "settle" || operation.quarantine.length === 0) return;
+    if ((outcome as OutcomeOf<"settle"> | undefined)?.kind !== "settled") return;
+    for (const listener of rejectedListeners) listener(operation.stream, operation.quarantine);
+  };
 
   const runGroup = async (group: readonly Asked[]): Promise<void> => {
     try {
@@ -112,6 +122,7 @@ function createLog(engine: Engine, metadata: Map<string, string>): Log {
         const outcome = result.outcomes[index];
         if (outcome === undefined) asked.reject(new RangeError("the log's writer answered too little"));
         else asked.resolve(outcome);
+        tellRejected(asked.operation, outcome);
       }
       const isReopened = group.some(({ operation }) => REOPENING.has(operation.kind));
       for (const { stream } of result.ledgers) for (const listener of listeners) listener(stream, isReopened);
@@ -161,6 +172,7 @@ function createLog(engine: Engine, metadata: Map<string, string>): Log {
       return commits;
     },
     onChange: (listener) => void listeners.push(listener),
+    onRejected: (listener) => void rejectedListeners.push(listener),
     async close() {
       while (running !== null) await running;
       await engine.close();

@@ -52,6 +52,8 @@ async function openLines(config: Config, { clock, logger }: Terminal) {
     clock,
     limits: DEFAULT_LIMITS,
     freshen: async () => {},
+    // The command itself says how many at its end.
+    onQuarantined: () => {},
   });
   return { lines, close: log.close };
 }

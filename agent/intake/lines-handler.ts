@@ -44,6 +44,8 @@ export interface LinesHandlerOptions {
   readonly limits: BodyLimits;
   /** Looks whether the edge has newer schemas. */
   readonly freshen: () => Promise<void>;
+  /** Lines went to quarantine; the first one's error. */
+  readonly onQuarantined: (stream: string, count: number, first: ValidationError) => void;
 }
 
 export type LinesHandler = (request: LinesRequest) => Promise<LinesOutcome>;
@@ -69,6 +71,8 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
       });
       if (outcome.kind !== "durable") return { kind: "full" };
       firstPosition = outcome.firstPosition;
+      const [first] = good.flatMap(({ error }) => error ?? []);
+      if (first !== undefined) options.onQuarantined(stream, faulty.length, first);
     }
     const accepted = good.length - faulty.length;
     if (bad?.error) return { kind: "bad-line", line: bad.index, accepted, error: bad.error };

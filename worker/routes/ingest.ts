@@ -1,6 +1,7 @@
 /** An ingest operation over HTTP: the request handed to the pipeline, its outcome answered as the dialect words it. */
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { IngestAnswer, Reason } from "../../shared/intake/dialect.ts";
+import { refusedIn } from "../../shared/intake/refused-events.ts";
 import { HEADER } from "../../shared/wire.ts";
 import type { WeirContext } from "../context.ts";
 import type { EdgeDialect } from "../intake/edge-dialect.ts";
@@ -8,12 +9,15 @@ import { createIngest } from "../intake/ingest.ts";
 import type { BodyRequest } from "../intake/with-body.ts";
 
 export async function answerIngest<R extends Reason>(c: WeirContext, dialect: EdgeDialect<R>): Promise<Response> {
-  const { settings, clock, admission, catalogs, ledger, events, nudge } = c.get("services");
+  const { settings, clock, admission, catalogs, ledger, events, nudge, refusals } = c.get("services");
   const ingest = createIngest({
     ...{ limits: settings.limits, clock, admission, catalogs, ledger, events },
     onPending: (tenant, stream) => c.executionCtx.waitUntil(nudge(tenant, stream)),
   });
-  const outcome = await ingest(dialect, { ...bodyRequestOf(c), principal: c.get("principal") });
+  const principal = c.get("principal");
+  const outcome = await ingest(dialect, { ...bodyRequestOf(c), principal });
+  const refused = refusedIn(outcome);
+  if (refused !== null) refusals.note({ tenant: principal.tenant, stream: dialect.stream }, refused);
   return toResponse(c, dialect.answer(outcome));
 }
 
