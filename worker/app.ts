@@ -1,6 +1,7 @@
 /** Middleware and routes put together. */
 import { Hono } from "hono";
 import { refuse, type WeirEnv } from "./context.ts";
+import { KeyEndedError } from "./database/key-gate.ts";
 import { mount } from "./http/route.ts";
 import { logFailure } from "./log.ts";
 import { compress } from "./middleware/compress.ts";
@@ -21,6 +22,7 @@ export function createApp(services?: Services): Hono<WeirEnv> {
   mount(app, routes);
   app.notFound((c) => refuse(c, 404, "there is nothing here"));
   app.onError((error, c) => {
+    if (error instanceof KeyEndedError) return refuse(c, 401, "the credentials are unknown, revoked or expired");
     // The client learns that it failed and under which id, never why: an unknown error's text may hold anything.
     logFailure("a request failed", error, { requestId: c.get("requestId") });
     c.header("Retry-After", "1");

@@ -4,6 +4,7 @@ import type { ValidationError } from "../shared/events/validation-error.ts";
 import { type SolvimonCode, solvimonError } from "../shared/intake/solvimon-answer.ts";
 import { usageRefusal } from "../shared/intake/usage-answer.ts";
 import type { Principal } from "./accounts/principal.ts";
+import type { Writer } from "./database/key-gate.ts";
 import type { Bindings } from "./env.ts";
 import type { Services } from "./services.ts";
 
@@ -21,6 +22,11 @@ export interface WeirEnv {
 export type WeirContext = Context<WeirEnv>;
 
 export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 415 | 428 | 429 | 500 | 503;
+
+/** The key that a write of this request comes with, and the time it is made at. */
+export function writerOf(c: WeirContext): Writer {
+  return { apiKeyId: c.get("principal").keyId, now: c.get("services").clock.now() };
+}
 
 /** Solvimon's routes answer errors in Solvimon's shape, all others in Weir's own. */
 const SOLVIMON_ROUTE = /^\/v[^/]*\/(ingest|events)(\/|$)/;

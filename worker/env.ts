@@ -37,6 +37,8 @@ const settingsSchema = z.object({
   UPSTREAM_TIMEOUT_MS: whole(30_000),
   BACKOFF_BASE_MS: whole(500),
   BACKOFF_MAX_MS: whole(60_000),
+  DESTINATION_KEY: text,
+  LOOPBACK_DESTINATIONS: text,
 });
 
 /** Of every upstream, each name behind the vendor's own and an underscore: ZUORA_BASE_URL. */
@@ -72,6 +74,10 @@ export interface Settings {
   readonly upstreams: Readonly<Record<UpstreamName, UpstreamSettings>>;
   readonly upstreamTimeoutMs: number;
   readonly backoff: BackoffSettings;
+  /** What the secrets of destinations are sealed under; empty where none is set. */
+  readonly destinationKey: string;
+  /** Whether a destination may be plain http on this machine, as on a local edge. */
+  readonly loopbackDestinations: boolean;
 }
 
 /**
@@ -94,6 +100,8 @@ export function parseSettings(bindings: Bindings): Settings {
     ) as Settings["upstreams"],
     upstreamTimeoutMs: set.UPSTREAM_TIMEOUT_MS,
     backoff: { baseMs: set.BACKOFF_BASE_MS, maxMs: set.BACKOFF_MAX_MS },
+    destinationKey: set.DESTINATION_KEY,
+    loopbackDestinations: set.LOOPBACK_DESTINATIONS === "allow",
   };
 }
 

@@ -32,4 +32,8 @@ export class Remembered<T> {
   delete(key: string): void {
     this.items.delete(key);
   }
+
+  clear(): void {
+    this.items.clear();
+  }
 }

@@ -4,6 +4,7 @@ import { createDocument, type OpenApiDocument } from "./openapi/document.ts";
 import { apiKeyRoutes } from "./routes/api-keys.ts";
 import { calculateRoutes } from "./routes/calculate.ts";
 import { catalogRoutes } from "./routes/catalog.ts";
+import { destinationRoutes } from "./routes/destinations.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
@@ -12,6 +13,7 @@ import { quarantineRoutes } from "./routes/quarantine.ts";
 import { settingsRoutes } from "./routes/settings.ts";
 import { solvimonRoutes } from "./routes/solvimon.ts";
 import { statsRoutes } from "./routes/stats.ts";
+import { tenantRoutes } from "./routes/tenants.ts";
 import { tokenRoutes } from "./routes/token.ts";
 import { usageRoutes } from "./routes/usage.ts";
 
@@ -24,6 +26,8 @@ const described: readonly Route[] = [
   ...ledgerRoutes,
   ...quarantineRoutes,
   ...apiKeyRoutes,
+  ...tenantRoutes,
+  ...destinationRoutes,
   ...tokenRoutes,
   ...statsRoutes,
   ...settingsRoutes,

@@ -5,6 +5,8 @@ import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
 import { createKeyStore, type KeyStore } from "./accounts/key-store.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
+import { createDestinationStore, type DestinationStore } from "./destinations/destinations.ts";
+import { createSealer } from "./destinations/sealing.ts";
 import { type Bindings, parseSettings, type Settings } from "./env.ts";
 import { Admission } from "./intake/admission.ts";
 import { createD1Ledger } from "./ledger/d1-ledger.ts";
@@ -14,6 +16,7 @@ import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
 import { logRefused, logWarning } from "./log.ts";
 import { Rates } from "./rates.ts";
+import { createTenants, type Tenants } from "./tenants/tenants.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
 import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
 
@@ -29,6 +32,8 @@ export interface Services {
   readonly fetch: typeof fetch;
   readonly keys: KeyRing;
   readonly keyStore: KeyStore;
+  readonly tenants: Tenants;
+  readonly destinations: DestinationStore;
   readonly catalogs: Catalogs;
   readonly ledger: Ledger;
   readonly delivery: Delivery;
@@ -70,6 +75,8 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     fetch: runtime.fetch,
     keys: createKeyRing(bindings.LEDGER),
     keyStore: createKeyStore(bindings.LEDGER),
+    tenants: createTenants(bindings.LEDGER),
+    destinations: createDestinationStore(bindings.LEDGER, createSealer(settings.destinationKey)),
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, runtime),
     delivery: createDelivery({ db: bindings.LEDGER, settings, runtime, nudge }),

@@ -52,7 +52,8 @@ beforeAll(async () => {
   stranger = await setupEdge();
   const permissions = ["METER_DATA.INGEST", "WEIR.ADMIN", "WEIR.OPERATOR"];
   const none = { platformIds: null, entityIds: null, orgIds: null, expiresAt: null };
-  operator = (await owner.services.keyStore.create("house", { name: "o", permissions, ...none }, 0)).key;
+  const writer = { apiKeyId: `id-of-${owner.tenant}`, now: 0 };
+  operator = (await owner.services.keyStore.create("house", { name: "o", permissions, ...none }, writer)).key;
   await owner.putCatalog({ streams: [{ meter_global_id: meter() }] });
   const usage = await owner.post(meter(), event({ CustomerId: mark() }), {
     "weir-producer": producer(),

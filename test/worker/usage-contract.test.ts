@@ -69,7 +69,8 @@ describe("credentials", () => {
     ["a key without the permission", { "x-api-key": "no-permission" }, 403],
     ["a platform that the key lacks", { "x-api-key": "platform-a", "x-platform-id": "b" }, 403],
     ["the platform that the key has", { "x-api-key": "platform-a", "x-platform-id": "a" }, 200],
-    ["any platform, for a key without a list", { "x-platform-id": "whatever" }, 200],
+    ["any platform, for a key whose list is *", { "x-platform-id": "whatever" }, 200],
+    ["a platform, for a key without a list", { "x-api-key": "entities", "x-platform-id": "whatever" }, 403],
   ])("%s → %i", async (_name, headers, status) => {
     const response = await edge.post(METER, event({ n: Math.random() }), headers);
     expect(response.status).toBe(status);

@@ -2,7 +2,8 @@
  * The edge as `npm run edge` and the tests run it: the real Worker in workerd, with D1 and Queues on disk, set
  * up from wrangler.toml so that what runs here is what gets deployed.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -93,7 +94,7 @@ async function miniflareOptions({
     modules: true,
     script: await bundleWorker(),
     compatibilityDate: wrangler.compatibility_date,
-    bindings: { ...wrangler.vars, ...vars },
+    bindings: { ...wrangler.vars, ...(await localVars(persistTo)), ...vars },
     d1Databases: { [database?.binding ?? "LEDGER"]: database?.database_name ?? "weir" },
     resourcePersistencePath: persistTo,
     queueProducers: Object.fromEntries(
@@ -111,6 +112,23 @@ async function miniflareOptions({
       ]),
     ),
   });
+}
+
+/** What a deployed Worker is never given: destinations on this machine, and a secret that nobody set. */
+async function localVars(persistTo: string): Promise<Record<string, string>> {
+  return { LOOPBACK_DESTINATIONS: "allow", DESTINATION_KEY: await localDestinationKey(persistTo) };
+}
+
+/** Made at the first start and kept with the ledger, whose sealed secrets it opens. */
+async function localDestinationKey(persistTo: string): Promise<string> {
+  await mkdir(persistTo, { recursive: true });
+  const file = join(persistTo, "destination.key");
+  try {
+    await writeFile(file, randomBytes(32).toString("base64"), { mode: 0o600, flag: "wx" });
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause;
+  }
+  return (await readFile(file, "utf8")).trim();
 }
 
 /** The Worker as one module. */
@@ -156,7 +174,9 @@ async function addLocalKeys(db: D1): Promise<void> {
     KEY_ROWS.map(({ id, key, permissions }) =>
       db
         .prepare(
-          "INSERT OR IGNORE INTO api_keys (id, hash, tenant, name, permissions, created_at) VALUES (?1, ?2, 'local', ?3, ?4, ?5)",
+          `INSERT INTO api_keys (id, hash, tenant, name, permissions, platform_ids, entity_ids, org_ids, created_at)
+          VALUES (?1, ?2, 'local', ?3, ?4, '["*"]', '["*"]', '["*"]', ?5)
+          ON CONFLICT (id) DO UPDATE SET platform_ids = '["*"]', entity_ids = '["*"]', org_ids = '["*"]'`,
         )
         .bind(id, hashApiKey(key), `local ${key}`, JSON.stringify(permissions), Date.now()),
     ),

@@ -1,8 +1,9 @@
 /** Finds the principal behind a credential. Keys are kept by their SHA-256 only. */
-import { eq } from "drizzle-orm";
+import { eq, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { apiKeys } from "../database/schema.ts";
+import { apiKeys, tenants } from "../database/schema.ts";
 import { Remembered } from "../remembered.ts";
+import { boundsOf, narrowed } from "../tenants/bounds.ts";
 import { isGenuine, issueToken, readToken, TOKEN_SECONDS } from "./access-token.ts";
 import { hashApiKey } from "./key-hash.ts";
 import type { Principal } from "./principal.ts";
@@ -17,15 +18,28 @@ export interface KeyRing {
   find(credential: string, nowMs: number): Promise<Principal | null>;
   /** A token for a key's id and the key itself; null where the two do not belong together. */
   exchange(keyId: string, key: string, nowMs: number): Promise<string | null>;
+  /** Drops what this instance remembers: what was changed through it is in force at once. */
+  forget(): void;
 }
 
-type KeyRow = typeof apiKeys.$inferSelect;
+/** A key, and what its tenant may name as the tenant's row has it. */
+interface KeyRow {
+  readonly key: typeof apiKeys.$inferSelect;
+  readonly allowed: string | null;
+}
 
 /** Keys read from D1 and remembered for a few seconds; unknown ones are not, so that a new key works at once. */
 export function createKeyRing(db: D1Database): KeyRing {
   const remembered = new Remembered<Principal>(KEYS_REMEMBERED_MAX);
-  const byHash = (hash: string) => drizzle(db).select().from(apiKeys).where(eq(apiKeys.hash, hash)).get();
-  const byId = (id: string) => drizzle(db).select().from(apiKeys).where(eq(apiKeys.id, id)).get();
+  const oneWhere = (condition: SQL): Promise<KeyRow | undefined> =>
+    drizzle(db)
+      .select({ key: apiKeys, allowed: tenants.allowed })
+      .from(apiKeys)
+      .leftJoin(tenants, eq(tenants.id, apiKeys.tenant))
+      .where(condition)
+      .get();
+  const byHash = (hash: string) => oneWhere(eq(apiKeys.hash, hash));
+  const byId = (id: string) => oneWhere(eq(apiKeys.id, id));
 
   return {
     async find(credential, nowMs) {
@@ -35,31 +49,37 @@ export function createKeyRing(db: D1Database): KeyRing {
       const claims = readToken(credential);
       const row = claims === null ? await byHash(hash) : await byId(claims.keyId);
       if (row === undefined || !isValid(row, nowMs)) return null;
-      if (claims !== null && !isGenuine(credential, claims, row.hash, nowMs)) return null;
+      if (claims !== null && !isGenuine(credential, claims, row.key.hash, nowMs)) return null;
       const principal = principalOf(row);
-      const ends = [nowMs + KEY_TTL_MS, row.expiresAt, claims?.endsAt].filter((end) => typeof end === "number");
+      const ends = [nowMs + KEY_TTL_MS, row.key.expiresAt, claims?.endsAt].filter((end) => typeof end === "number");
       remembered.set(hash, principal, Math.min(...ends));
       return principal;
     },
     async exchange(keyId, key, nowMs) {
       const row = await byHash(hashApiKey(key));
-      if (row === undefined || row.id !== keyId || !isValid(row, nowMs)) return null;
-      return issueToken({ keyId, endsAt: nowMs + TOKEN_SECONDS * 1000 }, row.hash);
+      if (row === undefined || row.key.id !== keyId || !isValid(row, nowMs)) return null;
+      return issueToken({ keyId, endsAt: nowMs + TOKEN_SECONDS * 1000 }, row.key.hash);
     },
+    forget: () => remembered.clear(),
   };
 }
 
-function isValid(row: KeyRow, nowMs: number): boolean {
-  return row.revokedAt === null && (row.expiresAt === null || nowMs < row.expiresAt);
+function isValid({ key: { revokedAt, expiresAt } }: KeyRow, nowMs: number): boolean {
+  return revokedAt === null && (expiresAt === null || nowMs < expiresAt);
 }
 
-function principalOf(row: KeyRow): Principal {
+function principalOf({ key, allowed }: KeyRow): Principal {
+  const bounds = boundsOf(allowed);
+  const within = (list: string | null, bound: readonly string[] | null) =>
+    narrowed(list === null ? null : JSON.parse(list), bound);
   return {
-    keyId: row.id,
-    tenant: row.tenant,
-    permissions: JSON.parse(row.permissions),
-    platformIds: row.platformIds === null ? null : JSON.parse(row.platformIds),
-    entityIds: row.entityIds === null ? null : JSON.parse(row.entityIds),
-    orgIds: row.orgIds === null ? null : JSON.parse(row.orgIds),
+    keyId: key.id,
+    tenant: key.tenant,
+    permissions: JSON.parse(key.permissions),
+    platformIds: within(key.platformIds, bounds.platformIds),
+    entityIds: within(key.entityIds, bounds.entityIds),
+    orgIds: within(key.orgIds, bounds.orgIds),
+    expiresAt: key.expiresAt,
+    bounds,
   };
 }

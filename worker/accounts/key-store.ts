@@ -1,17 +1,16 @@
 /** API keys as their admin handles them: made, listed, revoked, rotated. A key is shown once and kept as a hash. */
-import { and, eq, gt, sql } from "drizzle-orm";
+import { and, eq, gt } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { randomText } from "../../shared/random-text.ts";
+import { type Writer, writeAs } from "../database/key-gate.ts";
 import { apiKeys } from "../database/schema.ts";
+import { statement } from "../database/statement.ts";
 import { hashApiKey } from "./key-hash.ts";
+import type { KeyReach } from "./principal.ts";
 
-export interface NewKey {
+export interface NewKey extends KeyReach {
   readonly name: string;
   readonly permissions: readonly string[];
-  readonly platformIds: readonly string[] | null;
-  readonly entityIds: readonly string[] | null;
-  readonly orgIds: readonly string[] | null;
-  readonly expiresAt: number | null;
 }
 
 /** What may be shown of a key at any time. */
@@ -23,39 +22,50 @@ export interface KeyRecord extends NewKey {
 }
 
 export interface KeyStore {
-  /** @returns the record and, this once, the key. */
-  create(tenant: string, key: NewKey, now: number): Promise<KeyRecord & { readonly key: string }>;
+  /** @returns the record and, this once, the key. @throws KeyEndedError as every write here. */
+  create(tenant: string, key: NewKey, writer: Writer): Promise<KeyRecord & { readonly key: string }>;
   /** In order of their ids. */
   list(tenant: string, after: string, count: number): Promise<KeyRecord[]>;
   find(tenant: string, id: string): Promise<KeyRecord | null>;
-  /** Whether any key, be it revoked, was ever made for the tenant: the first one makes it. */
-  hasTenant(tenant: string): Promise<boolean>;
-  /** False where there is no such key of the tenant; a second revocation changes nothing. */
-  revoke(tenant: string, id: string, now: number): Promise<boolean>;
-  /** Ends a key at a time, unless it ends before. */
-  endAt(tenant: string, id: string, at: number): Promise<void>;
+  /** A second revocation changes nothing. */
+  revoke(tenant: string, id: string, writer: Writer): Promise<void>;
+  /** Makes a key like another one, which ends at a time unless it ends before. */
+  rotate(old: KeyRecord, endsAt: number, writer: Writer): Promise<KeyRecord & { readonly key: string }>;
 }
+
+interface KeyColumns {
+  readonly id: string;
+  readonly hash: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly permissions: string;
+  readonly platformIds: string | null;
+  readonly entityIds: string | null;
+  readonly orgIds: string | null;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+}
+
+const INSERT = statement<KeyColumns>(`INSERT INTO api_keys
+  (id, hash, tenant, name, permissions, platform_ids, entity_ids, org_ids, created_at, expires_at)
+VALUES (:id, :hash, :tenant, :name, :permissions, :platformIds, :entityIds, :orgIds, :createdAt, :expiresAt)`);
+
+const REVOKE = statement<{ tenant: string; id: string; now: number }>(
+  "UPDATE api_keys SET revoked_at = coalesce(revoked_at, :now) WHERE tenant = :tenant AND id = :id",
+);
+
+const END = statement<{ tenant: string; id: string; at: number }>(
+  "UPDATE api_keys SET expires_at = min(coalesce(expires_at, :at), :at) WHERE tenant = :tenant AND id = :id",
+);
 
 export function createKeyStore(db: D1Database): KeyStore {
   const orm = drizzle(db);
   const one = (tenant: string, id: string) => and(eq(apiKeys.tenant, tenant), eq(apiKeys.id, id));
   return {
-    async create(tenant, wanted, now) {
-      const key = `weir_key_${randomText(32)}`;
-      const record: KeyRecord = { ...wanted, id: `key_${randomText(20)}`, tenant, createdAt: now, revokedAt: null };
-      await orm.insert(apiKeys).values({
-        id: record.id,
-        hash: hashApiKey(key),
-        tenant,
-        name: record.name,
-        permissions: JSON.stringify(record.permissions),
-        platformIds: listText(record.platformIds),
-        entityIds: listText(record.entityIds),
-        orgIds: listText(record.orgIds),
-        createdAt: now,
-        expiresAt: record.expiresAt,
-      });
-      return { ...record, key };
+    async create(tenant, wanted, writer) {
+      const made = madeKey(tenant, wanted, writer.now);
+      await writeAs(db, writer, [INSERT.bind(db, columnsOf(made))]);
+      return made;
     },
     async list(tenant, after, count) {
       const rows = await orm
@@ -70,24 +80,42 @@ export function createKeyStore(db: D1Database): KeyStore {
       const row = await orm.select().from(apiKeys).where(one(tenant, id)).get();
       return row === undefined ? null : recordOf(row);
     },
-    async hasTenant(tenant) {
-      const row = await orm.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.tenant, tenant)).limit(1).get();
-      return row !== undefined;
+    async revoke(tenant, id, writer) {
+      await writeAs(db, writer, [REVOKE.bind(db, { tenant, id, now: writer.now })]);
     },
-    async revoke(tenant, id, now) {
-      const rows = await orm
-        .update(apiKeys)
-        .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, ${now})` })
-        .where(one(tenant, id))
-        .returning({ id: apiKeys.id });
-      return rows.length > 0;
+    async rotate(old, endsAt, writer) {
+      const { tenant, id } = old;
+      const made = madeKey(tenant, old, writer.now);
+      await writeAs(db, writer, [INSERT.bind(db, columnsOf(made)), END.bind(db, { tenant, id, at: endsAt })]);
+      return made;
     },
-    async endAt(tenant, id, at) {
-      await orm
-        .update(apiKeys)
-        .set({ expiresAt: sql`min(coalesce(${apiKeys.expiresAt}, ${at}), ${at})` })
-        .where(one(tenant, id));
-    },
+  };
+}
+
+function madeKey(tenant: string, wanted: NewKey, now: number): KeyRecord & { readonly key: string } {
+  const { name, permissions, platformIds, entityIds, orgIds, expiresAt } = wanted;
+  return {
+    ...{ name, permissions, platformIds, entityIds, orgIds, expiresAt },
+    id: `key_${randomText(20)}`,
+    key: `weir_key_${randomText(32)}`,
+    tenant,
+    createdAt: now,
+    revokedAt: null,
+  };
+}
+
+function columnsOf({ key, ...record }: KeyRecord & { readonly key: string }): KeyColumns {
+  return {
+    id: record.id,
+    hash: hashApiKey(key),
+    tenant: record.tenant,
+    name: record.name,
+    permissions: JSON.stringify(record.permissions),
+    platformIds: listText(record.platformIds),
+    entityIds: listText(record.entityIds),
+    orgIds: listText(record.orgIds),
+    createdAt: record.createdAt,
+    expiresAt: record.expiresAt,
   };
 }
 

@@ -1,17 +1,26 @@
 /** Who is calling: a key's tenant and what it may do. */
+import type { Bounds } from "../tenants/bounds.ts";
 
 export const PERMISSIONS = ["METER_DATA.INGEST", "WEIR.ADMIN", "WEIR.OPERATOR"] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
-export interface Principal {
+/** How far a key reaches. */
+export interface KeyReach {
+  /** The ids that may be named, `*` for any; null: none. */
+  readonly platformIds: readonly string[] | null;
+  readonly entityIds: readonly string[] | null;
+  readonly orgIds: readonly string[] | null;
+  /** Milliseconds since 1970; null: it does not end by itself. */
+  readonly expiresAt: number | null;
+}
+
+/** Its lists are what is left of the key's within the tenant's bounds. */
+export interface Principal extends KeyReach {
   readonly keyId: string;
   readonly tenant: string;
   readonly permissions: readonly string[];
-  /** Null: any platform. */
-  readonly platformIds: readonly string[] | null;
-  /** Null: none may be named. */
-  readonly entityIds: readonly string[] | null;
-  readonly orgIds: readonly string[] | null;
+  /** What the tenant may name. */
+  readonly bounds: Bounds;
 }
 
 export function isPermitted(principal: Principal, permission: Permission): boolean {

@@ -2,6 +2,7 @@
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { compileCheck, type EventCheck, type StreamSchema } from "../../shared/events/stream-schema.ts";
+import { type Writer, writeAs } from "../database/key-gate.ts";
 import { catalogs } from "../database/schema.ts";
 import { statement } from "../database/statement.ts";
 import { Remembered } from "../remembered.ts";
@@ -34,8 +35,14 @@ export interface Catalogs {
    * Replaces the whole document.
    * @param versions one of which it must have for that; null for any.
    * @returns its new version; null where it has none of them, and stands.
+   * @throws KeyEndedError where the writer's key has ended.
    */
-  replace(tenant: string, document: Catalog, versions: readonly number[] | null): Promise<number | null>;
+  replace(
+    tenant: string,
+    document: Catalog,
+    versions: readonly number[] | null,
+    writer: Writer,
+  ): Promise<number | null>;
 }
 
 /** Compared and written by one statement: of two who read the same version only one replaces it. */
@@ -59,11 +66,12 @@ export function createCatalogs(db: D1Database): Catalogs {
       remembered.set(tenant, catalog, nowMs + CATALOG_TTL_MS);
       return catalog;
     },
-    async replace(tenant, document, versions) {
+    async replace(tenant, document, versions, writer) {
       const wanted = versions === null ? null : JSON.stringify(versions);
-      const row = await REPLACE.first(db, { tenant, document: JSON.stringify(document), versions: wanted });
+      const replace = REPLACE.bind(db, { tenant, document: JSON.stringify(document), versions: wanted });
+      const [result] = await writeAs(db, writer, [replace]);
       remembered.delete(tenant);
-      return row?.version ?? null;
+      return REPLACE.rows(result)[0]?.version ?? null;
     },
   };
 }

@@ -17,7 +17,7 @@ export const apiKeys = sqliteTable(
     name: text("name").notNull(),
     /** JSON array of permissions. */
     permissions: text("permissions").notNull(),
-    /** JSON arrays, or null: any platform, no entity, no org. */
+    /** JSON arrays of the ids it may name, `*` for any; null: none. */
     platformIds: text("platform_ids"),
     entityIds: text("entity_ids"),
     orgIds: text("org_ids"),
@@ -27,6 +27,35 @@ export const apiKeys = sqliteTable(
   },
   (table) => [uniqueIndex("api_keys_hash").on(table.hash), index("api_keys_tenant").on(table.tenant, table.id)],
 );
+
+/** What an operator says of a tenant. One without a row, known by its keys, is not restricted. */
+export const tenants = sqliteTable("tenants", {
+  id: text("id").primaryKey(),
+  name: text("name"),
+  /** Names of the destinations its events go to; null: the one that the settings describe. */
+  zuora: text("zuora"),
+  solvimon: text("solvimon"),
+  /** JSON of what its keys and catalog must stay within: see tenants/bounds.ts. */
+  allowed: text("allowed").notNull(),
+});
+
+/** Upstream accounts beside the one that the settings describe. */
+export const destinations = sqliteTable("destinations", {
+  name: text("name").primaryKey(),
+  dialect: text("dialect", { enum: ["zuora", "solvimon"] }).notNull(),
+  baseUrl: text("base_url").notNull(),
+  ingestPath: text("ingest_path"),
+  tokenUrl: text("token_url"),
+  clientId: text("client_id"),
+  /** Sealed: see destinations/sealing.ts. */
+  clientSecret: text("client_secret"),
+  apiKey: text("api_key"),
+  bytesMax: integer("bytes_max"),
+  eventsMax: integer("events_max"),
+  callsPerMinute: integer("calls_per_minute"),
+  /** Names this very state of the row: with another one tokens and connections are made anew. */
+  revision: text("revision").notNull(),
+});
 
 export const catalogs = sqliteTable("catalogs", {
   tenant: text("tenant").primaryKey(),

@@ -41,7 +41,7 @@ export interface RouteSpec<Path extends Parameters, Query extends Parameters, T,
   readonly permission: readonly Permission[];
   readonly params?: Path;
   readonly query?: Query;
-  /** Whether query parameters that are not described are refused. */
+  /** Whether query parameters that are not described are refused; below `/admin` they are unless this says no. */
   readonly strictQuery?: boolean;
   /** Header parameters, as the document has them, beside those that follow from the rest. */
   readonly headers?: readonly JsonSchema[];
@@ -99,16 +99,29 @@ export function route<
 /** The permission that each admin's route asks for. */
 export const ADMIN: readonly Permission[] = ["WEIR.ADMIN", "WEIR.OPERATOR"];
 
+/** That of what concerns all tenants. */
+export const OPERATOR: readonly Permission[] = ["WEIR.OPERATOR"];
+
 export function mount(app: Hono<WeirEnv>, routes: readonly Route[]): void {
   for (const { method, path, handlers } of routes) app.on(method.toUpperCase(), [path], ...handlers);
 }
 
 type Described = Pick<
   RouteSpec<Parameters, Parameters, unknown, unknown>,
-  "path" | "permission" | "params" | "query" | "headers" | "ownBody" | "rateLimited" | "refusals" | keyof OperationWords
+  | "path"
+  | "permission"
+  | "params"
+  | "query"
+  | "strictQuery"
+  | "headers"
+  | "ownBody"
+  | "rateLimited"
+  | "refusals"
+  | keyof OperationWords
 > & { readonly body?: Body<unknown>; readonly find?: unknown };
 
 const isAdmins = ({ path }: Described): boolean => path.startsWith("/admin/");
+const isStrict = (spec: Described): boolean => spec.strictQuery ?? isAdmins(spec);
 
 function guardsOf(spec: Described): MiddlewareHandler<WeirEnv>[] {
   return [
@@ -150,14 +163,9 @@ function answerBy<Path extends Parameters, Query extends Parameters, T, Found>(
   };
 }
 
-function readQuery<Query extends Parameters>(
-  c: WeirContext,
-  query: Query,
-  spec: { readonly strictQuery?: boolean } & Described,
-): AllRead<Query> {
+function readQuery<Query extends Parameters>(c: WeirContext, query: Query, spec: Described): AllRead<Query> {
   const known = [...Object.keys(query), ...(isAdmins(spec) ? [TENANT_PARAMETER] : [])];
-  const stranger =
-    spec.strictQuery === true ? Object.keys(c.req.query()).find((name) => !known.includes(name)) : undefined;
+  const stranger = isStrict(spec) ? Object.keys(c.req.query()).find((name) => !known.includes(name)) : undefined;
   if (stranger === undefined) return readParameters(query, (name) => c.req.query(name));
   const message = `${JSON.stringify(stranger.slice(0, 80))} is not a parameter here; known are ${known.join(", ")}`;
   return { kind: "refused", errors: [validationError(message, { field: stranger.slice(0, 80) })] };
@@ -189,22 +197,14 @@ function describe(spec: Described): JsonSchema {
   });
 }
 
-function refusalsOf({
-  path,
-  permission,
-  rateLimited,
-  find,
-  query,
-  body,
-  ownBody,
-  refusals = [],
-}: Described): RefusalStatus[] {
+function refusalsOf(spec: Described): RefusalStatus[] {
+  const { path, permission, rateLimited, find, query, body, ownBody, refusals = [] } = spec;
   return [
     ...(permission.length === 0 ? [] : ([401, 403] as const)),
     ...(rateLimited === true ? ([429] as const) : []),
     ...(find === undefined && !path.startsWith("/admin/") ? [] : ([404] as const)),
     ...((body ?? ownBody) === undefined ? [] : ([415, 413, 400] as const)),
-    ...(query === undefined ? [] : ([400] as const)),
+    ...(query === undefined && !isStrict(spec) ? [] : ([400] as const)),
     ...refusals,
     503,
   ];

@@ -6,6 +6,7 @@
  * Every later one works only if that very row (id and nonce) is there. Nothing claimed, nothing written.
  */
 import { CONTENT_HASH_BYTES } from "../../shared/identity.ts";
+import { KEY_VALID } from "../database/key-gate.ts";
 import type { OutboxRow } from "../database/rows.ts";
 import type { batches, counters } from "../database/schema.ts";
 import { statement } from "../database/statement.ts";
@@ -35,8 +36,6 @@ interface Gate {
   readonly catalogVersion: number;
 }
 
-const KEY_VALID = `EXISTS (SELECT 1 FROM api_keys WHERE id = :apiKeyId AND revoked_at IS NULL
-    AND (expires_at IS NULL OR expires_at > :now))`;
 const CATALOG_VERSION = "coalesce((SELECT version FROM catalogs WHERE tenant = :tenant), 0)";
 const GATE = `${KEY_VALID} AND ${CATALOG_VERSION} = :catalogVersion`;
 

@@ -3,6 +3,7 @@ import { createMiddleware } from "hono/factory";
 import { HEADER } from "../../shared/wire.ts";
 import { isPermitted, type Permission } from "../accounts/principal.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
+import { mayName } from "../tenants/bounds.ts";
 
 /** Lets a request pass whose key has at least one of the permissions and covers the platform it names. */
 export function requirePermission(...anyOf: Permission[]) {
@@ -16,7 +17,7 @@ export function requirePermission(...anyOf: Permission[]) {
       return refuse(c, 403, `the key lacks the permission ${anyOf.join(" or ")}`);
     }
     const platform = c.req.header(HEADER.platformId);
-    if (platform !== undefined && principal.platformIds !== null && !principal.platformIds.includes(platform)) {
+    if (platform !== undefined && !mayName(principal.platformIds, platform)) {
       return refuse(c, 403, "the key does not cover the platform named in x-platform-id");
     }
     c.set("principal", principal);

@@ -10,7 +10,7 @@ export const nameTenant = createMiddleware<WeirEnv>(async function nameTenant(c,
   const own = c.get("tenant");
   const named = c.req.query(TENANT_PARAMETER) ?? own;
   if (!mayActFor(c.get("principal"), named)) return refuse(c, 403, "the key may not name another tenant");
-  if (named !== own && !(await c.get("services").keyStore.hasTenant(named))) {
+  if (named !== own && (await c.get("services").tenants.find(named)) === null) {
     return refuse(c, 404, `there is no tenant ${JSON.stringify(named.slice(0, 128))}`);
   }
   c.set("tenant", named);

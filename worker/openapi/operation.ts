@@ -10,6 +10,7 @@ export const TAGS = {
   Quarantine: "Events that wait for a person.",
   Catalog: "What meters there are and what their events look like.",
   Keys: "API keys and access tokens.",
+  Tenants: "Whose events go to which upstream account, and what they may name.",
   Service: "The service itself.",
 } as const;
 

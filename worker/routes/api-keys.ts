@@ -1,9 +1,10 @@
 /** `/admin/api-keys`: made (and shown once), listed without secrets, revoked, rotated with an overlap. */
 import type { z } from "zod";
+import { reachErrors } from "../accounts/key-bounds.ts";
 import { newKeySchema, rotationSchema } from "../accounts/key-requests.ts";
 import type { KeyRecord, NewKey } from "../accounts/key-store.ts";
-import { isPermitted, mayActFor, PERMISSIONS } from "../accounts/principal.ts";
-import { refuse, type WeirContext } from "../context.ts";
+import { isPermitted, type KeyReach, mayActFor, PERMISSIONS } from "../accounts/principal.ts";
+import { refuse, type WeirContext, writerOf } from "../context.ts";
 import { checkedBy, jsonBody } from "../http/body.ts";
 import { cursor, LIMIT, pageOf } from "../http/page.ts";
 import { segment } from "../http/parameters.ts";
@@ -12,12 +13,14 @@ import { answer, emptyAnswer } from "../openapi/answers.ts";
 import { lateSchema, schema } from "../openapi/component.ts";
 import { choice, described, list, nullable, object, TEXT, TIME } from "../openapi/json-schema.ts";
 import { zodSchema } from "../openapi/zod-schema.ts";
+import { UNBOUNDED } from "../tenants/bounds.ts";
 
 const OVERLAP_SECONDS_DEFAULT = 0;
 /** Room for three lists of ids as long as they may be. */
 const BODY_BYTES_MAX = 4_000_000;
 
 const IDS = nullable(list(TEXT));
+const LIST_MEANING = "The ids it may name, * for any; null: none.";
 const KEY = schema(
   "Key",
   object({
@@ -25,9 +28,9 @@ const KEY = schema(
     tenant: TEXT,
     name: TEXT,
     permissions: list(choice(PERMISSIONS)),
-    platform_ids: described(IDS, "Null: any platform."),
-    entity_ids: described(IDS, "Null: none may be named."),
-    org_ids: described(IDS, "Null: none may be named."),
+    platform_ids: described(IDS, LIST_MEANING),
+    entity_ids: described(IDS, LIST_MEANING),
+    org_ids: described(IDS, LIST_MEANING),
     created_at: TIME,
     expires_at: nullable(TIME),
     revoked_at: nullable(TIME),
@@ -84,9 +87,16 @@ async function createKey(
   // Nobody hands out more than they hold.
   if (wanted.permissions.includes("WEIR.OPERATOR") && !isPermitted(principal, "WEIR.OPERATOR"))
     return refuse(c, 403, "only an operator may make one");
-  const { keyStore, clock } = c.get("services");
-  const made = await keyStore.create(tenant, newKeyOf(wanted), clock.now());
+  const key = newKeyOf(wanted);
+  const errors = await beyondReach(c, tenant, key);
+  if (errors.length > 0) return refuse(c, 400, "the key would reach further than its maker or its tenant", errors);
+  const made = await c.get("services").keyStore.create(tenant, key, writerOf(c));
   return c.json({ ...shown(made), key: made.key }, 201);
+}
+
+async function beyondReach(c: WeirContext, tenant: string, key: KeyReach) {
+  const found = await c.get("services").tenants.find(tenant);
+  return reachErrors(key, c.get("principal"), found?.allowed ?? UNBOUNDED);
 }
 
 function newKeyOf(wanted: Omit<z.infer<typeof newKeySchema>, "tenant">): NewKey {
@@ -122,10 +132,17 @@ async function listKeys(c: WeirContext, after: string, limit: number): Promise<R
   return c.json({ items, next: records.length > limit ? (items.at(-1)?.id ?? null) : null });
 }
 
-async function revokeKey(c: WeirContext, id: string): Promise<Response> {
-  const { keyStore, clock } = c.get("services");
-  const isKnown = await keyStore.revoke(c.get("tenant"), id, clock.now());
-  return isKnown ? c.body(null, 204) : refuse(c, 404, "there is no such key");
+async function revokeKey(c: WeirContext, key: KeyRecord): Promise<Response> {
+  if (!mayEnd(c, key)) return refuse(c, 403, "only an operator may revoke an operator's key");
+  const { keyStore, keys } = c.get("services");
+  await keyStore.revoke(key.tenant, key.id, writerOf(c));
+  keys.forget();
+  return c.body(null, 204);
+}
+
+/** A tenant's admin does not take an operator's key away. */
+function mayEnd(c: WeirContext, key: KeyRecord): boolean {
+  return !key.permissions.includes("WEIR.OPERATOR") || isPermitted(c.get("principal"), "WEIR.OPERATOR");
 }
 
 async function findKey(c: WeirContext, { id }: { readonly id: string }): Promise<FindOutcome<KeyRecord>> {
@@ -134,14 +151,14 @@ async function findKey(c: WeirContext, { id }: { readonly id: string }): Promise
 }
 
 async function rotateKey(c: WeirContext, old: KeyRecord, overlapSeconds: number): Promise<Response> {
+  if (!mayEnd(c, old)) return refuse(c, 403, "only an operator may rotate an operator's key");
   if (old.revokedAt !== null) return refuse(c, 409, "the key was revoked");
-  if (old.permissions.includes("WEIR.OPERATOR") && !isPermitted(c.get("principal"), "WEIR.OPERATOR")) {
-    return refuse(c, 403, "only an operator may rotate an operator's key");
-  }
-  const { keyStore, clock } = c.get("services");
-  const now = clock.now();
-  const made = await keyStore.create(c.get("tenant"), old, now);
-  await keyStore.endAt(c.get("tenant"), old.id, now + overlapSeconds * 1000);
+  const errors = await beyondReach(c, old.tenant, old);
+  if (errors.length > 0) return refuse(c, 400, "the key reaches further than the one that would rotate it", errors);
+  const writer = writerOf(c);
+  const { keyStore, keys } = c.get("services");
+  const made = await keyStore.rotate(old, writer.now + overlapSeconds * 1000, writer);
+  keys.forget();
   return c.json({ ...shown(made), key: made.key }, 201);
 }
 
@@ -155,7 +172,9 @@ export const apiKeyRoutes = [
       id: "createKey",
       tag: "Keys",
       summary: "Make an API key",
-      description: "Another tenant's, or one with WEIR.OPERATOR, only with WEIR.OPERATOR.",
+      description:
+        "Another tenant's, or one with WEIR.OPERATOR, only with WEIR.OPERATOR. Its lists and its end lie within those of " +
+        "the key that makes it, where that has any, and within what the tenant is allowed.",
       answers: { 201: SHOWN_ONCE },
     },
     (c, { body }) => createKey(c, body),
@@ -179,13 +198,13 @@ export const apiKeyRoutes = [
       path: "/admin/api-keys/:id",
       permission: ADMIN,
       params: { id: KEY_ID },
+      find: findKey,
       id: "revokeKey",
       tag: "Keys",
       summary: "Revoke an API key and its tokens, for writes at once",
       answers: { 204: emptyAnswer("It is revoked.") },
-      refusals: [404],
     },
-    (c, { path }) => revokeKey(c, path.id),
+    (c, { found }) => revokeKey(c, found),
   ),
   route(
     {

@@ -20,6 +20,7 @@ import { ACCEPT_ENCODING, IDEMPOTENCY_KEY } from "../openapi/headers.ts";
 import { EXAMPLE } from "../openapi/solvimon-examples.ts";
 import { EVENT_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
 import { type CalculateOutcome, calculate } from "../usage/calculate.ts";
+import { foreignMeters } from "./foreign-meters.ts";
 import { bodyRequestOf, toResponse } from "./ingest.ts";
 import { VERSION, versioned } from "./version.ts";
 
@@ -40,7 +41,8 @@ async function answerBody(c: WeirContext, bytes: Uint8Array): Promise<Response> 
   const [event] = body.events;
   if (event === undefined) throw new Error("a body without an event was read");
   const asked = askedOf(c);
-  const errors = [...asked.errors, ...event.errors];
+  const foreign = event.errors.length > 0 ? [] : foreignMeters("meter-data", event.value, c.get("principal").bounds);
+  const errors = [...asked.errors, ...event.errors, ...foreign];
   if (errors.length > 0) return refuseEvent(c, errors);
   return answerEvent(c, event, asked.isPredicted, bytes);
 }

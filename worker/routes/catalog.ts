@@ -1,8 +1,9 @@
 /** The tenant's catalog: read and replaced whole by its admin, read as event schemas by agents. */
 import { DEFAULT_FIELDS, streamSchema } from "../../shared/events/stream-schema.ts";
+import { boundsErrors } from "../catalog/checks/bounds.ts";
 import { checkCatalog } from "../catalog/checks/document.ts";
 import { type Catalog, catalogSchema } from "../catalog/schema/document.ts";
-import { refuse, type WeirContext } from "../context.ts";
+import { refuse, type WeirContext, writerOf } from "../context.ts";
 import { type BodyOutcome, jsonBody, notValid, readPlain } from "../http/body.ts";
 import { ADMIN, type Refusal, route } from "../http/route.ts";
 import { ANSWER_HEADER, answer, emptyAnswer } from "../openapi/answers.ts";
@@ -10,6 +11,7 @@ import { lateSchema } from "../openapi/component.ts";
 import { IF_MATCH, IF_NONE_MATCH } from "../openapi/headers.ts";
 import { list, object } from "../openapi/json-schema.ts";
 import { zodSchema } from "../openapi/zod-schema.ts";
+import { UNBOUNDED } from "../tenants/bounds.ts";
 
 /** One D1 value holds at most 2 MB. */
 const CATALOG_BYTES_MAX = 1_900_000;
@@ -65,9 +67,13 @@ async function ifMatchUnmet(c: WeirContext): Promise<Refusal | null> {
 }
 
 async function putCatalog(c: WeirContext, catalog: Catalog): Promise<Response> {
+  const { tenants, catalogs } = c.get("services");
+  const errors = boundsErrors(catalog, (await tenants.find(c.get("tenant")))?.allowed ?? UNBOUNDED);
+  if (errors.length > 0)
+    return refuse(c, 400, "the catalog goes beyond what the tenant may use; the old one stands", errors);
   const versions = versionsOf(c.req.header("if-match") ?? "");
   // Compared again as it is written: another admin may have been faster since the precondition was looked at.
-  const version = await c.get("services").catalogs.replace(c.get("tenant"), catalog, versions);
+  const version = await catalogs.replace(c.get("tenant"), catalog, versions, writerOf(c));
   if (version === null) return refuse(c, ANOTHER.status, ANOTHER.message);
   c.header("ETag", etagOf(version));
   return c.json(catalog);

@@ -13,11 +13,13 @@ import { INGEST_HEADERS, PREFER } from "../openapi/headers.ts";
 import { INGEST_ANSWER } from "../openapi/ingest-answer.ts";
 import { EXAMPLE } from "../openapi/solvimon-examples.ts";
 import { EVENT_SCHEMA, LIST_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
+import type { Bounds } from "../tenants/bounds.ts";
 import { measureOfMeterData } from "../usage/measure.ts";
+import { foreignMeters } from "./foreign-meters.ts";
 import { answerIngest } from "./ingest.ts";
 import { VERSION, versioned } from "./version.ts";
 
-function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm): EdgeDialect<SolvimonReason> {
+function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm, bounds: Bounds): EdgeDialect<SolvimonReason> {
   const ownCheck = solvimonCheck(kind);
   return {
     ...solvimonDialect(kind, form),
@@ -25,7 +27,8 @@ function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm): EdgeDialec
       check(event) {
         const errors = ownCheck(event);
         // Names are looked up only in an event that is right in itself.
-        return errors.length > 0 || references === null ? errors : references.unknown(kind, event);
+        if (errors.length > 0) return errors;
+        return [...foreignMeters(kind, event, bounds), ...(references?.unknown(kind, event) ?? [])];
       },
       ownIdField: "reference",
       measure: (event) => (kind === "meter-data" ? measureOfMeterData(event) : null),
@@ -82,9 +85,10 @@ function list(kind: SolvimonKind): Words {
 }
 
 function routesOf(kind: SolvimonKind, form: SolvimonForm, words: Words): Route[] {
-  const dialect = edgeSolvimonDialect(kind, form);
   return SOLVIMON[kind].paths[form].map((path) =>
-    route({ ...INGEST, ...words, path: versioned(path), id: idOf(path) }, (c) => answerIngest(c, dialect)),
+    route({ ...INGEST, ...words, path: versioned(path), id: idOf(path) }, (c) =>
+      answerIngest(c, edgeSolvimonDialect(kind, form, c.get("principal").bounds)),
+    ),
   );
 }
 

@@ -5,6 +5,7 @@ import { eventId } from "../../shared/identity.ts";
 import { usageAnswer } from "../../shared/intake/usage-answer.ts";
 import { usageDialect } from "../../shared/intake/usage-dialect.ts";
 import { USAGE_PATHS } from "../../shared/wire.ts";
+import { refuse } from "../context.ts";
 import { segment } from "../http/parameters.ts";
 import { type Route, route } from "../http/route.ts";
 import type { EdgeDialect } from "../intake/edge-dialect.ts";
@@ -13,6 +14,7 @@ import { INGEST_HEADERS, PREFER } from "../openapi/headers.ts";
 import { INGEST_ANSWER } from "../openapi/ingest-answer.ts";
 import { type Members, TEXT } from "../openapi/json-schema.ts";
 import { USAGE_BODY } from "../openapi/usage-schemas.ts";
+import { isWithin } from "../tenants/bounds.ts";
 import { measureOfUsage } from "../usage/measure.ts";
 import { answerIngest } from "./ingest.ts";
 
@@ -84,7 +86,11 @@ function usageRoute(path: string, id: string): Route {
       },
       refusals: [404],
     },
-    (c, { path: { meterGlobalId } }) => answerIngest(c, edgeUsageDialect(meterGlobalId)),
+    (c, { path: { meterGlobalId } }) => {
+      if (!isWithin(c.get("principal").bounds.meters, meterGlobalId))
+        return refuse(c, 403, "the tenant may not use this meter");
+      return answerIngest(c, edgeUsageDialect(meterGlobalId));
+    },
   );
 }
 

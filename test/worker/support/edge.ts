@@ -45,7 +45,8 @@ export async function setupEdge(options: EdgeOptions = {}): Promise<TestEdge> {
   const tenant = options.tenant ?? `tenant-${++count}-${crypto.randomUUID().slice(0, 8)}`;
   const key = `key-of-${tenant}`;
   await bindings.LEDGER.prepare(
-    "INSERT OR IGNORE INTO api_keys (id, hash, tenant, name, permissions, created_at) VALUES (?1, ?2, ?3, 'test', ?4, 0)",
+    `INSERT OR IGNORE INTO api_keys (id, hash, tenant, name, permissions, platform_ids, created_at)
+    VALUES (?1, ?2, ?3, 'test', ?4, '["*"]', 0)`,
   )
     .bind(`id-of-${tenant}`, hashApiKey(key), tenant, JSON.stringify(["METER_DATA.INGEST", "WEIR.ADMIN"]))
     .run();
@@ -58,6 +59,8 @@ export function connectEdge(tenant: string, options: EdgeOptions = {}): TestEdge
     ZUORA_BASE_URL: twinUrl(),
     ZUORA_CLIENT_ID: "twin-client",
     ZUORA_CLIENT_SECRET: "twin-secret",
+    DESTINATION_KEY: "a key of the tests, long enough",
+    LOOPBACK_DESTINATIONS: "allow",
     ...options.vars,
   };
   const services = createServices(
