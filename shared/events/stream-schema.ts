@@ -46,6 +46,8 @@ export const streamSchema = z.strictObject({
   strict: z.boolean().optional(),
   event_id_field: z.string().min(1).max(256).optional(),
   event_time_field: z.string().min(1).max(256).optional(),
+  /** Where an event names its customer. */
+  customer_field: z.string().min(1).max(256).optional(),
   fields: z.array(fieldSchema).max(200).optional(),
   feeds: feedsSchema.optional(),
 });

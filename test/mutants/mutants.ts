@@ -132,16 +132,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a page that begins after its cursor",
-    file: "worker/ledger/event-reader.ts",
-    find: "entry >= from.entry",
-    replace: "entry > from.entry",
+    file: "worker/ledger/event-list.ts",
+    find: "event.entry < first ||",
+    replace: "event.entry <= first ||",
     tests: ["test/worker/events-list.test.ts"],
   },
   {
     name: "streams merged without a bound",
-    file: "worker/ledger/event-reader.ts",
-    find: ".filter((row) => row.id <= bound)",
-    replace: ".filter(() => bound > 0)",
+    file: "worker/ledger/event-heads.ts",
+    find: "if (head === undefined && share.length >= full) return { heads, isEnd: false };",
+    replace: "",
     tests: ["test/worker/events-list.test.ts"],
   },
   {

@@ -126,7 +126,8 @@ describe("a stream's own schema", () => {
     };
     const fields = TYPES.map((type) => ({ name: type, type, required: false }));
     expect(takes({})).toBe(true);
-    expect(takes({ name: "n", strict: true, event_id_field: "i", event_time_field: "t", fields, feeds })).toBe(true);
+    const names = { event_id_field: "i", event_time_field: "t", customer_field: "c" };
+    expect(takes({ name: "n", strict: true, ...names, fields, feeds })).toBe(true);
   });
 
   test.each<[string, object]>([

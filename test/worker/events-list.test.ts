@@ -1,6 +1,6 @@
 /** Events read back by their admin: filters, cursors, and one event with every attempt to deliver it. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { connectEdge, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
+import { bindings, connectEdge, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
 
 interface Listed {
   readonly id: string;
@@ -45,12 +45,13 @@ const numbers = ({ items }: Pick<Page, "items">) => items.map((item) => item.eve
 /** All pages, joined; `between` runs after each of them. */
 async function pages(edge: TestEdge, query: string, between = async () => {}): Promise<Listed[]> {
   const all: Listed[] = [];
-  for (let cursor: string | null = "0.0", turn = 0; cursor !== null; turn++) {
+  for (let at = "", turn = 0; ; turn++) {
     if (turn > 1_000) throw new Error("the list does not end");
-    const { items, next }: Page = await page(edge, `?${query}&cursor=${cursor}`);
+    const { items, next } = await page(edge, `?${query}${at}`);
     all.push(...items);
     await between();
-    cursor = next;
+    if (next === null) break;
+    at = `&cursor=${next}`;
   }
   return all;
 }
@@ -166,7 +167,85 @@ describe("filters", () => {
     "cursor=x",
     "cursor=1.2.3",
     "cursor=-1",
+    "cursor=0123456789.1~",
+    "stat=pending",
+    "customer_id=cus_1",
+    "stream=usage/a&ownid=x",
   ])("%s is a 400", async (query) => expect((await edge.request(`/admin/events?${query}`)).status).toBe(400));
+});
+
+describe("what an event is known by", () => {
+  let edge: TestEdge;
+  beforeAll(async () => {
+    now = START;
+    edge = await setupEdge({ vars: VARS, runtime });
+    const named = { meter_global_id: "named", fields: FIELDS, customer_field: "Account" };
+    await edge.putCatalog({ streams: [{ meter_global_id: "m", fields: FIELDS }, named, OWN] });
+    const send = async (meter: string, body: string, headers: Record<string, string> = {}) => {
+      tick();
+      expect((await edge.post(meter, body, { ...LENIENT, ...headers })).status).toBe(200);
+    };
+    await send("own", '[{"n":1,"eid":"e1"},{"n":2,"eid":"e2"},{"n":"bad","eid":"e3"}]');
+    await send("own", '{"n":4,"eid":"e4"}', { "weir-producer": "p", "weir-sequence": "1" });
+    await send("m", '[{"n":5},{"n":6}]', { "idempotency-key": "night" });
+    await send("own", '[{"n":7,"eid":"e7"},{"n":8}]', { "idempotency-key": "night" });
+    await send("m", '[{"n":9,"CustomerId":"caf\\u00e9"},{"n":10,"CustomerId":42},{"n":11,"CustomerId":"cafe"}]');
+    await send(
+      "named",
+      '[{"n":12,"Account":"café","CustomerId":"other"},{"n":13,"CustomerId":"café"},{"n":"b","Account":"café"}]',
+    );
+    await post(edge, "charge-data", { ...CHARGE, n: 14, reference: "e1", customer_reference: "café" });
+    await post(edge, "charge-data", { ...CHARGE, n: 15, customer_id: "café" }, { "idempotency-key": "night" });
+  });
+
+  it.each<[string, string, readonly unknown[]]>([
+    ["an own id, in every stream", "own_id=e1", [1, 14]],
+    ["an own id in one stream", "own_id=e1&stream=charge", [14]],
+    ["an own id of an event in quarantine", "own_id=e3", ["bad"]],
+    ["an own id and a state", "own_id=e3&state=pending", []],
+    ["an own id and a producer", "own_id=e4&producer=p", [4]],
+    ["an own id that none has", "own_id=e5", []],
+    ["a key: all events of its requests", "key=night", [5, 6, 7, 8, 15]],
+    ["a key in one stream", "key=night&stream=usage/m", [5, 6]],
+    ["a key that none came with", "key=nigh", []],
+    ["an own id and a key", "own_id=e7&key=night", [7]],
+    ["an own id that came with another key or none", "own_id=e1&key=night", []],
+    [
+      "a customer, however it is written and wherever it is named",
+      `customer=${encodeURIComponent("café")}`,
+      [9, 12, "b", 14, 15],
+    ],
+    ["a customer by a number", "customer=42", [10]],
+    ["a customer in one stream", `customer=${encodeURIComponent("café")}&stream=usage/named&state=pending`, [12]],
+    ["a customer that none names", "customer=caf", []],
+  ])("%s", async (_what, query, expected) => {
+    expect(numbers(await page(edge, `?${query}`))).toEqual(expected);
+    expect(
+      (await pages(edge, `limit=1&${query}`)).map((item) => item.event["n"]),
+      "one by one",
+    ).toEqual(expected);
+  });
+});
+
+it.each(["/admin/quarantine", "/admin/ledger", "/admin/stats", "/admin/api-keys", "/admin/catalog", "/admin/events"])(
+  "%s refuses a filter that it does not know",
+  async (path) => {
+    const edge = await edgeWith("m");
+    expect((await edge.request(path)).status).toBe(200);
+    const refused = await edge.request(`${path}?stat=open`);
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ reasons: [{ field: "stat" }] });
+  },
+);
+
+it("a list over more streams than a cursor can hold asks for one", async () => {
+  const edge = await edgeWith("a");
+  for (const n of range(3)) await take(edge, "a", [n]);
+  const names = range(501).map((i) => `('${edge.tenant}', 'usage/s${String(i).padStart(3, "0")}', '')`);
+  await bindings.LEDGER.prepare(`INSERT INTO counters (tenant, stream, producer) VALUES ${names.join(",")}`).run();
+  const refused = await edge.request("/admin/events");
+  expect(refused.status, "more streams than a cursor holds").toBe(400);
+  expect(numbers(await page(edge, "?stream=usage/a"))).toEqual(range(3));
 });
 
 describe("cursors", () => {
@@ -234,6 +313,23 @@ describe("cursors", () => {
     expect(numbers(await page(edge, `?limit=10&cursor=${first.next}`)), "again").toEqual(numbers(second));
   });
 
+  it("an event that commits after its neighbours, though drawn before them, does not slip behind a cursor", async () => {
+    const edge = await edgeWith("a", "b");
+    await take(edge, "a", [1, 2]);
+    await take(edge, "b", [3]);
+    const all = await page(edge, "?limit=2");
+    const ofStream = await page(edge, "?limit=1&stream=usage/a");
+    expect(all.next).not.toBeNull();
+    // Requests that drew their ids earlier, and whose commits come last: of streams the cursor has passed and not.
+    const end = now;
+    now = end - 1_000;
+    await take(edge, "a", [4]);
+    await post(edge, "charge-data", { ...CHARGE, n: 5 });
+    now = end + 10;
+    expect(new Set(numbers(await page(edge, `?cursor=${all.next}`)))).toEqual(new Set([3, 4, 5]));
+    expect(numbers(await page(edge, `?stream=usage/a&cursor=${ofStream.next}`))).toEqual([2, 4]);
+  });
+
   it("Solvimon's own list holds its kinds only, in the same pages", async () => {
     const edge = await edgeWith("a");
     for (const n of range(12)) {
@@ -242,12 +338,13 @@ describe("cursors", () => {
       await post(edge, "adjustment-data", { product_item_id: "p", amount: { quantity: "1", currency: "EUR" }, n });
     }
     const all: { object_type: string; n: number }[] = [];
-    for (let cursor: string | null = "0.0"; cursor !== null; ) {
+    for (let next: string | null = ""; next !== null; ) {
+      const at: string = next === "" ? "" : `&cursor=${next}`;
       const answer: { items: { object_type: string; n: number }[]; next: string | null } = await (
-        await edge.request(`/v1/events?limit=5&cursor=${cursor}`)
+        await edge.request(`/v1/events?limit=5${at}`)
       ).json();
       all.push(...answer.items);
-      cursor = answer.next;
+      next = answer.next;
     }
     expect(all.map((item) => [item.object_type, item.n])).toEqual(
       range(12).flatMap((n) => [

@@ -143,6 +143,6 @@ it("statistics seek the last hour's batches and read no others", async () => {
     .bind(...MINUTES.names.map(() => null))
     .all<{ detail: string }>();
   expect(plan.results.map((row) => row.detail).join("\n")).toMatch(
-    /batches_stream \(tenant=\? AND stream=\? AND rowid>\?\)/,
+    /batches_seq \(tenant=\? AND stream=\? AND seq>\?\)/,
   );
 });

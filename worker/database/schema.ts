@@ -93,11 +93,17 @@ export const batches = sqliteTable(
     entries: blob("entries", { mode: "buffer" }).notNull(),
     /** The events' source texts, joined by commas. */
     payload: text("payload").notNull(),
+    /**
+     * Its place among its stream's batches, drawn where it commits: the time of its id, but always above the last one's.
+     * A list follows it, for an id is drawn before its commit, and one drawn earlier may commit later. 0 for a replay,
+     * which no list shows.
+     */
+    seq: integer("seq").notNull().default(0),
   },
   (table) => [
     index("batches_position").on(table.tenant, table.stream, table.producer, table.first).where(sql`first IS NOT NULL`),
-    // For reading a stream's events in their order.
-    index("batches_stream").on(table.tenant, table.stream),
+    // For reading a stream's events in their order. What reads seq reads it here: in the row it stands behind the payload.
+    index("batches_seq").on(table.tenant, table.stream, table.seq).where(sql`replay_of IS NULL`),
   ],
 );
 

@@ -1,6 +1,7 @@
 /** The statements by which events are read back. */
 import type { AttemptRow, BatchRow, QuarantineRow, RangeRow, ShipmentRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
+import { ENTRY_BYTES } from "./entries.ts";
 
 /** A batch as its events are read out of it. */
 export type ReadBatch = Pick<
@@ -33,26 +34,51 @@ export const BY_POSITION = statement<
 >(`SELECT ${COLUMNS}, :position - batches.first AS entry FROM batches
 WHERE tenant = :tenant AND stream = :stream AND producer = :producer AND first <= :position ORDER BY first DESC LIMIT 1`);
 
-/** Batches of a stream in their order, from an id on; received between, ends inclusive. */
-export const OF_STREAM = statement<
-  {
-    tenant: string;
-    stream: string;
-    fromId: number;
-    /** Null: of any, and of none. */
-    producer: string | null;
-    from: number;
-    to: number;
-    count: number;
-  },
-  ReadBatch
->(`SELECT ${COLUMNS} FROM batches
-WHERE tenant = :tenant AND stream = :stream AND id >= :fromId AND replay_of IS NULL
-  AND (:producer IS NULL OR producer = :producer)
-  AND received_at >= :from AND received_at <= :to ORDER BY id LIMIT :count`);
+/** A batch without what it holds. */
+export type BatchHead = Pick<BatchRow, "id" | "stream" | "producer" | "received_at" | "seq"> & {
+  /** How many entries it has. */
+  readonly entries: number;
+};
 
-export const STREAMS = statement<{ tenant: string }, { readonly stream: string }>(
-  "SELECT DISTINCT stream FROM counters WHERE tenant = :tenant ORDER BY stream",
+const HEAD_COLUMNS = `batches.id, batches.stream, batches.producer, batches.received_at, batches.seq,
+  length(batches.entries) / ${ENTRY_BYTES} AS entries`;
+
+/**
+ * The next batches of several streams, so many of each at most. `marks`: JSON [[stream, first seq], …].
+ * The end of a stream's share is sought in the index alone.
+ */
+export const HEADS = statement<{ tenant: string; marks: string; count: number }, BatchHead>(`SELECT ${HEAD_COLUMNS}
+FROM json_each(:marks) AS wanted CROSS JOIN batches ON batches.tenant = :tenant
+  AND batches.stream = wanted.value ->> 0 AND batches.seq >= wanted.value ->> 1
+  AND batches.seq < coalesce((SELECT beyond.seq FROM batches AS beyond WHERE beyond.tenant = :tenant
+    AND beyond.stream = wanted.value ->> 0 AND beyond.seq >= wanted.value ->> 1 AND beyond.replay_of IS NULL
+    ORDER BY beyond.seq LIMIT 1 OFFSET :count), ${Number.MAX_SAFE_INTEGER})
+WHERE batches.replay_of IS NULL`);
+
+/** `batches`: JSON array of ids. */
+export const HEADS_BY_ID = statement<{ tenant: string; batches: string }, BatchHead>(`SELECT ${HEAD_COLUMNS}
+FROM json_each(:batches) AS wanted CROSS JOIN batches ON batches.id = wanted.value
+WHERE batches.tenant = :tenant AND batches.replay_of IS NULL`);
+
+/**
+ * What batches hold. `batches`: JSON array of ids. With a text those are left out that cannot hold it: neither as it is
+ * nor behind an escape, nor in quarantine.
+ */
+export const READ = statement<{ batches: string; text: string | null }, ReadBatch>(`SELECT ${COLUMNS}
+FROM json_each(:batches) AS wanted CROSS JOIN batches ON batches.id = wanted.value
+WHERE :text IS NULL OR instr(batches.payload, :text) > 0 OR instr(batches.payload, '\\') > 0
+  OR EXISTS (SELECT 1 FROM quarantine WHERE quarantine.batch = batches.id)`);
+
+/** A tenant's streams by one seek each, however many producers they have. */
+export const STREAMS = statement<{ tenant: string; count: number }, { readonly stream: string }>(`WITH RECURSIVE
+found(stream) AS (SELECT (SELECT min(stream) FROM counters WHERE tenant = :tenant)
+  UNION ALL SELECT (SELECT min(stream) FROM counters WHERE tenant = :tenant AND stream > found.stream) FROM found
+  WHERE stream IS NOT NULL LIMIT :count)
+SELECT stream FROM found WHERE stream IS NOT NULL`);
+
+/** Where ledger keys lead. `keys`: JSON array of hex keys. */
+export const PLACES = statement<{ keys: string }, { readonly batch: number; readonly entry: number }>(
+  `SELECT keys.batch, keys.entry FROM json_each(:keys) AS wanted CROSS JOIN keys ON keys.key = unhex(wanted.value)`,
 );
 
 /** A producer's streams and the positions it took there last. */

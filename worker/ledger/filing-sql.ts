@@ -40,14 +40,15 @@ const CATALOG_VERSION = "coalesce((SELECT version FROM catalogs WHERE tenant = :
 const GATE = `${KEY_VALID} AND ${CATALOG_VERSION} = :catalogVersion`;
 
 /** A row of `batches`; its entries as bytes. */
-export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replayOf"> & {
+export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replayOf" | "seq"> & {
   readonly entries: Uint8Array;
 };
 
 const BATCH_COLUMNS =
-  "id, nonce, tenant, stream, producer, first, last, context, idempotency_key, own_id_field, received_at, times, entries, payload";
+  "id, nonce, tenant, stream, producer, first, last, context, idempotency_key, own_id_field, received_at, times, entries, payload, seq";
+/** Its seq is drawn here, where the transactions of a stream follow one another: no later commit gets a lower one. */
 const BATCH_VALUES =
-  ":id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :idempotencyKey, :ownIdField, :receivedAt, :times, :entries, :payload";
+  ":id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :idempotencyKey, :ownIdField, :receivedAt, :times, :entries, :payload,\n  max(:id, 1 + coalesce((SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL), 0))";
 
 /**
  * `runs`: JSON array of [first, last]. `groups`: JSON array of reprocessing groups, of which none may be closed.

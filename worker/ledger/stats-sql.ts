@@ -55,12 +55,12 @@ export interface MinuteRow {
   readonly batches: number;
 }
 
-/** Events accepted in each minute, the newest batches of a stream only: from an id and a time of receipt on. */
+/** Events accepted in each minute, the newest batches of a stream only: from a seq and a time of receipt on. */
 export const MINUTES = statement<
-  { tenant: string; stream: string; firstId: number; from: number; count: number },
+  { tenant: string; stream: string; firstSeq: number; from: number; count: number },
   MinuteRow
 >(`SELECT received_at / 60000 AS minute, sum(accepted) AS accepted, count(*) AS batches FROM (
   SELECT received_at, ${ACCEPTED} AS accepted FROM batches
-  WHERE tenant = :tenant AND stream = :stream AND id >= :firstId AND received_at >= :from AND replay_of IS NULL
-  ORDER BY id DESC LIMIT :count)
+  WHERE tenant = :tenant AND stream = :stream AND seq >= :firstSeq AND received_at >= :from AND replay_of IS NULL
+  ORDER BY seq DESC LIMIT :count)
 GROUP BY minute ORDER BY minute`);

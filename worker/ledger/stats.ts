@@ -53,10 +53,11 @@ export function createStats(db: D1Database): Stats {
     async minutes(tenant, stream, from) {
       const found = await SQL.STREAMS.all(db, { tenant, stream, count: MINUTE_STREAMS_MAX });
       if (found.length === 0) return [];
-      const firstId = createRowId(from, 0);
+      // A batch's seq is never below its id.
+      const firstSeq = createRowId(from, 0);
       const results = await db.batch(
         found.map((row) =>
-          SQL.MINUTES.bind(db, { tenant, stream: row.stream, firstId, from, count: MINUTE_BATCHES_MAX }),
+          SQL.MINUTES.bind(db, { tenant, stream: row.stream, firstSeq, from, count: MINUTE_BATCHES_MAX }),
         ),
       );
       return found.map((row, i) => minutesOf(row.stream, SQL.MINUTES.rows(results[i]), MINUTE_BATCHES_MAX));

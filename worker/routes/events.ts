@@ -1,14 +1,16 @@
 /** Events read back: Solvimon's own routes for its kinds, the admin's for every stream. */
-import { isSolvimonKind, SOLVIMON, SOLVIMON_KINDS } from "../../shared/events/kind.ts";
+import { isSolvimonKind, parseStream, SOLVIMON, SOLVIMON_KINDS } from "../../shared/events/kind.ts";
 import { eventId } from "../../shared/identity.ts";
 import { resourceText } from "../../shared/intake/solvimon-answer.ts";
 import type { Permission } from "../accounts/principal.ts";
-import type { WeirContext } from "../context.ts";
+import { refuse, type WeirContext } from "../context.ts";
 import { cursor, LIMIT, pageOf } from "../http/page.ts";
-import { segment, time, wholeNumber, word } from "../http/parameters.ts";
+import { segment, text, time, word } from "../http/parameters.ts";
 import { ADMIN, type FindOutcome, route } from "../http/route.ts";
-import type { EventAttempt, EventCursor, EventFilter } from "../ledger/event-reader.ts";
-import { EVENT_STATES, type StoredEvent } from "../ledger/stored-event.ts";
+import { BEGINNING, cursorText, type EventCursor, parseCursor, streamMark } from "../ledger/event-cursor.ts";
+import { EVERYTHING, type EventFilter } from "../ledger/event-filter.ts";
+import type { EventAttempt } from "../ledger/event-reader.ts";
+import { EVENT_STATES, type EventState, type StoredEvent } from "../ledger/stored-event.ts";
 import { answer } from "../openapi/answers.ts";
 import { schema } from "../openapi/component.ts";
 import { TRACK_ID } from "../openapi/headers.ts";
@@ -101,21 +103,10 @@ const TRACE_EXAMPLE = {
 };
 
 const EVENT_ID = segment("An event's id.", "mtda_0000000000000000000");
-/** A cursor is `BATCH.ENTRY`, where the next page begins. */
-const CURSOR = cursor<EventCursor>({ batch: 0, entry: 0 }, (text) => {
-  const [batch = "0", entry = "0", ...more] = text.split(".");
-  const [batchAt, entryAt] = [wholeNumber(batch), wholeNumber(entry)];
-  return batchAt === null || entryAt === null || more.length > 0 ? null : { batch: batchAt, entry: entryAt };
-});
+const CURSOR = cursor<EventCursor>(BEGINNING, parseCursor);
 const STATE = word("state", EVENT_STATES, null, "What became of the event.", "pending");
 
-const ALL_SOLVIMON: EventFilter = {
-  streams: SOLVIMON_KINDS,
-  producer: null,
-  state: null,
-  from: 0,
-  to: Number.MAX_SAFE_INTEGER,
-};
+const ALL_SOLVIMON: EventFilter = { ...EVERYTHING, streams: SOLVIMON_KINDS };
 
 async function listPage(
   c: WeirContext,
@@ -123,9 +114,52 @@ async function listPage(
   page: { readonly cursor: EventCursor; readonly limit: number },
   textOf: (event: StoredEvent) => string,
 ): Promise<Response> {
-  const { events, next } = await c.get("services").events.list(c.get("tenant"), filter, page.cursor, page.limit);
-  const after = next === null ? "null" : JSON.stringify(`${next.batch}.${next.entry}`);
+  const outcome = await c.get("services").events.list(c.get("tenant"), filter, page.cursor, page.limit);
+  if (outcome.kind === "too-many-streams")
+    return refuse(c, 400, `name a stream with stream=: there are more than ${outcome.max}`);
+  const { events, next } = outcome.page;
+  const after = next === null ? "null" : JSON.stringify(cursorText(next));
   return jsonText(c, `{"items":[${events.map((event) => textOf(event)).join(",")}],"next":${after}}`);
+}
+
+interface StoredQuery {
+  readonly stream: string | null;
+  readonly producer: string | null;
+  readonly state: EventState | null;
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly own_id: string | null;
+  readonly key: string | null;
+  readonly customer: string | null;
+}
+
+async function filterOf(c: WeirContext, query: StoredQuery): Promise<EventFilter> {
+  const { stream, producer, state, from, to, own_id: ownId, key, customer } = query;
+  return {
+    streams: stream === null ? null : [stream],
+    producer,
+    state,
+    from: from ?? EVERYTHING.from,
+    to: to ?? EVERYTHING.to,
+    ownId,
+    key,
+    customer: customer === null ? null : { text: customer, fieldsOf: await customerFields(c) },
+  };
+}
+
+/** Zuora's field for it. */
+const CUSTOMER_FIELD = "CustomerId";
+
+/** Where events name their customer: a usage stream's catalog entry says so. */
+async function customerFields(c: WeirContext): Promise<(stream: string) => readonly string[]> {
+  const { catalogs, clock } = c.get("services");
+  const { streams } = await catalogs.load(c.get("tenant"), clock.now());
+  return (stream) => {
+    const parsed = parseStream(stream);
+    if (parsed?.kind !== "usage") return ["customer_reference", "customer_id"];
+    const schema = streams.get(parsed.meterGlobalId)?.schema;
+    return [schema?.customer_field ?? schema?.feeds?.customer_field ?? CUSTOMER_FIELD];
+  };
 }
 
 function resourceOf(event: StoredEvent): string {
@@ -256,6 +290,9 @@ const storedRoutes = [
         state: STATE,
         from: time("from", "Received at or after this time.", "2026-01-01T00:00:00Z"),
         to: time("to", "Received at or before this time.", "2100-01-01T00:00:00Z"),
+        own_id: text("The event's own id: its `reference`, or what the stream's `event_id_field` holds.", "order-1"),
+        key: text("The Idempotency-Key that gave the events of a request their identity.", "nightly-2026-11-20"),
+        customer: text("What the event's customer field holds (see the catalog).", "cus_1"),
         limit: LIMIT,
         cursor: CURSOR,
       },
@@ -265,23 +302,11 @@ const storedRoutes = [
       answers: {
         200: answer("A page of events.", pageOf(STORED_EVENT), {
           items: [{ ...STORED_EXAMPLE, event: METER_DATA }],
-          next: `${STORED_EXAMPLE.batch.id}.1`,
+          next: cursorText(new Map([[streamMark("meter-data"), { seq: Number(STORED_EXAMPLE.batch.id), entry: 1 }]])),
         }),
       },
     },
-    (c, { query: { stream, producer, state, from, to, ...page } }) =>
-      listPage(
-        c,
-        {
-          streams: stream === null ? null : [stream],
-          producer,
-          state,
-          from: from ?? 0,
-          to: to ?? Number.MAX_SAFE_INTEGER,
-        },
-        page,
-        eventText,
-      ),
+    async (c, { query }) => listPage(c, await filterOf(c, query), query, eventText),
   ),
   route(
     {
