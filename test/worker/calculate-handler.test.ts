@@ -183,7 +183,7 @@ it.each<[title: string, change: Record<string, unknown>]>([
 ])("%s matches no price: NOT_MATCHED, 201", async (_title, change) => {
   const { status, body } = await bodyOf({ ...meterData("SUM", "1"), ...change });
   expect(status).toBe(201);
-  expect(body["processed_details"]).toEqual({ type: "NOT_MATCHED" });
+  expect(body["processed_details"]).toMatchObject({ type: "NOT_MATCHED" });
   expect(body["cost_prediction"]).toEqual({ response: "OK", details: [] });
 });
 

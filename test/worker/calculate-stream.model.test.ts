@@ -51,6 +51,9 @@ it.each([
         ...(random() < 0.3 ? { customer_id: "cust_1" } : {}),
         ...(random() < 0.3 ? { meter_reference: undefined, meter_id: "metr_1" } : {}),
         ...(random() < 0.3 ? { pricing_plan_subscription_id: "ppsu_1" } : {}),
+        ...(random() < 0.2
+          ? { customer_id: undefined, customer_reference: undefined, pricing_plan_subscription_reference: "sub-1" }
+          : {}),
         ...(random() < 0.3 ? { meter_properties: [{ reference: "region", value: random() < 0.5 ? "eu" : "us" }] } : {}),
       });
       costs.push(decimalOf(await costOf(edge, event)));

@@ -23,8 +23,10 @@ export interface DatumValue {
 
 /** One piece of meter data, resolved against a catalog. */
 export interface Datum {
-  /** Null where it names none, or none that is known. */
+  /** Null where it names none, or none that is known. A named subscription names its customer. */
   readonly customer: Customer | null;
+  /** Of a null customer: whether one was named. */
+  readonly isCustomerNamed: boolean;
   readonly naming: Naming;
   readonly meter: BookMeter;
   readonly atMs: number;
@@ -40,9 +42,21 @@ export interface Line {
   readonly given: DatumValue;
 }
 
+/** Why no price asks for a datum, the first of these in their order. */
+export const NOT_MATCHED_VARIANTS = [
+  /** It names neither a customer nor a subscription. */
+  "CUSTOMER_NOT_NAMED",
+  /** The catalog has no such customer. */
+  "CUSTOMER_NOT_FOUND",
+  /** The customer has no subscription that is active at its time and that it names or selects. */
+  "SUBSCRIPTION_NOT_FOUND",
+  /** No plan prices its values, or no config whose conditions hold. */
+  "PRICING_NOT_FOUND",
+] as const;
+export type NotMatchedVariant = (typeof NOT_MATCHED_VARIANTS)[number];
+
 export type LinesOutcome =
-  /** No price asks for it: unknown customer, no active subscription, no config whose conditions hold. */
-  | { readonly kind: "not-matched" }
+  | { readonly kind: "not-matched"; readonly variant: NotMatchedVariant }
   /** A top-up is among the matches. The other lines still count usage. */
   | { readonly kind: "not-supported"; readonly lines: readonly Line[] }
   /** An amount in another currency than the price it meets. The other lines still count usage. */
@@ -50,15 +64,21 @@ export type LinesOutcome =
   | { readonly kind: "lines"; readonly lines: readonly Line[] };
 
 export function linesOf(book: PriceBook, datum: Datum): LinesOutcome {
-  const owned = book.subscriptionsOf.get(datum.customer?.id ?? "") ?? [];
-  const matches = subscriptionsFor(owned, datum.naming, datum.atMs).flatMap((subscription) =>
-    matchesOf(book, datum, subscription),
-  );
-  if (matches.length === 0) return { kind: "not-matched" };
+  if (datum.customer === null) return { kind: "not-matched", variant: variantOfNobody(datum) };
+  const owned = book.subscriptionsOf.get(datum.customer.id) ?? [];
+  const subscriptions = subscriptionsFor(owned, datum.naming, datum.atMs);
+  if (subscriptions.length === 0) return { kind: "not-matched", variant: "SUBSCRIPTION_NOT_FOUND" };
+  const matches = subscriptions.flatMap((subscription) => matchesOf(book, datum, subscription));
+  if (matches.length === 0) return { kind: "not-matched", variant: "PRICING_NOT_FOUND" };
   const inCurrency = matches.filter(({ pricing, given }) => [null, pricing.config.currency].includes(given.currency));
   const lines = inCurrency.flatMap((match) => lineOf(match, datum.atMs));
   if (matches.some(({ pricing }) => pricing.rule === null)) return { kind: "not-supported", lines };
   return { kind: inCurrency.length < matches.length ? "failed" : "lines", lines };
+}
+
+function variantOfNobody({ isCustomerNamed, naming }: Datum): NotMatchedVariant {
+  if (isCustomerNamed) return "CUSTOMER_NOT_FOUND";
+  return naming.kind === "one" ? "SUBSCRIPTION_NOT_FOUND" : "CUSTOMER_NOT_NAMED";
 }
 
 type Match = Pick<Line, "subscription" | "pricing" | "given">;

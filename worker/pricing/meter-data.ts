@@ -3,7 +3,7 @@ import type { Customer } from "./catalog.ts";
 import { type DatumError, readProperties, readValues, type SentProperty, type SentValue } from "./datum-parts.ts";
 import { instantOf } from "./instant.ts";
 import type { Datum } from "./lines.ts";
-import { findNamed, namingOf } from "./named.ts";
+import { findNamed, type NamedOutcome, namingOf } from "./named.ts";
 import type { BookMeter, PriceBook } from "./price-book.ts";
 import type { Naming, Selector } from "./select.ts";
 
@@ -42,16 +42,30 @@ export function readMeterData(book: PriceBook, data: MeterData): DatumOutcome {
   const properties = readProperties(meter, data.meter_properties ?? [], errors);
   const values = readValues(meter, data.meter_values ?? [], errors);
   if (errors.length > 0) return { kind: "errors", errors };
-  return { kind: "datum", datum: { customer, naming, meter, atMs, values, properties } };
+  const whose = customer.kind === "unnamed" ? ownerOf(book, naming) : customer;
+  return {
+    kind: "datum",
+    datum: {
+      customer: whose.kind === "found" ? whose.thing : null,
+      isCustomerNamed: whose.kind !== "unnamed",
+      ...{ naming, meter, atMs, values, properties },
+    },
+  };
 }
 
-function readCustomer(book: PriceBook, data: MeterData, errors: DatumError[]): Customer | null {
+/** A named subscription names its customer. */
+function ownerOf(book: PriceBook, naming: Naming): NamedOutcome<Customer> {
+  const id = naming.kind === "one" ? (naming.subscription?.customerId ?? null) : null;
+  return findNamed(book.customers, { id, reference: null });
+}
+
+function readCustomer(book: PriceBook, data: MeterData, errors: DatumError[]): NamedOutcome<Customer> {
   const naming = namingOf(data.customer_id ?? data.customer?.id, data.customer_reference ?? data.customer?.reference);
   const found = findNamed(book.customers, naming);
   if (found.kind === "disagree") {
     errors.push({ code: "INVALID_FIELD", field: "customer_reference", message: "names another customer than the id" });
   }
-  return found.kind === "found" ? found.thing : null;
+  return found;
 }
 
 function readMeter(book: PriceBook, data: MeterData, errors: DatumError[]): BookMeter | null {

@@ -16,9 +16,12 @@ import { identify } from "../intake/identify.ts";
 import { withBody } from "../intake/with-body.ts";
 import { logWarning } from "../log.ts";
 import { answer } from "../openapi/answers.ts";
+import { schema } from "../openapi/component.ts";
 import { ACCEPT_ENCODING, IDEMPOTENCY_KEY } from "../openapi/headers.ts";
+import { choice, described, object } from "../openapi/json-schema.ts";
 import { EXAMPLE } from "../openapi/solvimon-examples.ts";
 import { EVENT_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
+import { NOT_MATCHED_VARIANTS } from "../pricing/lines.ts";
 import { type CalculateOutcome, calculate } from "../usage/calculate.ts";
 import { foreignMeters } from "./foreign-meters.ts";
 import { bodyRequestOf, toResponse } from "./ingest.ts";
@@ -143,10 +146,14 @@ function calculationText(
       type: '"CALCULATION"',
       created_at: JSON.stringify(at),
       cost_prediction: JSON.stringify(outcome.prediction),
-      processed_details: JSON.stringify({ type: outcome.isMatched ? "DEFAULT" : "NOT_MATCHED" }),
+      processed_details: JSON.stringify(processedDetails(outcome)),
       deleted: "false",
     },
   });
+}
+
+function processedDetails({ notMatched }: Extract<CalculateOutcome, { kind: "calculated" }>) {
+  return notMatched === null ? { type: "DEFAULT" } : { type: "NOT_MATCHED", not_matched: { variant: notMatched } };
 }
 
 const EVENT = EXAMPLE["meter-data"];
@@ -157,9 +164,28 @@ const ANSWER_EXAMPLE = {
   type: "CALCULATION",
   created_at: EVENT.timestamp,
   cost_prediction: null,
-  processed_details: { type: "NOT_MATCHED" },
+  processed_details: { type: "NOT_MATCHED", not_matched: { variant: "CUSTOMER_NOT_FOUND" } },
   deleted: false,
 };
+
+const CALCULATION = schema("MeterDataCalculation", {
+  allOf: [
+    RESOURCE_SCHEMA["meter-data"],
+    object({
+      type: { type: "string", const: "CALCULATION" },
+      processed_details: object(
+        { type: choice(["DEFAULT", "NOT_MATCHED"]) },
+        {
+          not_matched: described(
+            object({ variant: choice(NOT_MATCHED_VARIANTS) }),
+            "With NOT_MATCHED: why no price asks for the event; the first of these that holds.",
+          ),
+        },
+      ),
+    }),
+  ],
+  description: "Meter data as it would be, and its cost.",
+});
 
 /** Read with the event, so that a refusal lists what is wrong with both. */
 const COST_PREDICTION: Parameter<null> = {
@@ -188,7 +214,7 @@ export const calculateRoutes = [
         "The price of the usage so far with this event, less the price without it, line by line. Nothing is stored. " +
         "Where the catalog has no pricing plan the call is passed to Solvimon.",
       answers: {
-        201: answer("The event as it would be, and its cost.", RESOURCE_SCHEMA["meter-data"], ANSWER_EXAMPLE),
+        201: answer("The event as it would be, and its cost.", CALCULATION, ANSWER_EXAMPLE),
       },
     },
     answerCalculation,

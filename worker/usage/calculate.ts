@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from "../../shared/json/value.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import type { DatumError, SentProperty, SentValue } from "../pricing/datum-parts.ts";
-import { linesOf } from "../pricing/lines.ts";
+import { linesOf, type NotMatchedVariant } from "../pricing/lines.ts";
 import { type MeterData, readMeterData } from "../pricing/meter-data.ts";
 import { type CostPrediction, predict } from "../pricing/predict.ts";
 import { createPriceBook, type PriceBook } from "../pricing/price-book.ts";
@@ -22,8 +22,8 @@ export interface Calculation {
 export type CalculateOutcome =
   | {
       readonly kind: "calculated";
-      /** Whether any price asks for the event. */
-      readonly isMatched: boolean;
+      /** Why no price asks for the event; null where one does. */
+      readonly notMatched: NotMatchedVariant | null;
       /** Null where none was asked for. */
       readonly prediction: CostPrediction | null;
     }
@@ -40,11 +40,11 @@ export async function calculate(
   const read = readMeterData(book, meterDataOf(event, now));
   if (read.kind === "errors") return read;
   const outcome = linesOf(book, read.datum);
-  const isMatched = outcome.kind !== "not-matched";
-  if (!isPredicted) return { kind: "calculated", isMatched, prediction: null };
+  const notMatched = outcome.kind === "not-matched" ? outcome.variant : null;
+  if (!isPredicted) return { kind: "calculated", notMatched, prediction: null };
   const lines = outcome.kind === "lines" ? outcome.lines : [];
   const soFar = await usage.read(tenant, book, read.datum, lines);
-  return { kind: "calculated", isMatched, prediction: predict(outcome, (line) => soFar.get(line)) };
+  return { kind: "calculated", notMatched, prediction: predict(outcome, (line) => soFar.get(line)) };
 }
 
 /** Made once for each catalog that an instance holds. */

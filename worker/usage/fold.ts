@@ -6,6 +6,7 @@
  * leaves nothing half done. A day of which a folded fact was voided is made anew from its facts.
  */
 import { decimalText } from "../pricing/decimal.ts";
+import { jsonArrays } from "./json-arrays.ts";
 import { DAY_MS, dayOf, seriesValues } from "./series.ts";
 import { bounded, joined, type Tally, tallyOf, tallyOfRow } from "./tally.ts";
 import * as SQL from "./usage-sql.ts";
@@ -17,8 +18,6 @@ const SLICES_MAX = 50;
 const DAYS_MAX = 20;
 /** Tenants one sweep looks at. */
 const TENANTS_MAX = 1_000;
-/** Characters of one statement's totals: D1 takes 2 MB a value. */
-const PUT_CHARACTERS_MAX = 500_000;
 
 export interface UsageFold {
   /** Folds what a tenant's facts have in waiting, up to a bound; safe to run twice and side by side. */
@@ -126,21 +125,8 @@ function placeJson({ subject, day, series }: Place): string {
   return `${subject},${day},${series}`;
 }
 
-/** JSON arrays of rows, each below the bound of a value unless one row alone is longer. */
 function rowTexts(totals: Totals): string[] {
-  const texts: string[] = [];
-  let rows: string[] = [];
-  let characters = 0;
-  for (const { place, tally } of totals.values()) {
-    const row = rowText(place, bounded(tally));
-    if (rows.length > 0 && characters + row.length > PUT_CHARACTERS_MAX) {
-      texts.push(`[${rows.join(",")}]`);
-      [rows, characters] = [[], 0];
-    }
-    rows.push(row);
-    characters += row.length;
-  }
-  return rows.length === 0 ? texts : [...texts, `[${rows.join(",")}]`];
+  return jsonArrays([...totals.values()].map(({ place, tally }) => rowText(place, bounded(tally))));
 }
 
 function rowText(place: Place, { sum, least, greatest, count, distinct }: Tally): string {

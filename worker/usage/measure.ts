@@ -21,9 +21,13 @@ export type GivenQuantity = readonly [
   quantity: string,
 ];
 
+/** Where only a subscription is named, whose customer is then the event's, its name follows the unnamed customer. */
+export type Subject =
+  | readonly [meter: Name, customer: Name]
+  | readonly [meter: Name, customer: Name, subscription: Name];
+
 export interface Measure {
-  /** Meter, then customer. */
-  readonly subject: readonly [Name, Name];
+  readonly subject: Subject;
   /** Milliseconds since 1970; null for the time of first receipt. */
   readonly atMs: number | null;
   readonly context: readonly [SubscriptionNaming, readonly GivenProperty[]];
@@ -32,11 +36,11 @@ export interface Measure {
 }
 
 /** What SQL compares a subject by. */
-export function subjectText(meter: Name, customer: Name): string {
-  return JSON.stringify([meter, customer]);
+export function subjectText(subject: Subject): string {
+  return JSON.stringify(subject);
 }
 
-/** @returns null for meter data that no catalog can ever price: without a meter, a customer or a quantity. */
+/** @returns null for meter data that no catalog can ever price: without a meter, a quantity, a customer or subscription. */
 export function measureOfMeterData(event: JsonObject): Measure | null {
   const customer = event.get("customer");
   const nested = customer instanceof Map ? customer : new Map<string, JsonValue>();
@@ -45,18 +49,29 @@ export function measureOfMeterData(event: JsonObject): Measure | null {
     event.get("customer_id") ?? nested.get("id"),
     event.get("customer_reference") ?? nested.get("reference"),
   );
+  const subject = subjectOf(meterName, customerName, subscriptionName(event));
   const quantities = objectsOf(event.get("meter_values")).flatMap(quantitiesOf);
-  if (isUnnamed(meterName) || isUnnamed(customerName) || quantities.length === 0) return null;
+  if (subject === null || quantities.length === 0) return null;
   return {
-    subject: [meterName, customerName],
+    subject,
     atMs: instantOf(textOf(event.get("timestamp")) ?? ""),
     context: [namingOf(event), propertiesOf(event)],
     quantities,
   };
 }
 
+function subjectOf(meter: Name, customer: Name, subscription: Name): Subject | null {
+  if (isUnnamed(meter)) return null;
+  if (!isUnnamed(customer)) return [meter, customer];
+  return isUnnamed(subscription) ? null : [meter, customer, subscription];
+}
+
+function subscriptionName(event: JsonObject): Name {
+  return nameOf(event.get("pricing_plan_subscription_id"), event.get("pricing_plan_subscription_reference"));
+}
+
 function namingOf(event: JsonObject): SubscriptionNaming {
-  const name = nameOf(event.get("pricing_plan_subscription_id"), event.get("pricing_plan_subscription_reference"));
+  const name = subscriptionName(event);
   if (!isUnnamed(name)) return name;
   const selector = event.get("pricing_plan_subscription_selector");
   return selector instanceof Map ? (plainValue(selector) as Record<string, unknown>) : null;

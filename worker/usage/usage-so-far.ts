@@ -11,6 +11,7 @@ import type { Decimal } from "../pricing/decimal.ts";
 import type { Datum, Line } from "../pricing/lines.ts";
 import type { PriceBook } from "../pricing/price-book.ts";
 import { attribution } from "./attribution.ts";
+import { jsonArrays } from "./json-arrays.ts";
 import { type Name, subjectText } from "./measure.ts";
 import { DAY_MS, dayOf, seriesValues } from "./series.ts";
 import { joined, type Tally, tallyOf, tallyOfRow, usageOf } from "./tally.ts";
@@ -26,7 +27,7 @@ export function createUsageReader(db: D1Database): UsageReader {
     async read(tenant, book, datum, lines) {
       if (lines.length === 0) return new Map();
       const span = spanOf(book, datum, lines);
-      const found = await readSpan(db, tenant, subjectsOf(datum), span);
+      const found = await readSpan(db, tenant, subjectsOf(datum, lines), span);
       return addUp(book, datum, lines, found);
     },
   };
@@ -58,41 +59,53 @@ function subscriptionsOf(book: PriceBook, { customer }: Datum) {
   return customer === null ? [] : (book.subscriptionsOf.get(customer.id) ?? []);
 }
 
-/** Every way an event may name the datum's meter and customer. */
-function subjectsOf({ meter, customer }: Datum): string[] {
-  const namesOf = (id: string, reference: string): Name[] => [
+/** Every way an event may name the datum's meter, and its customer or, without one, a subscription of the lines. */
+function subjectsOf({ meter, customer }: Datum, lines: readonly Line[]): string[] {
+  if (customer === null) return [];
+  const subscriptions = new Set(lines.map(({ subscription }) => subscription));
+  const bySubscription = [...subscriptions].flatMap((subscription) => namesOf(subscription));
+  return namesOf(meter.meter).flatMap((meterName) => [
+    ...namesOf(customer).map((name) => subjectText([meterName, name])),
+    ...bySubscription.map((name) => subjectText([meterName, UNNAMED, name])),
+  ]);
+}
+
+function namesOf({ id, reference }: { readonly id: string; readonly reference: string }): Name[] {
+  return [
     [id, null],
     [null, reference],
     [id, reference],
   ];
-  if (customer === null) return [];
-  return namesOf(meter.meter.id, meter.meter.reference).flatMap((meterName) =>
-    namesOf(customer.id, customer.reference).map((customerName) => subjectText(meterName, customerName)),
-  );
 }
+
+const UNNAMED: Name = [null, null];
 
 interface Found {
   readonly totals: readonly SQL.TotalRow[];
   readonly facts: readonly SQL.ReadFact[];
 }
 
+/** A customer with thousands of subscriptions has more subjects than one value holds; still it is one snapshot. */
 async function readSpan(db: D1Database, tenant: string, subjects: readonly string[], span: Span): Promise<Found> {
-  const of = { tenant, subjects: JSON.stringify(subjects) };
-  const wanted = {
-    ...of,
+  const parts = jsonArrays(subjects.map((subject) => JSON.stringify(subject)));
+  const days = {
     firstDay: span.firstDay,
     lastDay: span.lastDay,
     cutDays: JSON.stringify(span.cutDays),
     isDistinct: span.isDistinct ? 1 : 0,
   } as const;
-  const [totals, ofDays, unfolded] = await db.batch([
-    SQL.TOTALS.bind(db, wanted),
-    SQL.FACTS_OF_DAYS.bind(db, wanted),
-    SQL.UNFOLDED.bind(db, of),
+  const results = await db.batch([
+    ...parts.map((of) => SQL.TOTALS.bind(db, { tenant, subjects: of, ...days })),
+    ...parts.map((of) => SQL.FACTS_OF_DAYS.bind(db, { tenant, subjects: of, ...days })),
+    ...parts.map((of) => SQL.UNFOLDED.bind(db, { tenant, subjects: of })),
   ]);
+  const resultsOf = (i: number) => results.slice(i * parts.length, (i + 1) * parts.length);
   return {
-    totals: SQL.TOTALS.rows(totals),
-    facts: [...SQL.FACTS_OF_DAYS.rows(ofDays), ...SQL.UNFOLDED.rows(unfolded)],
+    totals: resultsOf(0).flatMap((result) => SQL.TOTALS.rows(result)),
+    facts: [
+      ...resultsOf(1).flatMap((result) => SQL.FACTS_OF_DAYS.rows(result)),
+      ...resultsOf(2).flatMap((result) => SQL.UNFOLDED.rows(result)),
+    ],
   };
 }
 
