@@ -19,3 +19,10 @@ export function logRefused(line: RefusalLine): void {
 export function logWarning(message: string, error: unknown, context: Record<string, unknown> = {}): void {
   console.warn(JSON.stringify({ level: "warn", message, cause: String(error), ...context }));
 }
+
+/** A line that is no failure of ours. */
+export function logLine(level: "info" | "warn", message: string, context: Record<string, unknown>): void {
+  const line = JSON.stringify({ level, message, ...context });
+  if (level === "warn") console.warn(line);
+  else console.info(line);
+}

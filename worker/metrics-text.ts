@@ -45,14 +45,20 @@ export function metricsText(totals: readonly StreamTotals[], holds: readonly Hol
   ]);
   const held = "weir_hold_remaining_seconds";
   lines.push(
-    ...head(held, "gauge", "How long nothing is sent to a destination, or to one of its streams."),
-    ...holds.map(({ scope, until }) => `${held}{scope="${label(scope)}"} ${(until - now) / 1000}`),
+    ...head(held, "gauge", "How long nothing is sent to a destination, with its credentials, or of one lane."),
+    ...holds.map(({ until, ...names }) => `${held}{${labels(names)}} ${(until - now) / 1000}`),
   );
   return `${lines.join("\n")}\n`;
 }
 
 function head(name: string, type: string, help: string): string[] {
   return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
+}
+
+function labels(names: Readonly<Record<string, string>>): string {
+  return Object.entries(names)
+    .map(([name, value]) => `${name}="${label(value)}"`)
+    .join(",");
 }
 
 function label(value: string): string {

@@ -16,6 +16,7 @@ import { statsRoutes } from "./routes/stats.ts";
 import { tenantRoutes } from "./routes/tenants.ts";
 import { tokenRoutes } from "./routes/token.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { withdrawRoutes } from "./routes/withdraw.ts";
 
 const described: readonly Route[] = [
   ...usageRoutes,
@@ -25,6 +26,7 @@ const described: readonly Route[] = [
   ...catalogRoutes,
   ...ledgerRoutes,
   ...quarantineRoutes,
+  ...withdrawRoutes,
   ...apiKeyRoutes,
   ...tenantRoutes,
   ...destinationRoutes,

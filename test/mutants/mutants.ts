@@ -55,10 +55,24 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the settlement not one transaction with the count",
     file: "worker/delivery/settlements.ts",
-    find: "  await db.batch([\n    SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),\n    ...settlementStatements(db, lease, shipment, settlement, now),\n  ]);",
+    find: "  const [begun, ended] = await db.batch([\n    ...holdStatements(db, lease, shipment, settlement, now),\n    SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),\n    ...settlementStatements(db, lease, shipment, settlement, now),\n  ]);",
     replace:
-      "  for (const statement of settlementStatements(db, lease, shipment, settlement, now).reverse()) await statement.run();",
+      "  let begun, ended; for (const statement of settlementStatements(db, lease, shipment, settlement, now).reverse()) await statement.run();",
     tests: ["test/worker/crash-points.test.ts", "test/worker/delivery.test.ts"],
+  },
+  {
+    name: "what waits packed and sent all the same",
+    file: "worker/delivery/outbox-sql.ts",
+    find: "AND (until > :now OR probing_until > :now))",
+    replace: "AND until > :now AND until < 0)",
+    tests: ["test/worker/lanes.test.ts"],
+  },
+  {
+    name: "a withdrawal of a call that a sender holds",
+    file: "worker/delivery/withdraw-sql.ts",
+    find: "AND lease_until <= :now AND ",
+    replace: "AND :now > 0 AND ",
+    tests: ["test/worker/withdraw.test.ts"],
   },
   {
     name: "a 2xx that does not account for the events taken for delivered",

@@ -38,9 +38,11 @@ it("metrics tell the ledger of each tenant and stream, the age of what waits, an
   await edge.putCatalog({ streams: [{ meter_global_id: "m" }] });
   await edge.post("m", `[${[...events(3), "{}"].join(",")}]`, { prefer: "handling=lenient" });
   await edge.post("m", event({ Quantity: 0 }));
-  const scope = `zuora ${edge.tenant} "usage\\m`;
-  await bindings.LEDGER.prepare("INSERT INTO holds (scope, until, reason) VALUES (?1, ?2, 'a secret reason')")
-    .bind(scope, NOW + 100_000)
+  await bindings.LEDGER.prepare(
+    `INSERT INTO holds (scope, kind, vendor, destination, tenant, stream, context, verdict, reason, since, until,
+      attempts, tell_at, told) VALUES ('a', 'lane', 'zuora', 'default', ?1, ?2, '', 'pause', 'a secret reason', 0, ?3, 1, ?3, 1)`,
+  )
+    .bind(edge.tenant, '"usage\\m', NOW + 100_000)
     .run();
   clock += 40_000;
   const response = await edge.request("/metrics", { headers });
@@ -57,7 +59,9 @@ it("metrics tell the ledger of each tenant and stream, the age of what waits, an
     "weir_shipments_open usage/m": 0,
     "weir_oldest_pending_age_seconds usage/m": 40,
   });
-  expect(text).toContain(`weir_hold_remaining_seconds{scope="zuora ${edge.tenant} \\"usage\\\\m"} 60\n`);
+  expect(text).toContain(
+    `weir_hold_remaining_seconds{kind="lane",vendor="zuora",destination="default",tenant="${edge.tenant}",stream="\\"usage\\\\m",context=""} 60\n`,
+  );
   expect(text).not.toContain("secret");
   await edge.services.delivery.sweep();
   const later = samplesOf(await (await edge.request("/metrics", { headers })).text(), edge.tenant);

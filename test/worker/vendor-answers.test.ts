@@ -53,18 +53,19 @@ async function meaningOf(edge: TestEdge, now: number): Promise<Meaning> {
   )
     .bind(edge.tenant)
     .first<{ verdict: Meaning["kind"]; next_at: number }>();
-  const { results: holds } = await bindings.LEDGER.prepare("SELECT scope FROM holds WHERE until > ?1")
-    .bind(now)
-    .all<{ scope: string }>();
-  const scope = holds[0]?.scope;
+  const { results: holds } = await bindings.LEDGER.prepare("SELECT kind, verdict FROM holds").all<{
+    kind: "credentials" | "lane";
+    verdict: string;
+  }>();
+  const held = holds.find(({ verdict }) => verdict === attempt?.verdict);
+  if (held === undefined) throw new Error("it is pending and waits for nothing");
   switch (attempt?.verdict) {
     case "wait":
       // Without jitter here, to the millisecond what was asked for.
       return { kind: "wait", seconds: (attempt.next_at - now) / 1000 };
     case "pause":
-      return { kind: "pause", holds: scope?.includes(" ") ? "lane" : "credentials" };
+      return { kind: "pause", holds: held.kind };
     default:
-      expect(scope).toBeUndefined();
       return { kind: attempt?.verdict === "retry" ? "retry" : "delivered" };
   }
 }

@@ -124,7 +124,8 @@ export const outbox = sqliteTable(
     /** Bytes of the payload. */
     bytes: integer("bytes").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.tenant, table.stream, table.batch] })],
+  // By lane: what waits together is found, and left alone, together.
+  (table) => [primaryKey({ columns: [table.tenant, table.stream, table.context, table.batch] })],
 );
 
 /** One small row for each event that is known by its own id, an idempotency key or its content. */
@@ -199,6 +200,8 @@ export const shipments = sqliteTable(
     /** JSON array of [batch, first entry, last entry], inclusive. */
     parts: text("parts").notNull(),
     events: integer("events").notNull(),
+    /** Bytes of its events, about; null where a call was fixed before this was kept. */
+    bytes: integer("bytes"),
     /** The reprocessing group of a persist event, and whether it closes the group: it then waits for the rest. */
     reprocessId: text("reprocess_id"),
     closes: integer("closes").notNull().default(0),
@@ -211,7 +214,9 @@ export const shipments = sqliteTable(
     nextAt: integer("next_at").notNull().default(0),
     createdAt: integer("created_at").notNull(),
   },
-  (table) => [index("shipments_open").on(table.tenant, table.stream, table.id).where(sql`state = 'open'`)],
+  (table) => [
+    index("shipments_open").on(table.tenant, table.stream, table.context, table.id).where(sql`state = 'open'`),
+  ],
 );
 
 /** Which calls carried a batch: for reporting what became of an event. */
@@ -255,13 +260,37 @@ export const attempts = sqliteTable(
   (table) => [primaryKey({ columns: [table.shipment, table.attempt] })],
 );
 
-/** Why nothing is sent to a destination, or to one of its streams, before a time. */
-export const holds = sqliteTable("holds", {
-  /** `zuora`, or `zuora TENANT STREAM`. */
-  scope: text("scope").primaryKey(),
-  until: integer("until").notNull(),
-  reason: text("reason").notNull(),
-});
+/** What waits, why and until when: a destination, its credentials, or one lane. A row goes once a call gets through. */
+export const holds = sqliteTable(
+  "holds",
+  {
+    /** Names what is held: see worker/delivery/scopes.ts. */
+    scope: text("scope").primaryKey(),
+    kind: text("kind", { enum: ["destination", "credentials", "lane"] }).notNull(),
+    /** The vendor, and which of its accounts. */
+    vendor: text("vendor").notNull(),
+    destination: text("destination").notNull(),
+    /** Of a lane; empty for what is wider. */
+    tenant: text("tenant").notNull(),
+    stream: text("stream").notNull(),
+    context: text("context").notNull(),
+    /** Passing trouble (retry), asked to wait, or a person's to mend (pause). */
+    verdict: text("verdict", { enum: ["retry", "wait", "pause"] }).notNull(),
+    /** HTTP status; null where no answer came. */
+    status: integer("status"),
+    reason: text("reason").notNull(),
+    since: integer("since").notNull(),
+    until: integer("until").notNull(),
+    /** Failed attempts since it began. */
+    attempts: integer("attempts").notNull(),
+    /** One call at a time tries whether it still holds; until then no other does. */
+    probingUntil: integer("probing_until").notNull().default(0),
+    /** When the log is to tell of it next, and whether it ever did. */
+    tellAt: integer("tell_at").notNull(),
+    told: integer("told").notNull(),
+  },
+  (table) => [index("holds_tell").on(table.tellAt)],
+);
 
 /** Events that wait for a person, and what became of them. */
 export const quarantine = sqliteTable(

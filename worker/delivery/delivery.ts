@@ -7,15 +7,20 @@ import type { ClockAndRandom } from "../../shared/clock.ts";
 import type { CallLimits } from "../../shared/vendors/vendor.ts";
 import { UPSTREAM_NAMES, UPSTREAMS } from "../../shared/vendors/vendors.ts";
 import type { Settings } from "../env.ts";
-import { entrySpans } from "../ledger/entries.ts";
-import { storedEventId } from "../ledger/stored-event.ts";
-import type { CallOutcome, Dialect } from "./dialect.ts";
+import { createRowId } from "../ledger/row-id.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Fetch } from "./exchange.ts";
-import { createOutbox, type Outbox, type SentBatch } from "./outbox.ts";
-import type { Part } from "./pack.ts";
-import { type Shipping, ship, streamScope } from "./ship.ts";
-import type { QuarantinedEvent, Settlement, Shipment, StreamKey } from "./shipment.ts";
+import { createHolds, type Holds, logHolds } from "./holds.ts";
+import { createOutbox, type PendingLane } from "./outbox.ts";
+import { rejectedEvent } from "./rejected-event.ts";
+import { type RunLane, runLanes, type Turn, type TurnOutcome } from "./run.ts";
+import type { Lane, StreamKey } from "./scopes.ts";
+import { ship } from "./ship.ts";
+import type { Shipment } from "./shipment.ts";
+import { Slots } from "./slots.ts";
 import { createUpstream } from "./upstream.ts";
+import { type Withdrawal, withdrawLanes } from "./withdraw.ts";
+import * as WITHDRAW from "./withdraw-sql.ts";
 
 export interface DeliveryRuntime extends ClockAndRandom {
   readonly fetch: Fetch;
@@ -29,68 +34,148 @@ export interface DeliveryParts {
 }
 
 export interface Delivery {
-  /** Sends what is due of one stream, until nothing is or the upstream asks for patience. */
+  /** Sends what is due of one stream, until nothing is. */
   deliver(stream: StreamKey): Promise<void>;
-  /** Finds pending work that no message reached and delivers it. */
+  /** Finds pending work that no message reached and delivers it; tells of what waits. */
   sweep(): Promise<void>;
+  /** What waits, since when and why. */
+  readonly holds: Holds;
+  /** Takes what waits of a tenant into quarantine, a bounded number of events a call. */
+  withdraw(tenant: string, filter: WithdrawFilter): Promise<Withdrawal>;
 }
 
-/** Calls of one stream under way at once; a Worker may hold six connections. */
-const CALLS_AT_ONCE = 4;
-/** Rounds of one run; what is left gets a nudge, so that no run lasts for ever. */
-const ROUNDS_MAX = 200;
+/** What is null narrows nothing. */
+export interface WithdrawFilter {
+  readonly stream: string | null;
+  /** As `contextOf` writes it. */
+  readonly context: string | null;
+  /** When it was received, ends inclusive: milliseconds since 1970. */
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
 /** Streams one sweep looks at. */
 const SWEEP_STREAMS_MAX = 1000;
 /** A lease outlasts the call by this, so that a slow settlement is not taken for a dead sender. */
 const LEASE_MARGIN_MS = 15_000;
+/** What found no slot comes again after this. */
+const NO_SLOT_MS = 2_000;
 /** Longest delay a queue takes. */
 const DELAY_SECONDS_MAX = 43_200;
+/** Which account those of the settings are. */
+const DESTINATION = "default";
+
+/** Where a stream goes, and what one call of it may carry. */
+interface Way {
+  readonly dialect: Dialect;
+  readonly limits: CallLimits;
+}
 
 export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts): Delivery {
   const { clock, fetch } = runtime;
   const outbox = createOutbox(db);
+  const holds = createHolds(db);
   const dialects = upstreamsOf(settings, fetch, clock.now);
+  // Two tries at most go into a call (a fresh token), each with a token fetch before it.
+  const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
+  const host = { now: clock.now, slots: new Slots(), slotMs: leaseMs, pause, lease };
+
+  async function lease(of: RunLane, room: number): Promise<Turn | null> {
+    const way = wayOf(of.lane.stream, dialects);
+    if (way === null) return null;
+    const request = { account: way.dialect.account, lane: of.lane, now: clock.now(), leaseMs, count: 1, room };
+    const [shipment] = await outbox.lease(request, way.limits);
+    if (shipment === undefined) return null;
+    return { bytes: shipment.bytes, send: () => sendOne(of, shipment, way.dialect) };
+  }
+
+  async function sendOne(of: RunLane, shipment: Shipment, dialect: Dialect): Promise<TurnOutcome> {
+    const cargo = await outbox.cargo(shipment, dialect.takesSingly);
+    const { record, settlement: found } = await ship(shipment, cargo, dialect, settings, runtime);
+    const settlement =
+      found.kind === "rejected"
+        ? {
+            kind: "quarantined" as const,
+            event: rejectedEvent(shipment.stream, found.part, await outbox.batch(found.part.batch), found.outcome),
+          }
+        : found;
+    const changes = await outbox.settle(shipment, record, settlement, clock.now());
+    logHolds(changes);
+    const ended = changes.filter(({ kind }) => kind === "ended");
+    if (ended.some(({ hold }) => hold.kind !== "lane")) return { kind: "freed", lanes: await readyLanes() };
+    if (settlement.kind === "postponed") return { kind: "postponed" };
+    of.troubled = false;
+    return ended.length > 0 ? { kind: "freed", lanes: [of] } : { kind: "settled" };
+  }
+
+  /** Those with something due, of these streams or of all. */
+  async function readyLanes(keys?: readonly StreamKey[]): Promise<RunLane[]> {
+    const lanes = (await pendingLanes(keys ?? (await outbox.pending(SWEEP_STREAMS_MAX)))).flat();
+    const now = clock.now();
+    return lanes.filter(({ nextAt }) => nextAt <= now).map(({ lane, troubled }) => ({ lane, troubled }));
+  }
+
+  async function pendingLanes(keys: readonly StreamKey[]): Promise<PendingLane[][]> {
+    const streams = keys.flatMap((key) => {
+      const way = wayOf(key.stream, dialects);
+      return way === null ? [] : [{ key, account: way.dialect.account }];
+    });
+    return outbox.lanes(streams);
+  }
+
+  /** Sends a message for each of these streams that is to come when its next call is due. */
+  async function scheduleNext(keys: readonly StreamKey[], notBefore: number): Promise<void> {
+    for (const lanes of await pendingLanes(keys)) {
+      const [first] = lanes;
+      if (first === undefined) continue;
+      const { tenant, stream } = first.lane;
+      const due = Math.max(notBefore, Math.min(...lanes.map(({ nextAt }) => nextAt)));
+      const seconds = Math.max(1, Math.ceil((due - clock.now()) / 1000));
+      await nudge(tenant, stream, Math.min(seconds, DELAY_SECONDS_MAX));
+    }
+  }
 
   async function deliver(key: StreamKey): Promise<void> {
-    const [dialect, limits] = dialectOf(key.stream, dialects) ?? [];
-    if (dialect === undefined || limits === undefined) return;
-    const scopes = [dialect.name, streamScope(dialect, key)] as const;
-    for (let round = 0; round < ROUNDS_MAX; round++) {
-      // Two tries at most go into a call (a fresh token), each with a token fetch before it.
-      const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
-      const request = { ...key, now: clock.now(), leaseMs, count: CALLS_AT_ONCE, scopes };
-      const shipments = await outbox.lease(request, limits);
-      if (shipments.length === 0) return scheduleNext(key, scopes);
-      const settled = await Promise.all(shipments.map((shipment) => shipOne(shipment, dialect)));
-      if (settled.some((kind) => kind === "postponed")) return scheduleNext(key, scopes);
-    }
-    await nudge(key.tenant, key.stream);
+    const left = await runLanes(await readyLanes([key]), host);
+    await scheduleNext([key], left.length > 0 ? clock.now() + NO_SLOT_MS : 0);
   }
 
-  async function shipOne(shipment: Shipment, dialect: Dialect): Promise<Settlement["kind"]> {
-    const cargo = await outbox.cargo(shipment, dialect.takesSingly);
-    const shipping = await ship(shipment, cargo, dialect, settings, runtime);
-    const settlement = await settlementOf(shipping, shipment, outbox);
-    await outbox.settle(shipment, shipping.record, settlement, clock.now());
-    return settlement.kind;
-  }
-
-  async function scheduleNext(key: StreamKey, scopes: readonly [string, string]): Promise<void> {
-    const due = await outbox.nextDue(key, scopes);
-    if (due === null) return;
-    const seconds = Math.max(1, Math.ceil((due - clock.now()) / 1000));
-    await nudge(key.tenant, key.stream, Math.min(seconds, DELAY_SECONDS_MAX));
+  async function withdraw(tenant: string, { stream, context, from, to }: WithdrawFilter): Promise<Withdrawal> {
+    const found = stream === null ? await WITHDRAW.STREAMS.all(db, { tenant, count: SWEEP_STREAMS_MAX }) : [{ stream }];
+    const lanes = (await pendingLanes(found.map((row) => ({ tenant, stream: row.stream })))).flat();
+    const waiting = lanes.flatMap(({ lane, waits }) => {
+      const way = wayOf(lane.stream, dialects);
+      if (!waits || way === null || (context !== null && lane.context !== context)) return [];
+      return [{ lane, account: way.dialect.account, limits: way.limits }];
+    });
+    const range = {
+      from: createRowId(from ?? 0, 0),
+      to: to === null ? Number.MAX_SAFE_INTEGER : createRowId(to + 1, 0) - 1,
+    };
+    const withdrawal = await withdrawLanes(db, waiting, range, clock.now);
+    logHolds(withdrawal.ended);
+    return withdrawal;
   }
 
   return {
     deliver,
+    holds,
+    withdraw,
     async sweep() {
-      const streams = await outbox.pending(SWEEP_STREAMS_MAX);
-      const results = await Promise.allSettled(streams.map(deliver));
-      const failed = results.find((result) => result.status === "rejected");
-      if (failed !== undefined) throw new Error("a stream could not be swept", { cause: failed.reason });
+      logHolds(await holds.due(clock.now()));
+      const lanes = await readyLanes();
+      await runLanes(lanes, host);
+      await scheduleNext(streamsOf(lanes), clock.now() + NO_SLOT_MS);
     },
   };
+}
+
+function streamsOf(lanes: readonly RunLane[]): Lane[] {
+  return [...new Map(lanes.map(({ lane }) => [`${lane.tenant}\n${lane.stream}`, lane])).values()];
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Those that have a base URL. */
@@ -98,42 +183,16 @@ function upstreamsOf(settings: Settings, fetch: Fetch, now: () => number): Diale
   return UPSTREAM_NAMES.flatMap((name) => {
     const { baseUrl } = settings.upstreams[name];
     if (baseUrl === null) return [];
-    return [createUpstream(UPSTREAMS[name], { settings: { ...settings.upstreams[name], baseUrl }, fetch, now })];
+    const options = { settings: { ...settings.upstreams[name], baseUrl }, fetch, now, destination: DESTINATION };
+    return [createUpstream(UPSTREAMS[name], options)];
   });
 }
 
-/** The first that takes a stream, and what one call of it may carry. */
-function dialectOf(stream: string, dialects: readonly Dialect[]): [Dialect, CallLimits] | null {
+/** By the first that takes the stream. */
+function wayOf(stream: string, dialects: readonly Dialect[]): Way | null {
   for (const dialect of dialects) {
     const limits = dialect.limitsOf(stream);
-    if (limits !== null) return [dialect, limits];
+    if (limits !== null) return { dialect, limits };
   }
   return null;
-}
-
-async function settlementOf(shipping: Shipping, shipment: Shipment, outbox: Outbox): Promise<Settlement> {
-  const { settlement } = shipping;
-  if (settlement.kind !== "rejected") return settlement;
-  const row = await outbox.batch(settlement.part.batch);
-  return { kind: "quarantined", event: rejectedEvent(shipment.stream, settlement.part, row, settlement.outcome) };
-}
-
-/** The one event of a call that the upstream refuses, with its id and the response's text. */
-function rejectedEvent(stream: string, part: Part, row: SentBatch, outcome: CallOutcome): QuarantinedEvent {
-  const spans = entrySpans(row.entries);
-  const entry = spans.findIndex((span, i) => i >= part.from && i <= part.to && span.end > span.start);
-  const span = spans[entry];
-  if (span === undefined) throw new Error(`batch ${part.batch} has no event between ${part.from} and ${part.to}`);
-  const event = row.payload.slice(span.start, span.end);
-  const status = outcome.response.kind === "answer" ? outcome.response.status : 0;
-  const reasons = [{ code: status, message: `the upstream refused the event with ${status}` }];
-  return {
-    producer: row.producer ?? "",
-    batch: row.origin_batch ?? part.batch,
-    entry: row.origin_entry ?? entry,
-    eventId: row.origin_id ?? storedEventId(stream, row, entry, span.index, event),
-    event,
-    reasons: JSON.stringify(reasons),
-    upstream: outcome.text,
-  };
 }

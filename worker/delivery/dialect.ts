@@ -1,5 +1,6 @@
 /** What delivery needs to know of an upstream. */
 import type { CallLimits, Vendor, VendorResponse } from "../../shared/vendors/vendor.ts";
+import type { Account } from "./scopes.ts";
 
 export interface OutboundEvent {
   readonly source: string;
@@ -27,8 +28,8 @@ export interface CallOutcome {
 }
 
 export interface Dialect {
-  /** Names the destination in holds. */
-  readonly name: string;
+  /** Where it delivers to, as holds name it. */
+  readonly account: Account;
   readonly vendor: Vendor;
   /** Null for a stream that it does not take. */
   limitsOf(stream: string): CallLimits | null;

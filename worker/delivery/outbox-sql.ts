@@ -1,17 +1,40 @@
 /** The statements of delivery. Each change is gated so that it may run twice, or beside another instance's. */
-import type { BatchRow, HoldRow, OutboxRow, QuarantineRow, ShipmentRow } from "../database/rows.ts";
+import type { BatchRow, OutboxRow, QuarantineRow, ShipmentRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
 import { ENTRY_BYTES } from "../ledger/entries.ts";
-import type { AttemptRecord, QuarantinedEvent, StreamKey } from "./shipment.ts";
+import type { Lane, LaneScopes, StreamKey, StreamScopes } from "./scopes.ts";
+import type { AttemptRecord, QuarantinedEvent } from "./shipment.ts";
 
-export type Unpacked = Omit<OutboxRow, "tenant" | "stream">;
+const IN_LANE = "tenant = :tenant AND stream = :stream AND context = :context";
+const OPEN_IN_LANE = `state = 'open' AND ${IN_LANE}`;
 
-/** Batches of a stream that no call owns. */
+const SCOPES = "scope IN (:destinationScope, :credentialsScope, :laneScope)";
+/** A lane waits: for itself or what is wider, or because another call tries right now whether it still must. */
+const HELD = `EXISTS (SELECT 1 FROM holds WHERE ${SCOPES} AND (until > :now OR probing_until > :now))`;
+/** Something held it that no call has got through since. */
+const PROBING = `EXISTS (SELECT 1 FROM holds WHERE ${SCOPES})`;
+
+/** Fixed calls that a lane has at most where trouble makes new ones: the one that failed, and one to tell whether others do. */
+export const PROBE_CALLS_MAX = 2;
+
+const FEW_FIXED = `(SELECT count(*) FROM (SELECT 1 FROM shipments WHERE ${OPEN_IN_LANE}
+  LIMIT ${PROBE_CALLS_MAX})) < ${PROBE_CALLS_MAX}`;
+
+export type Unpacked = Omit<OutboxRow, "tenant" | "stream"> & {
+  /** 1 where only one call may be made of them. */
+  readonly probing: 0 | 1;
+};
+
+/**
+ * Batches of a lane that no call owns. While it waits there are none: what comes in meanwhile leaves in few full
+ * calls, not in one for each request.
+ */
 export const UNPACKED = statement<
-  StreamKey & { count: number },
+  Lane & LaneScopes & { now: number; count: number },
   Unpacked
->(`SELECT batch, context, entries, events, bytes FROM outbox
-WHERE tenant = :tenant AND stream = :stream ORDER BY batch LIMIT :count`);
+>(`SELECT batch, context, entries, events, bytes, ${PROBING} AS probing FROM outbox
+WHERE ${IN_LANE} AND NOT ${HELD} AND (NOT ${PROBING} OR ${FEW_FIXED})
+ORDER BY batch LIMIT :count`);
 
 export interface BatchEntries {
   readonly batch: number;
@@ -28,25 +51,23 @@ export const ENTRIES = statement<{ batches: string; withPayload: 0 | 1 }, BatchE
 FROM json_each(:batches) AS wanted CROSS JOIN batches ON batches.id = wanted.value`);
 
 /**
- * Fixes calls, if all their batches are still unpacked. `batches`: JSON array of ids.
- * `calls`: JSON [[context, call key, parts, events, reprocessing group, 1 if it closes it], …].
+ * Fixes calls of a lane, if all their batches are still unpacked. `batches`: JSON array of ids.
+ * `calls`: JSON [[call key, parts, events, bytes, reprocessing group, 1 if it closes it], …].
  */
-export const PACK = statement<StreamKey & { now: number; calls: string; batches: string; batchCount: number }>(
+export const PACK = statement<Lane & { now: number; calls: string; batches: string; batchCount: number }>(
   `INSERT INTO shipments
-  (tenant, stream, context, call_key, parts, events, reprocess_id, closes, state, created_at)
-SELECT :tenant, :stream, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 'open', :now
+  (tenant, stream, context, call_key, parts, events, bytes, reprocess_id, closes, state, created_at)
+SELECT :tenant, :stream, :context, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 'open', :now
 FROM json_each(:calls)
-WHERE (SELECT count(*) FROM json_each(:batches) AS wanted CROSS JOIN outbox
-  ON outbox.tenant = :tenant AND outbox.stream = :stream AND outbox.batch = wanted.value) = :batchCount`,
+WHERE (SELECT count(*) FROM json_each(:batches) AS wanted CROSS JOIN outbox ON outbox.tenant = :tenant
+  AND outbox.stream = :stream AND outbox.context = :context AND outbox.batch = wanted.value) = :batchCount`,
 );
 
 /** The newest shipment is the last of those that were just inserted. */
 const INSERTED = "(SELECT call_key FROM shipments WHERE id = (SELECT max(id) FROM shipments)) = :lastKey";
 
 /** Takes the packed batches out of the outbox, if that very packing stands. `batches`: JSON array of ids. */
-export const UNLIST = statement<
-  StreamKey & { batches: string; lastKey: string }
->(`DELETE FROM outbox WHERE tenant = :tenant AND stream = :stream
+export const UNLIST = statement<Lane & { batches: string; lastKey: string }>(`DELETE FROM outbox WHERE ${IN_LANE}
 AND batch IN (SELECT value FROM json_each(:batches))
 AND ${INSERTED}`);
 
@@ -62,30 +83,41 @@ WHERE shipments.id > (SELECT max(id) FROM shipments) - :count AND ${INSERTED}`);
 const READY = `(closes = 0 OR EXISTS (SELECT 1 FROM reprocess_groups AS held WHERE held.tenant = shipments.tenant
   AND held.reprocess_id = shipments.reprocess_id AND held.settled >= held.accepted - 1))`;
 
-/** Whose holds stop a stream. */
-interface Scopes {
-  readonly destinationScope: string;
-  readonly streamScope: string;
-}
-
 export type LeasedCall = Pick<
   ShipmentRow,
-  "id" | "context" | "call_key" | "parts" | "events" | "attempts" | "outcome_unknown"
->;
+  "id" | "call_key" | "parts" | "events" | "bytes" | "attempts" | "outcome_unknown"
+> & {
+  /** Failed attempts of its lane since the last that got through. */
+  readonly lane_failures: number;
+};
+
+/** What a call counts for whose size was never kept, in bytes. */
+export const BYTES_UNKNOWN = 4_000_000;
+
+/** The least tried come first, so that a call which always fails is no gate to the others. */
+const NEXT_CALLS = `SELECT id FROM shipments WHERE ${OPEN_IN_LANE} AND next_at <= :now AND lease_until <= :now
+    AND coalesce(bytes, ${BYTES_UNKNOWN}) <= :room AND ${READY} ORDER BY next_at, id`;
 
 /**
- * Takes the next due calls for this sender alone until the lease ends. A call found in flight was left by a
- * sender that died: what became of it is unknown.
+ * Takes the next due calls of a lane for this sender alone until the lease ends; one where it is to tell whether
+ * what held the lane still does, and none where a new one should be packed for that (`packFirst`): the one that failed
+ * may be all that is wrong. A call found in flight was left by a sender that died: what became of it is unknown.
  */
 export const LEASE = statement<
-  StreamKey & Scopes & { now: number; leaseUntil: number; count: number },
+  Lane & LaneScopes & { now: number; leaseUntil: number; count: number; room: number; packFirst: 0 | 1 },
   LeasedCall
 >(`UPDATE shipments SET attempts = attempts + 1, outcome_unknown = max(outcome_unknown, in_flight),
   in_flight = 1, lease_until = :leaseUntil
-WHERE id IN (SELECT id FROM shipments WHERE state = 'open' AND tenant = :tenant AND stream = :stream
-    AND next_at <= :now AND lease_until <= :now AND ${READY} ORDER BY id LIMIT :count)
-  AND NOT EXISTS (SELECT 1 FROM holds WHERE scope IN (:destinationScope, :streamScope) AND until > :now)
-RETURNING id, context, call_key, parts, events, attempts, outcome_unknown`);
+WHERE id IN (${NEXT_CALLS} LIMIT (SELECT CASE WHEN NOT ${PROBING} THEN :count
+    WHEN :packFirst AND EXISTS (SELECT 1 FROM outbox WHERE ${IN_LANE}) AND ${FEW_FIXED} THEN 0 ELSE min(1, :count) END)) AND NOT ${HELD}
+RETURNING id, call_key, parts, events, bytes, attempts, outcome_unknown,
+  coalesce((SELECT attempts FROM holds WHERE scope = :laneScope), 0) AS lane_failures`);
+
+/** Right after LEASE: what it took of a lane that was held is the one call that tries. */
+export const PROBE = statement<
+  Lane & LaneScopes & { leaseUntil: number; probingUntil: number }
+>(`UPDATE holds SET probing_until = :probingUntil WHERE ${SCOPES}
+  AND EXISTS (SELECT 1 FROM shipments WHERE ${OPEN_IN_LANE} AND in_flight = 1 AND lease_until = :leaseUntil)`);
 
 type CargoRow = Pick<BatchRow, "payload" | "received_at" | "times"> & {
   /** "" for none. */
@@ -125,9 +157,9 @@ export interface Lease {
   readonly attempt: number;
 }
 
-const HELD = "id = :shipment AND attempts = :attempt AND state = 'open'";
+const OWN = "id = :shipment AND attempts = :attempt AND state = 'open'";
 /** The lease of this very attempt still stands. */
-const LEASED = `EXISTS (SELECT 1 FROM shipments WHERE ${HELD})`;
+export const LEASED = `EXISTS (SELECT 1 FROM shipments WHERE ${OWN})`;
 
 export const RECORD_ATTEMPT = statement<
   Lease & AttemptRecord
@@ -143,11 +175,11 @@ WHERE tenant = :tenant AND stream = :stream AND producer = :producer AND ${LEASE
 export const SETTLE_GROUP = statement<Lease & { tenant: string }>(`UPDATE reprocess_groups SET settled = settled + 1
 WHERE tenant = :tenant AND reprocess_id = (SELECT reprocess_id FROM shipments WHERE id = :shipment) AND ${LEASED}`);
 
-/** `children`: JSON [[tenant, stream, context, call key, parts, events], …]. */
+/** `children`: JSON [[tenant, stream, context, call key, parts, events, bytes], …]. */
 export const ADD_CHILDREN = statement<
   Lease & { now: number; children: string }
->(`INSERT INTO shipments (tenant, stream, context, call_key, parts, events, state, created_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 'open', :now
+>(`INSERT INTO shipments (tenant, stream, context, call_key, parts, events, bytes, state, created_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, 'open', :now
 FROM json_each(:children) WHERE ${LEASED}`);
 
 export const ADD_QUARANTINED = statement<
@@ -159,18 +191,14 @@ WHERE ${LEASED}`);
 
 /** Ends a call: the last statement of a settlement, since the others look for the lease. */
 export const CLOSE = statement<Lease & Pick<ShipmentRow, "state">>(
-  `UPDATE shipments SET state = :state, in_flight = 0 WHERE ${HELD}`,
+  `UPDATE shipments SET state = :state, in_flight = 0 WHERE ${OWN}`,
 );
 
 /** Puts a call back for later. `outcomeUnknown`: 1 where this attempt's is. */
 export const POSTPONE = statement<
   Lease & { nextAt: number; outcomeUnknown: 0 | 1 }
 >(`UPDATE shipments SET next_at = :nextAt, lease_until = 0, in_flight = 0,
-  outcome_unknown = max(outcome_unknown, :outcomeUnknown) WHERE ${HELD}`);
-
-/** A hold never gets shorter by a later one. */
-export const HOLD = statement<HoldRow>(`INSERT INTO holds (scope, until, reason) VALUES (:scope, :until, :reason)
-ON CONFLICT (scope) DO UPDATE SET until = max(until, excluded.until), reason = excluded.reason`);
+  outcome_unknown = max(outcome_unknown, :outcomeUnknown) WHERE ${OWN}`);
 
 /** Every tenant and stream with pending work in a table, found by one seek each. */
 function streamsOf(table: string, condition: string): string {
@@ -189,11 +217,47 @@ SELECT tenant, stream FROM found WHERE stream IS NOT NULL`;
 export const STREAMS_UNPACKED = statement<{ count: number }, StreamKey>(streamsOf("outbox", "true"));
 export const STREAMS_OPEN = statement<{ count: number }, StreamKey>(streamsOf("shipments", "state = 'open'"));
 
-/** When the next call of a stream is due, and until when it is held. */
-export const NEXT_DUE = statement<
-  StreamKey & Scopes,
-  { readonly due: number | null; readonly held: number | null }
->(`SELECT
-  (SELECT min(max(next_at, lease_until)) FROM (SELECT next_at, lease_until FROM shipments
-    WHERE state = 'open' AND tenant = :tenant AND stream = :stream AND ${READY} ORDER BY id LIMIT 100)) AS due,
-  (SELECT max(until) FROM holds WHERE scope IN (:destinationScope, :streamScope)) AS held`);
+/** Each lane of a stream that has something in a table, found by one seek each. */
+function contextsOf(name: string, table: string, condition: string): string {
+  const least = (where: string) =>
+    `(SELECT min(context) FROM ${table} WHERE ${condition} AND tenant = :tenant AND stream = :stream AND ${where})`;
+  return `${name}(context) AS (SELECT ${least("context >= ''")}
+  UNION ALL SELECT ${least(`context > ${name}.context`)} FROM ${name} WHERE context IS NOT NULL LIMIT :lanesMax)`;
+}
+
+export interface LaneStanding {
+  readonly context: string;
+  /** Until when it must wait; 0 where nothing holds it. */
+  readonly held: number;
+  /** 1 where something held it that no call has got through since; `troubled` where that is the lane's own. */
+  readonly probing: 0 | 1;
+  readonly troubled: 0 | 1;
+  /** When its next fixed call is due; null where none is fixed. */
+  readonly due: number | null;
+  /** How many are fixed, counted to the bound that trouble sets them. */
+  readonly fixed: number;
+  /** 1 where batches of it wait to be packed. */
+  readonly unpacked: 0 | 1;
+}
+
+/** The lanes of a stream with pending work, those first that may go first. */
+export const LANES = statement<
+  StreamKey & StreamScopes & { lanesMax: number; count: number },
+  LaneStanding
+>(`WITH RECURSIVE ${contextsOf("packed", "shipments", "state = 'open'")},
+${contextsOf("unpacked", "outbox", "true")},
+lanes(context) AS (SELECT context FROM packed WHERE context IS NOT NULL
+  UNION SELECT context FROM unpacked WHERE context IS NOT NULL)
+SELECT context,
+  coalesce((SELECT max(max(until, probing_until)) FROM holds
+    WHERE scope IN (:destinationScope, :credentialsScope, :lanePrefix || lanes.context)), 0) AS held,
+  EXISTS (SELECT 1 FROM holds
+    WHERE scope IN (:destinationScope, :credentialsScope, :lanePrefix || lanes.context)) AS probing,
+  EXISTS (SELECT 1 FROM holds WHERE scope = :lanePrefix || lanes.context) AS troubled,
+  (SELECT min(max(next_at, lease_until)) FROM (SELECT next_at, lease_until FROM shipments WHERE state = 'open'
+    AND tenant = :tenant AND stream = :stream AND context = lanes.context AND ${READY} ORDER BY id LIMIT 100)) AS due,
+  (SELECT count(*) FROM (SELECT 1 FROM shipments WHERE state = 'open'
+    AND tenant = :tenant AND stream = :stream AND context = lanes.context LIMIT ${PROBE_CALLS_MAX})) AS fixed,
+  EXISTS (SELECT 1 FROM outbox
+    WHERE tenant = :tenant AND stream = :stream AND context = lanes.context) AS unpacked
+FROM lanes ORDER BY held, coalesce(due, 0) LIMIT :count`);

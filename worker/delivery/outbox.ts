@@ -1,32 +1,44 @@
-/** The D1 side of delivery: which batches wait, which calls are fixed, who is sending them, what came of it. */
+/** The D1 side of delivery: which lanes wait, which calls are fixed, who is sending them, what came of it. */
 
 import type { CallLimits } from "../../shared/vendors/vendor.ts";
+import type { HoldChange } from "./holds.ts";
 import { type LeaseRequest, lease } from "./leases.ts";
 import * as SQL from "./outbox-sql.ts";
+import { type Account, type Lane, type StreamKey, streamScopes } from "./scopes.ts";
 import { settle } from "./settlements.ts";
-import {
-  type AttemptRecord,
-  type Cargo,
-  partsJson,
-  type Settlement,
-  type Shipment,
-  type StreamKey,
-} from "./shipment.ts";
+import { type AttemptRecord, type Cargo, partsJson, type Settlement, type Shipment } from "./shipment.ts";
 
 export type SentBatch = SQL.SentBatch;
+
+/** A lane with pending work. */
+export interface PendingLane {
+  readonly lane: Lane;
+  /** When something of it may be sent, milliseconds since 1970; 0 for at once. */
+  readonly nextAt: number;
+  /** Its own calls failed, and none got through since. */
+  readonly troubled: boolean;
+  /** It waits, or is tried right now: for itself or for what is wider. */
+  readonly waits: boolean;
+}
 
 export interface Outbox {
   /** Takes up to `count` due calls, packing new ones where too few are fixed. */
   lease(request: LeaseRequest, limits: CallLimits): Promise<Shipment[]>;
   /** @param withEntries also where a part is a whole batch. */
-  cargo(shipment: Shipment, withEntries: boolean): Promise<Cargo[]>;
+  cargo(shipment: Pick<Shipment, "id" | "parts">, withEntries: boolean): Promise<Cargo[]>;
   batch(id: number): Promise<SentBatch>;
-  settle(shipment: Shipment, record: AttemptRecord, settlement: Settlement, now: number): Promise<void>;
-  /** Streams with pending work. */
+  settle(shipment: Shipment, record: AttemptRecord, settlement: Settlement, now: number): Promise<HoldChange[]>;
+  /** Streams with pending work, of each tenant one before another's second. */
   pending(countMax: number): Promise<StreamKey[]>;
-  /** When something of the stream is due next; null where nothing is fixed. */
-  nextDue(stream: StreamKey, scopes: LeaseRequest["scopes"]): Promise<number | null>;
+  /** The lanes of streams with pending work, stream by stream; those that may go first come first. */
+  lanes(streams: readonly { readonly key: StreamKey; readonly account: Account }[]): Promise<PendingLane[][]>;
 }
+
+/** Lanes of a stream that are looked at, and of them given back. */
+const LANES_LOOKED_AT_MAX = 5_000;
+const LANES_MAX = 200;
+/** Streams looked at in one transaction. */
+const STREAMS_AT_ONCE = 50;
 
 export function createOutbox(db: D1Database): Outbox {
   return {
@@ -46,14 +58,35 @@ export function createOutbox(db: D1Database): Outbox {
       const found = [...SQL.STREAMS_UNPACKED.rows(unpacked), ...SQL.STREAMS_OPEN.rows(open)];
       return [...new Map(found.map((row) => [`${row.tenant}\n${row.stream}`, row])).values()];
     },
-    async nextDue({ tenant, stream }, [destinationScope, streamScope]) {
-      const next = await SQL.NEXT_DUE.first(db, { tenant, stream, destinationScope, streamScope });
-      return next === null || next.due === null ? null : Math.max(next.due, next.held ?? 0);
+    async lanes(streams) {
+      const found: PendingLane[][] = [];
+      for (let at = 0; at < streams.length; at += STREAMS_AT_ONCE) {
+        const some = streams.slice(at, at + STREAMS_AT_ONCE);
+        const bounds = { lanesMax: LANES_LOOKED_AT_MAX, count: LANES_MAX };
+        const results = await db.batch(
+          some.map(({ key: { tenant, stream }, account }) =>
+            SQL.LANES.bind(db, { tenant, stream, ...streamScopes(account, { tenant, stream }), ...bounds }),
+          ),
+        );
+        found.push(...some.map(({ key }, i) => SQL.LANES.rows(results[i]).map((row) => pendingLane(key, row))));
+      }
+      return found;
     },
   };
 }
 
-async function loadCargo(db: D1Database, { id, parts }: Shipment, withEntries: boolean): Promise<Cargo[]> {
+function pendingLane({ tenant, stream }: StreamKey, row: SQL.LaneStanding): PendingLane {
+  const { context, held, probing, troubled, due, fixed, unpacked } = row;
+  const mayPack = unpacked === 1 && (probing === 0 || fixed < SQL.PROBE_CALLS_MAX);
+  const nextAt = Math.max(held, mayPack ? 0 : (due ?? 0));
+  return { lane: { tenant, stream, context }, nextAt, troubled: troubled === 1, waits: probing === 1 };
+}
+
+async function loadCargo(
+  db: D1Database,
+  { id, parts }: Pick<Shipment, "id" | "parts">,
+  withEntries: boolean,
+): Promise<Cargo[]> {
   const rows = await SQL.CARGO.all(db, { parts: partsJson(parts), withEntries: withEntries ? 1 : 0 });
   return parts.map((part, i) => {
     const row = rows[i];

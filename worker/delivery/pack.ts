@@ -20,6 +20,7 @@ export interface PackedCall {
   readonly context: string;
   readonly parts: readonly Part[];
   readonly events: number;
+  readonly bytes: number;
 }
 
 /** Whether a batch alone is more than one call may carry. */
@@ -61,7 +62,7 @@ interface OpenCall {
 }
 
 function closed(context: string, call: OpenCall): PackedCall {
-  return { context, parts: call.parts, events: call.events };
+  return { context, parts: call.parts, events: call.events, bytes: call.bytes };
 }
 
 interface Piece extends Part {

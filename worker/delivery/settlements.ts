@@ -2,23 +2,27 @@
  * Writes down what came of an attempt: one transaction whose statements look for the attempt's own lease, so that no
  * sender that came late counts it twice.
  */
+import { changesOf, type HoldChange, holdStatements } from "./holds.ts";
 import * as SQL from "./outbox-sql.ts";
 import type { Part } from "./pack.ts";
 import { type AttemptRecord, partsJson, type QuarantinedEvent, type Settlement, type Shipment } from "./shipment.ts";
 
+/** @returns what the attempt changed of who waits. */
 export async function settle(
   db: D1Database,
   shipment: Shipment,
   record: AttemptRecord,
   settlement: Settlement,
   now: number,
-): Promise<void> {
+): Promise<HoldChange[]> {
   const lease = { shipment: shipment.id, attempt: shipment.attempt };
   // The one that ends the call stands last, since the others look for the lease.
-  await db.batch([
+  const [begun, ended] = await db.batch([
+    ...holdStatements(db, lease, shipment, settlement, now),
     SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),
     ...settlementStatements(db, lease, shipment, settlement, now),
   ]);
+  return changesOf(begun, ended);
 }
 
 function settlementStatements(
@@ -36,9 +40,8 @@ function settlementStatements(
     case "quarantined":
       return quarantined(db, lease, shipment, settlement.event, now);
     case "postponed": {
-      const { nextAt, outcomeUnknown, hold } = settlement;
-      const later = SQL.POSTPONE.bind(db, { ...lease, nextAt, outcomeUnknown: outcomeUnknown ? 1 : 0 });
-      return hold === undefined ? [later] : [later, SQL.HOLD.bind(db, hold)];
+      const { nextAt, outcomeUnknown } = settlement;
+      return [SQL.POSTPONE.bind(db, { ...lease, nextAt, outcomeUnknown: outcomeUnknown ? 1 : 0 })];
     }
   }
 }
@@ -61,13 +64,21 @@ function delivered(
 function split(
   db: D1Database,
   lease: SQL.Lease,
-  { tenant, stream, context }: Shipment,
+  { tenant, stream, context, bytes }: Shipment,
   halves: readonly (readonly Part[])[],
   now: number,
 ): D1PreparedStatement[] {
   const children = halves.map((parts) => ({ parts, callKey: crypto.randomUUID() }));
   const values = children.map(({ parts, callKey }) => {
-    return [tenant, stream, context, callKey, partsJson(parts), parts.reduce((sum, part) => sum + part.events, 0)];
+    return [
+      tenant,
+      stream,
+      context,
+      callKey,
+      partsJson(parts),
+      parts.reduce((sum, part) => sum + part.events, 0),
+      bytes,
+    ];
   });
   return [
     SQL.ADD_CHILDREN.bind(db, { ...lease, now, children: JSON.stringify(values) }),

@@ -7,7 +7,7 @@ import type { Settings } from "../env.ts";
 import { ENTRY_STATUS, type EntrySpan, entrySpans } from "../ledger/entries.ts";
 import type { CallOutcome, Dialect, OutboundEvent } from "./dialect.ts";
 import { halve, type Part } from "./pack.ts";
-import type { AttemptRecord, Cargo, Settlement, Shipment } from "./shipment.ts";
+import type { AttemptRecord, Cargo, Hold, Settlement, Shipment } from "./shipment.ts";
 
 /** Characters of the response's text kept with an attempt. */
 const TEXT_KEPT = 1000;
@@ -56,18 +56,20 @@ interface Circumstances extends ClockAndRandom {
 }
 
 function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement"] {
-  const { shipment, dialect, settings, outcome } = of;
+  const { shipment, settings, outcome } = of;
   const { backoff } = settings;
-  const retryMs = backoffMs(shipment.attempt, of.random(), backoff);
-  const outcomeUnknown = outcome.left && leavesDoubt(outcome.response);
-  const postponed = (waitMs: number, scope?: string) => {
-    const nextAt = of.clock.now() + waitMs;
-    const reason = outcome.text.slice(0, TEXT_KEPT);
+  const random = of.random();
+  const retryMs = backoffMs(shipment.attempt, random, backoff);
+  const postponed = (hold: Pick<Hold, "kind" | "verdict">, waitMs: number, holdMs = waitMs) => {
+    const now = of.clock.now();
+    const { response, left } = outcome;
+    const status = response.kind === "answer" ? response.status : null;
     return {
       kind: "postponed" as const,
-      nextAt,
-      outcomeUnknown,
-      ...(scope === undefined ? {} : { hold: { scope, until: nextAt, reason } }),
+      nextAt: now + waitMs,
+      outcomeUnknown: left && leavesDoubt(response),
+      hold: { ...hold, status, until: now + holdMs, reason: outcome.text.slice(0, TEXT_KEPT) },
+      letIn: left && status !== null && hold.kind === "lane",
     };
   };
   switch (verdict.kind) {
@@ -81,17 +83,17 @@ function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement
     }
     case "wait":
       // Never less than asked for; a little more, so that a Retry-After of 0 is no licence to hammer.
-      return postponed(verdict.waitMs + Math.min(WAIT_MORE_MS, retryMs), dialect.name);
+      return postponed({ kind: "destination", verdict: "wait" }, verdict.waitMs + Math.min(WAIT_MORE_MS, retryMs));
     case "pause":
-      return postponed(backoff.maxMs, verdict.holds === "lane" ? streamScope(dialect, shipment) : dialect.name);
+      return postponed({ kind: verdict.holds, verdict: "pause" }, backoff.maxMs);
     case "retry":
-      return postponed(retryMs);
+      // The call waits by its own failures, its lane by those since something of it got through.
+      return postponed(
+        { kind: "lane", verdict: "retry" },
+        retryMs,
+        backoffMs(shipment.laneFailures + 1, random, backoff),
+      );
   }
-}
-
-/** The hold scope of one stream of one tenant at a destination. */
-export function streamScope(dialect: Dialect, of: { readonly tenant: string; readonly stream: string }): string {
-  return `${dialect.name} ${of.tenant} ${of.stream}`;
 }
 
 function recordOf({ response, text }: CallOutcome, verdict: Verdict, at: number, durationMs: number): AttemptRecord {

@@ -1,18 +1,18 @@
 /** A call upstream as delivery handles it: what it is made of, what it carries, what came of it. */
 import type { Part } from "./pack.ts";
-
-export interface StreamKey {
-  readonly tenant: string;
-  readonly stream: string;
-}
+import type { Account, HoldKind, Lane } from "./scopes.ts";
 
 /** A call that this sender holds. */
-export interface Shipment extends StreamKey {
+export interface Shipment extends Lane {
   readonly id: number;
-  readonly context: string;
+  readonly account: Account;
   readonly callKey: string;
   readonly parts: readonly Part[];
   readonly events: number;
+  /** Of its events, about. */
+  readonly bytes: number;
+  /** Failed attempts of its lane since the last that got through. */
+  readonly laneFailures: number;
   /** This attempt's number, from 1; the lease is known by it. */
   readonly attempt: number;
   /** An earlier attempt ended without an answer. */
@@ -58,8 +58,20 @@ export type Settlement =
       readonly kind: "postponed";
       readonly nextAt: number;
       readonly outcomeUnknown: boolean;
-      readonly hold?: { readonly scope: string; readonly until: number; readonly reason: string };
+      readonly hold: Hold;
+      /** The answer shows that neither the destination nor its credentials are what it waits for. */
+      readonly letIn: boolean;
     };
+
+/** Who waits for a failed attempt, until when and why. */
+export interface Hold {
+  readonly kind: HoldKind;
+  readonly verdict: "retry" | "wait" | "pause";
+  /** HTTP status; null where no answer came. */
+  readonly status: number | null;
+  readonly until: number;
+  readonly reason: string;
+}
 
 /** Parts as `shipments.parts` holds them. */
 export function partsJson(parts: readonly Part[]): string {

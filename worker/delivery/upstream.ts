@@ -13,9 +13,14 @@ export interface UpstreamOptions {
   readonly settings: UpstreamSettings & { readonly baseUrl: string };
   readonly fetch: Fetch;
   readonly now: () => number;
+  /** The name of the account: those of the settings are `default`. */
+  readonly destination: string;
 }
 
-export function createUpstream(vendor: Vendor, { settings, fetch, now }: UpstreamOptions): Dialect {
+/** At most this many bytes go into a call, whatever a vendor takes: several are in memory at once. */
+export const CALL_BYTES_MAX = 4_000_000;
+
+export function createUpstream(vendor: Vendor, { settings, fetch, now, destination }: UpstreamOptions): Dialect {
   const { credentials } = vendor;
   const bound = { fetch, bytesMax: vendor.answerBytesMax };
   const post = (request: Omit<VendorRequest, "body">, body: BodyInit | null, headers: object, timeoutMs: number) => {
@@ -34,7 +39,7 @@ export function createUpstream(vendor: Vendor, { settings, fetch, now }: Upstrea
   }
 
   return {
-    name: vendor.name,
+    account: { vendor: vendor.name, destination },
     vendor,
     takesSingly: vendor.editEvent !== null,
     limitsOf(stream) {
@@ -42,7 +47,7 @@ export function createUpstream(vendor: Vendor, { settings, fetch, now }: Upstrea
       if (mode.kind === "none") return null;
       const { bytesMax, eventsMax } = mode.limits;
       return {
-        bytesMax: settings.bytesMax ?? bytesMax,
+        bytesMax: Math.min(CALL_BYTES_MAX, settings.bytesMax ?? bytesMax),
         eventsMax: mode.kind === "single" ? eventsMax : (settings.eventsMax ?? eventsMax),
       };
     },

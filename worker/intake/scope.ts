@@ -25,12 +25,17 @@ export function contextOf(
     ...foreign("Zuora-Entity-Ids", entityIds, principal.entityIds),
     ...foreign("Zuora-Org-Ids", orgIds, principal.orgIds),
   ];
+  return { context: contextJson(entityIds, orgIds, platformId), errors };
+}
+
+/** JSON of an UpstreamContext, or "" where no ids are named. */
+export function contextJson(entityIds: string | null, orgIds: string | null, platformId: string | null): string {
   const named: UpstreamContext = {
     ...(entityIds === null ? {} : { entity: idsOf(entityIds).join(",") }),
     ...(orgIds === null ? {} : { org: idsOf(orgIds).join(",") }),
     ...(platformId === null ? {} : { platform: platformId }),
   };
-  return { context: Object.keys(named).length === 0 ? "" : JSON.stringify(named), errors };
+  return Object.keys(named).length === 0 ? "" : JSON.stringify(named);
 }
 
 function idsOf(header: string): string[] {

@@ -19,7 +19,7 @@ export interface StreamTotals {
   readonly oldestPendingAt: number | null;
 }
 
-/** Its scope: `zuora`, or `zuora TENANT STREAM`. */
+/** A destination, its credentials, or a lane, which alone names tenant, stream and ids. */
 export type Hold = SQL.HoldUntil;
 
 export interface StreamMinutes {

@@ -1,0 +1,281 @@
+/** Who waits for whom: a lane for itself, all with the same credentials for those, nobody for another's mistake. */
+import { afterEach, expect, it, vi } from "vitest";
+import { Slots } from "../../worker/delivery/slots.ts";
+import { bindings, connectEdge, event, events, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
+
+const MINUTE_MS = 60_000;
+const E1 = { "zuora-entity-ids": "e1" };
+const E2 = { "zuora-entity-ids": "e2" };
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await fetch(`${twinUrl()}/twin/faults`, { method: "DELETE" });
+  // What one test leaves waiting is swept by no other.
+  await bindings.LEDGER.batch(
+    ["DELETE FROM outbox", "DELETE FROM holds", "UPDATE shipments SET state = 'split' WHERE state = 'open'"].map(
+      (sql) => bindings.LEDGER.prepare(sql),
+    ),
+  );
+});
+
+/** A tenant with one meter, a key that may name two entities, and a clock that the test turns. */
+async function setup(vars: Record<string, string> = {}, fetching?: (url: string) => Promise<void>) {
+  const base = await setupEdge();
+  await bindings.LEDGER.prepare("DELETE FROM holds").run();
+  await bindings.LEDGER.prepare(`UPDATE api_keys SET entity_ids = '["e1","e2"]' WHERE tenant = ?1`)
+    .bind(base.tenant)
+    .run();
+  const meter = `lanes-${base.tenant}`;
+  await base.putCatalog({ streams: [{ meter_global_id: meter }] });
+  let now = Date.now();
+  const connect = (tenant: string, more: Record<string, string> = {}) =>
+    connectEdge(tenant, {
+      vars: { BACKOFF_BASE_MS: "1000", BACKOFF_MAX_MS: String(MINUTE_MS), ...vars, ...more },
+      runtime: {
+        clock: { now: () => now },
+        fetch: async (input, init) => {
+          await fetching?.(String(input));
+          return fetch(input, init);
+        },
+      },
+    });
+  return {
+    edge: connect(base.tenant),
+    connect,
+    meter,
+    pass: (ms: number) => {
+      now += ms;
+    },
+    calls: () => callsOf(meter),
+    row: async () => (await base.ledger()).find((row) => row.stream === `usage/${meter}`),
+  };
+}
+
+async function callsOf(meter: string): Promise<{ status: number | null; events: number }[]> {
+  const answer = await fetch(`${twinUrl()}/twin/requests`);
+  const { items } = await answer.json<{ items: { path: string; status: number | null; events: number }[] }>();
+  return items
+    .filter(({ path }) => path.endsWith(`/${meter}`))
+    .map(({ status, events: sent }) => ({ status, events: sent }));
+}
+
+/** Calls whose body holds the text fare so, for ever. */
+async function fail(contains: string, failure: Record<string, unknown>): Promise<void> {
+  const script = [{ contains, times: 1_000_000, ...failure }];
+  const answer = await fetch(`${twinUrl()}/twin/faults`, { method: "POST", body: JSON.stringify(script) });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
+const sweep = (edge: TestEdge) => edge.services.delivery.sweep();
+const named = (name: string, n = 0) => event({ CustomerId: name, Quantity: n });
+
+it.each([403, 404, 431])(
+  "a %i holds its lane alone: other ids of the same stream and other tenants go on",
+  async (status) => {
+    const { edge, meter, connect, calls, row } = await setup();
+    const other = connect((await setupEdge()).tenant);
+    await other.putCatalog({ streams: [{ meter_global_id: `other-${meter}` }] });
+    await fail(`bad-${meter}`, { status });
+    await edge.post(meter, named(`bad-${meter}`), E1);
+    await sweep(edge);
+    for (let n = 0; n < 5; n++) {
+      await edge.post(meter, named("good", n), E2);
+      await other.post(`other-${meter}`, named("theirs", n));
+      await sweep(edge);
+    }
+    expect(await edge.twinEvents(meter)).toHaveLength(5);
+    expect(await edge.twinEvents(`other-${meter}`)).toHaveLength(5);
+    expect((await calls()).filter((call) => call.status === status)).toHaveLength(1);
+    expect(await row()).toMatchObject({ accepted: 6, delivered: 5, pending: 1, quarantined: 0 });
+    const [hold, ...more] = await edge.services.delivery.holds.list("", 10);
+    expect(more).toEqual([]);
+    expect(hold).toMatchObject({
+      ...{ kind: "lane", vendor: "zuora", destination: "default", tenant: edge.tenant, stream: `usage/${meter}` },
+      ...{ context: '{"entity":"e1"}', verdict: "pause", status, attempts: 1 },
+    });
+  },
+);
+
+it("what waits is tried by one call each BACKOFF_MAX_MS, and flows once that gets through", async () => {
+  const { edge, meter, pass, calls, row } = await setup({ ZUORA_MAX_EVENTS: "1" });
+  await fail(`bad-${meter}`, { status: 403, times: 4 });
+  await edge.post(meter, `[${Array.from({ length: 6 }, (_, n) => named(`bad-${meter}`, n)).join(",")}]`, E1);
+  await sweep(edge);
+  const begun = (await calls()).length;
+  expect(begun).toBeLessThanOrEqual(3);
+  while ((await calls()).length < 4) {
+    const before = (await calls()).length;
+    await sweep(edge);
+    expect(await calls()).toHaveLength(before);
+    pass(MINUTE_MS);
+    await Promise.all([sweep(edge), sweep(edge)]);
+    expect(await calls()).toHaveLength(before + 1);
+  }
+  pass(MINUTE_MS);
+  await sweep(edge);
+  pass(MINUTE_MS);
+  await sweep(edge);
+  expect(await row()).toMatchObject({ delivered: 6, pending: 0, quarantined: 0 });
+  expect(await edge.services.delivery.holds.list("", 10)).toEqual([]);
+});
+
+it.each([
+  ["a 403", { status: 403 }],
+  ["never-ending 500s", { status: 500 }],
+])("what comes in while %s holds a lane is not packed: it leaves in few full calls", async (_, failure) => {
+  const { edge, meter, pass, calls } = await setup();
+  await fail(`bad-${meter}`, failure);
+  for (let n = 0; n < 20; n++) {
+    await edge.post(meter, named(`bad-${meter}`, n), E1);
+    await sweep(edge);
+    pass(200);
+  }
+  for (let n = 0; n < 10; n++) {
+    pass(MINUTE_MS);
+    await sweep(edge);
+  }
+  const { results } = await bindings.LEDGER.prepare("SELECT events FROM shipments WHERE tenant = ?1 AND state = 'open'")
+    .bind(edge.tenant)
+    .all();
+  expect(results.length).toBeLessThanOrEqual(2);
+  const tried = (await calls()).length;
+  await fetch(`${twinUrl()}/twin/faults`, { method: "DELETE" });
+  pass(MINUTE_MS);
+  await sweep(edge);
+  pass(MINUTE_MS);
+  await sweep(edge);
+  expect(await edge.twinEvents(meter)).toHaveLength(20);
+  expect((await calls()).length - tried).toBeLessThanOrEqual(3);
+});
+
+it("a call that fails for ever is no gate: the rest of its own lane flows past it", async () => {
+  const { edge, meter, pass, row } = await setup();
+  await fail(`poison-${meter}`, { status: 500 });
+  await edge.post(meter, named(`poison-${meter}`), E1);
+  await sweep(edge);
+  for (let n = 0; n < 5; n++) {
+    await edge.post(meter, named("good", n), E1);
+    pass(MINUTE_MS);
+    await sweep(edge);
+  }
+  expect(await row()).toMatchObject({ accepted: 6, delivered: 5, pending: 1, quarantined: 0 });
+});
+
+it("calls that hang keep nobody: another tenant is delivered while they do", async () => {
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let hanging = 0;
+  let told: () => void = () => {};
+  const hangs = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const stuck = await setup({}, async (url) => {
+    if (!url.includes("stuck")) return;
+    hanging++;
+    told();
+    await gate;
+  });
+  const meters = Array.from({ length: 6 }, (_, n) => `stuck-${n}-${stuck.meter}`);
+  const flowing = stuck.connect((await setupEdge()).tenant);
+  await flowing.putCatalog({ streams: [{ meter_global_id: stuck.meter }] });
+  await stuck.edge.putCatalog({ streams: meters.map((meter_global_id) => ({ meter_global_id })) });
+  for (const meter of meters) await stuck.edge.post(meter, event());
+  // One isolate: both tenants' work is done by the same instance.
+  const { delivery } = stuck.edge.services;
+  const held = Promise.all(
+    meters.map((meter) => delivery.deliver({ tenant: stuck.edge.tenant, stream: `usage/${meter}` })),
+  );
+  await hangs;
+  for (let n = 0; n < 3; n++) {
+    await flowing.post(stuck.meter, event({ n }));
+    await delivery.deliver({ tenant: flowing.tenant, stream: `usage/${stuck.meter}` });
+    expect(await flowing.twinEvents(stuck.meter)).toHaveLength(n + 1);
+  }
+  expect(hanging).toBeLessThanOrEqual(3);
+  release();
+  await held;
+  await delivery.sweep();
+  for (const meter of meters) expect(await stuck.edge.twinEvents(meter)).toHaveLength(1);
+});
+
+it("wrong credentials hold all that uses them, one call tries, and once it is let in all go on", async () => {
+  const { edge, connect, meter, pass } = await setup({ ZUORA_CLIENT_SECRET: "wrong" });
+  for (const [n, headers] of [{}, E1, E2].entries()) await edge.post(meter, named("n", n), headers);
+  await sweep(edge);
+  pass(MINUTE_MS);
+  await sweep(edge);
+  const { results } = await bindings.LEDGER.prepare(
+    "SELECT status FROM attempts JOIN shipments ON shipments.id = shipment WHERE tenant = ?1",
+  )
+    .bind(edge.tenant)
+    .all<{ status: number }>();
+  expect(new Set(results.map(({ status }) => status))).toEqual(new Set([401]));
+  expect(await edge.services.delivery.holds.list("", 10)).toMatchObject([
+    { kind: "credentials", tenant: "", status: 401 },
+  ]);
+  const mended = connect(edge.tenant, { ZUORA_CLIENT_SECRET: "twin-secret" });
+  pass(MINUTE_MS);
+  await sweep(mended);
+  expect(await edge.twinEvents(meter)).toHaveLength(3);
+  expect(await edge.services.delivery.holds.list("", 10)).toEqual([]);
+});
+
+it("the log says when a lane begins to wait, each minute that it does, and when it ends", async () => {
+  const { edge, meter, pass } = await setup();
+  const lines: { message: string; tenant?: string; status: number }[] = [];
+  for (const level of ["warn", "info"] as const) {
+    vi.spyOn(console, level).mockImplementation((line: string) => void lines.push(JSON.parse(line)));
+  }
+  await fail(`bad-${meter}`, { status: 403, times: 2 });
+  await edge.post(meter, named(`bad-${meter}`), E1);
+  const said = async () => {
+    await sweep(edge);
+    return lines.splice(0).map(({ message, tenant, status }) => [message, tenant, status]);
+  };
+  expect(await said()).toEqual([["delivery waits", edge.tenant, 403]]);
+  expect(await said()).toEqual([]);
+  pass(MINUTE_MS);
+  expect(await said()).toEqual([["delivery still waits", edge.tenant, 403]]);
+  pass(MINUTE_MS);
+  expect(await said()).toEqual([
+    ["delivery still waits", edge.tenant, 403],
+    ["delivery waits no longer", edge.tenant, 403],
+  ]);
+});
+
+it("slots are shared: a tenant leaves one to the others, and its troubled lanes take one at a time", () => {
+  const slots = new Slots();
+  const take = (tenant: string, troubled = false, at = 0) =>
+    slots.take({ tenant, stream: "s", context: "" }, troubled, at, at + 100);
+  const first = take("a", true);
+  first?.shrink(1000);
+  expect(take("a", true)).toBeNull();
+  for (let n = 0; n < 2; n++) take("a")?.shrink(1000);
+  expect(take("a")).toBeNull();
+  const other = take("b");
+  expect(other?.room).toBe(4_000_000);
+  expect(take("c")).toBeNull();
+  other?.release();
+  expect(take("c")).not.toBeNull();
+  // What the platform ended without a word is free again in the end.
+  expect(take("d", false, 100)).not.toBeNull();
+});
+
+it("calls together hold no more bytes than the isolate has for them", () => {
+  const slots = new Slots();
+  const take = (tenant: string) => slots.take({ tenant, stream: "s", context: "" }, false, 0, 100);
+  take("a")?.shrink(4_000_000);
+  expect(take("a")).toBeNull();
+  take("b")?.shrink(4_000_000);
+  expect(take("c")).toBeNull();
+});
+
+it("what waited before lanes were kept is delivered after the migration", async () => {
+  const { edge, meter, row } = await setup();
+  await edge.post(meter, `[${events(3).join(",")}]`, E1);
+  await bindings.LEDGER.prepare("UPDATE shipments SET bytes = NULL WHERE tenant = ?1").bind(edge.tenant).run();
+  await sweep(edge);
+  expect(await row()).toMatchObject({ delivered: 3, pending: 0 });
+});
