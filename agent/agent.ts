@@ -83,6 +83,7 @@ async function openListeners(
   const control = await openControl({
     ...{ directory: config.buffer.directory, env: options.env, limits: DEFAULT_LIMITS, logger },
     ...{ status, verify: log.verify, lines, quarantine, snapshots, resend, test },
+    withdraw: core.uploader.withdraw,
   });
   opened.push(() => control.close(GRACE_MS));
   return {

@@ -168,6 +168,7 @@ function coreStatus(
     bytesMax,
     nowMs: clock.now(),
     destination: uploader.status(),
+    lanes: uploader.lanes(),
     hoursLeft: fillRate.hoursLeft,
   });
 }

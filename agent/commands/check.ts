@@ -2,12 +2,13 @@ import { listSetAside } from "../buffer/disk/set-aside.ts";
 import { checkDestination } from "../check/destination.ts";
 import { checkDisk } from "../check/disk.ts";
 import { checkDoors } from "../check/doors.ts";
-import { type Finding, failed, sound } from "../check/finding.ts";
+import { type Finding, failed, sound, warned } from "../check/finding.ts";
 import { checkSecretFiles } from "../check/secrets.ts";
 import { checkSettings, checkTailStreams } from "../check/settings.ts";
 import { checkTailFiles } from "../check/tails.ts";
 import { type Config, readConfig } from "../config/config.ts";
 import { openBuffer } from "../core.ts";
+import { laneText, type StatusDocument } from "../operator/status.ts";
 import { messageOf } from "../runtime/agent-error.ts";
 import { openDialect } from "../upload/destination.ts";
 import type { Dialect } from "../upload/dialect.ts";
@@ -50,6 +51,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
     ...disk,
     buffer.finding,
     ...destination,
+    ...buffer.waiting,
   ];
   // A secret that is missing is found by its file and by its use.
   const all = [...new Map(found.map((finding) => [`${finding.check} ${finding.message}`, finding])).values()];
@@ -61,22 +63,39 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
 async function checkBuffer(
   config: Config,
   terminal: Terminal,
-): Promise<{ readonly finding: Finding; readonly producer: string | null }> {
+): Promise<{ readonly finding: Finding; readonly producer: string | null; readonly waiting: readonly Finding[] }> {
   const { directory } = config.buffer;
   try {
     const access = await reachBuffer(directory, () => openBuffer(config, terminal.logger), terminal);
     const holder = access.kind === "running" ? access.client : access.own;
-    const producer = access.kind === "running" ? (await access.client.status()).producer : null;
+    const status = access.kind === "running" ? await access.client.status() : null;
+    const producer = status?.producer ?? null;
     const faults = await holder.verify();
     await holder.close();
     const aside = listSetAside(directory).map(
       (path) => `a damaged log was set aside in ${path}: look at it, then move it away`,
     );
     const wrong = [...faults, ...aside];
-    return { finding: wrong.length === 0 ? sound("buffer", "sound") : failed("buffer", wrong.join("; ")), producer };
+    return {
+      finding: wrong.length === 0 ? sound("buffer", "sound") : failed("buffer", wrong.join("; ")),
+      producer,
+      waiting: waitingLanes(status),
+    };
   } catch (error) {
-    return { finding: failed("buffer", messageOf(error)), producer: null };
+    return { finding: failed("buffer", messageOf(error)), producer: null, waiting: [] };
   }
+}
+
+/** What a running agent keeps back, since it is refused there, while all else goes through. */
+function waitingLanes(status: StatusDocument | null): Finding[] {
+  return (status?.streams ?? []).flatMap(({ stream, waiting = [] }) =>
+    waiting.map((lane) =>
+      warned(
+        "destination",
+        `events of ${laneText(stream, lane)} wait, ${lane.last_error}; mend what is refused, or take them out with \`weir-agent quarantine withdraw\``,
+      ),
+    ),
+  );
 }
 
 async function checkThere(config: Config, { env, clock }: Terminal): Promise<Finding[]> {

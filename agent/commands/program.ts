@@ -1,6 +1,7 @@
 /** The command line's grammar: commands, options and their help. */
 import { Command, InvalidArgumentError } from "commander";
 import { sampleText } from "../config/sample.ts";
+import type { CorrectedIds } from "../operator/quarantine.ts";
 import { VERSION } from "../runtime/version.ts";
 import { audit } from "./audit.ts";
 import { check } from "./check.ts";
@@ -10,7 +11,7 @@ import { run } from "./run.ts";
 import { send } from "./send.ts";
 import { sendTest } from "./send-test.ts";
 import { status } from "./status.ts";
-import type { ExitCode, Terminal } from "./terminal.ts";
+import { type ExitCode, printError, type Terminal } from "./terminal.ts";
 
 const DEFAULT_CONFIG = "weir-agent.toml";
 
@@ -109,23 +110,99 @@ function addQuarantine(program: Command, terminal: Terminal, end: (code: ExitCod
   command("show", "one entry, whatever became of it")
     .argument("<id>", "its number", parseId)
     .action(async (id: number, options: Shared) => end(await quarantine.show({ ...options, id }, terminal)));
-  command("retry", "send an event again under its own position")
-    .argument("<id>", "its number", parseId)
+  filtered(command("retry", "send an event, or all that a filter finds, again under their own positions"))
+    .argument("[id]", "its number", parseId)
     .option("--event <file>", "a corrected event to send instead; - for standard input")
-    .action(async (id: number, options: Shared & { event?: string }) => {
-      end(await quarantine.retry({ ...options, id, event: options.event ?? null }, terminal));
+    .option("--entity-ids <ids>", "send with these Zuora-Entity-Ids; empty for none")
+    .option("--org-ids <ids>", "send with these Zuora-Org-Ids; empty for none")
+    .option("--platform-id <id>", "send with this x-platform-id; empty for none")
+    .action(async (id: number | undefined, options: Shared & FilterOptions & CorrectedIds & { event?: string }) => {
+      const { entityIds, orgIds, platformId, event } = options;
+      const ids = defined({ entityIds, orgIds, platformId });
+      if (id !== undefined) end(await quarantine.retry({ ...options, id, event: event ?? null, ids }, terminal));
+      else if (event !== undefined) end(usage(terminal, "--event corrects one event: name it by its number"));
+      else if (!hasFilter(options)) end(usage(terminal, NAME_WHICH));
+      else end(await quarantine.retryAll({ ...options, filter: filterOf(options), ids }, terminal));
     });
-  command("discard", "give an event up, on record")
-    .argument("<id>", "its number", parseId)
+  filtered(command("discard", "give an event, or all that a filter finds, up, on record"))
+    .argument("[id]", "its number", parseId)
     .requiredOption("--reason <text>", "why it need not be billed", parseReason)
-    .action(async (id: number, options: Shared & { reason: string }) => {
-      end(await quarantine.discard({ ...options, id }, terminal));
+    .action(async (id: number | undefined, options: Shared & FilterOptions & { reason: string }) => {
+      if (id !== undefined) end(await quarantine.discard({ ...options, id }, terminal));
+      else if (!hasFilter(options)) end(usage(terminal, NAME_WHICH));
+      else end(await quarantine.discardAll({ ...options, filter: filterOf(options) }, terminal));
+    });
+  idsFiltered(command("withdraw", "take events that wait, refused by themselves, into quarantine"))
+    .option("--stream <name>", "of this stream")
+    .option("--all", "whatever waits so", false)
+    .action(async (options: Shared & FilterOptions) => {
+      const { stream, entity, org, platform } = options;
+      const filter = defined({ stream, entityIds: entity, orgIds: org, platformId: platform });
+      if (!hasFilter(options))
+        end(usage(terminal, "name a lane with --stream, --entity, --org or --platform, or --all"));
+      else end(await quarantine.withdraw({ ...options, filter }, terminal));
     });
   command("export", "write the held events as NDJSON")
     .option("--out <file>", "instead of to standard output")
     .action(async (options: Shared & { out?: string }) => {
       end(await quarantine.exportHeld({ ...options, out: options.out ?? null }, terminal));
     });
+}
+
+interface FilterOptions {
+  readonly stream?: string;
+  readonly code?: string;
+  readonly status?: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly entity?: string;
+  readonly org?: string;
+  readonly platform?: string;
+  readonly all: boolean;
+}
+
+const NAME_WHICH = "name an event by its number, or events by a filter, or --all";
+
+function idsFiltered(command: Command): Command {
+  return command
+    .option("--entity <ids>", "that came with these Zuora-Entity-Ids")
+    .option("--org <ids>", "that came with these Zuora-Org-Ids")
+    .option("--platform <id>", "that came with this x-platform-id");
+}
+
+function filtered(command: Command): Command {
+  return idsFiltered(command)
+    .option("--stream <name>", "all of this stream")
+    .option("--code <code>", "all refused with this code")
+    .option("--status <number>", "all refused with this status", parseId)
+    .option("--from <time>", "all quarantined since, ISO 8601", parseTime)
+    .option("--to <time>", "all quarantined before, ISO 8601", parseTime)
+    .option("--all", "all that are held", false);
+}
+
+function hasFilter({ all, stream, code, status, from, to, entity, org, platform }: FilterOptions): boolean {
+  return all || [stream, code, status, from, to, entity, org, platform].some((value) => value !== undefined);
+}
+
+function filterOf({ stream, code, status, from, to, entity, org, platform }: FilterOptions) {
+  const withIds = defined({ entityIds: entity, orgIds: org, platformId: platform });
+  return { ...defined({ stream, code }), ...defined({ status, from, to }), withIds };
+}
+
+/** What of an object is there. */
+function defined<T>(values: Readonly<Record<string, T | undefined>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, T] => entry[1] !== undefined));
+}
+
+function usage(terminal: Terminal, message: string): ExitCode {
+  printError(terminal, message);
+  return 2;
+}
+
+function parseTime(text: string): number {
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw new InvalidArgumentError("a time such as 2026-01-02T03:04:05Z");
+  return ms;
 }
 
 function parseId(text: string): number {

@@ -3,11 +3,22 @@ import { createWriteStream, readFileSync } from "node:fs";
 import { finished } from "node:stream/promises";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
 import { type Config, readConfig } from "../config/config.ts";
+import { connectControl } from "../control/client.ts";
 import { openBuffer } from "../core.ts";
 import { createSchemas } from "../intake/schemas.ts";
-import { createQuarantine, type Quarantine, type QuarantineItem, type ReleaseResult } from "../operator/quarantine.ts";
+import {
+  type CorrectedIds,
+  createQuarantine,
+  type Quarantine,
+  type QuarantineItem,
+  type ReleaseResult,
+} from "../operator/quarantine.ts";
+import { laneText } from "../operator/status.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
+import { idsOf } from "../upload/lane-log.ts";
+import type { WithdrawFilter, WithdrawnLane } from "../upload/withdrawal.ts";
 import { reachBuffer } from "./access.ts";
+import { findHeld, type QuarantineFilter, releaseAll } from "./quarantine-bulk.ts";
 import { type ExitCode, printError, printLine, type Terminal, writeOut } from "./terminal.ts";
 
 export interface QuarantineCommandOptions {
@@ -42,14 +53,85 @@ export function show(options: QuarantineCommandOptions & { id: number }, termina
   });
 }
 
+/** Sends again, or gives up, all that a filter finds. */
+export function retryAll(
+  options: QuarantineCommandOptions & { filter: QuarantineFilter; ids: CorrectedIds },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const words = { verb: "retried", done: "wait to be sent again", json: options.json };
+  return withQuarantine(options, terminal, async (quarantine) =>
+    releaseAll(
+      await findHeld(quarantine, options.filter),
+      words,
+      (id) => quarantine.retry(id, null, options.ids),
+      terminal,
+    ),
+  );
+}
+
+export function discardAll(
+  options: QuarantineCommandOptions & { filter: QuarantineFilter; reason: string },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const words = { verb: "discarded", done: "discarded, on record", json: options.json };
+  return withQuarantine(options, terminal, async (quarantine) =>
+    releaseAll(
+      await findHeld(quarantine, options.filter),
+      words,
+      (id) => quarantine.discard(id, options.reason),
+      terminal,
+    ),
+  );
+}
+
+/** Takes what waits in lanes that are refused into quarantine. Only a running agent knows which lanes wait. */
+export async function withdraw(
+  options: QuarantineCommandOptions & { filter: WithdrawFilter },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const client = await connectControl(readConfig(options.config, terminal.env).buffer.directory);
+  if (client === null) {
+    printError(terminal, "no agent runs: which events wait by themselves is known to a running one");
+    return 1;
+  }
+  try {
+    const lanes = await client.withdraw(options.filter);
+    if (options.json) printLine(terminal, JSON.stringify(lanes.map(withdrawnText)));
+    else if (lanes.length === 0) printLine(terminal, "nothing waits by itself there");
+    else {
+      for (const lane of lanes) {
+        const left =
+          lane.left === 0 ? "" : `; ${lane.left} stay: a call with them is under way or may have been accepted`;
+        const full = lane.isFull ? "; the disk is full" : "";
+        printLine(
+          terminal,
+          `${laneText(lane.stream, idsOf(lane.scope))}: ${lane.count} events in quarantine${left}${full}`,
+        );
+      }
+    }
+    return lanes.some(({ isFull }) => isFull) ? 1 : 0;
+  } finally {
+    await client.close();
+  }
+}
+
+function withdrawnText({ stream, scope, count, left }: WithdrawnLane): object {
+  return { stream, ...idsOf(scope), withdrawn: count, left };
+}
+
 /** @param options.event a file with the corrected event, "-" for standard input, null to send it as it is. */
 export function retry(
-  options: QuarantineCommandOptions & { id: number; event: string | null },
+  options: QuarantineCommandOptions & { id: number; event: string | null; ids: CorrectedIds },
   terminal: Terminal,
 ): Promise<ExitCode> {
   return withQuarantine(options, terminal, async (quarantine) => {
     const corrected = options.event === null ? null : await readEvent(options.event, terminal);
-    return report(await quarantine.retry(options.id, corrected), options, "waits to be sent again", terminal);
+    return report(
+      await quarantine.retry(options.id, corrected, options.ids),
+      options,
+      "waits to be sent again",
+      terminal,
+    );
   });
 }
 

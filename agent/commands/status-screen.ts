@@ -1,6 +1,6 @@
 /** The status as people read it. Pure. */
 import pc from "picocolors";
-import type { StatusDocument } from "../operator/status.ts";
+import { laneText, type StatusDocument } from "../operator/status.ts";
 
 /** Events a second since the last look. */
 export interface Rate {
@@ -41,8 +41,23 @@ export function statusScreen(status: StatusDocument, rate: Rate | null, colors: 
     "\n",
     row("buffer", `${fillBar(buffer, columns - TEXT_AT - fill.length - 1, dim)}${fill}`),
     row("destination", `${paint(state)}${error}${next}`),
+    ...waitingLines(status.streams, columns, red),
     ...streamLines(status.streams, columns, dim, yellow),
   ].join("");
+}
+
+const LANES_SHOWN_MAX = 5;
+
+/** What is refused by itself while all else goes through. */
+function waitingLines(streams: StatusDocument["streams"], columns: number, red: Paint): string[] {
+  const lanes = streams.flatMap(({ stream, waiting = [] }) => waiting.map((lane) => ({ stream, lane })));
+  const texts = lanes
+    .slice(0, LANES_SHOWN_MAX)
+    .map(({ stream, lane }) => `${laneText(stream, lane)}: ${lane.last_error}, for ${spanText(lane.since_s)}`);
+  const more = lanes.length > texts.length ? [`and ${number(lanes.length - texts.length)} more`] : [];
+  return [...texts, ...more].map((text) =>
+    wrapped(`  ${red("waits".padEnd(NAME_CELLS_MIN))}${text}`, TEXT_AT, columns),
+  );
 }
 
 type Paint = (text: string) => string;

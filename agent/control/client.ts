@@ -8,6 +8,7 @@ import type { Quarantine, ReleaseResult } from "../operator/quarantine.ts";
 import type { StatusDocument } from "../operator/status.ts";
 import type { TestOutcome, TestRequest } from "../operator/test-event.ts";
 import { AgentError } from "../runtime/agent-error.ts";
+import type { WithdrawFilter, WithdrawnLane } from "../upload/withdrawal.ts";
 import { type SocketPath, socketElsewhere, socketPathIn } from "./socket-path.ts";
 
 export interface ControlClient {
@@ -16,6 +17,7 @@ export interface ControlClient {
   lines(request: LinesRequest): Promise<LinesOutcome>;
   test(request: TestRequest): Promise<TestOutcome>;
   readonly quarantine: Quarantine;
+  withdraw(filter: WithdrawFilter): Promise<readonly WithdrawnLane[]>;
   snapshots(): Promise<readonly Snapshot[]>;
   resend(stream: string, ranges: readonly Range[]): Promise<number>;
   close(): Promise<void>;
@@ -75,10 +77,15 @@ async function connectTo(socket: SocketPath): Promise<ControlClient | null> {
       async show(id) {
         return ((await call(`/quarantine?id=${id}`)) as { items: string[] }).items[0] ?? null;
       },
-      retry: async (id, corrected) =>
-        (await call(`/quarantine/retry?id=${id}`, corrected ?? new Uint8Array())) as ReleaseResult,
+      retry: async (id, corrected, ids = {}) =>
+        (await call(
+          `/quarantine/retry?${new URLSearchParams({ id: String(id), ...ids })}`,
+          corrected ?? new Uint8Array(),
+        )) as ReleaseResult,
       discard: async (id, reason) => (await call(`/quarantine/discard?id=${id}`, Buffer.from(reason))) as ReleaseResult,
     },
+    withdraw: async (filter) =>
+      (await call("/withdraw", Buffer.from(JSON.stringify(filter)))) as readonly WithdrawnLane[],
     snapshots: async () => (await call("/snapshots")) as Snapshot[],
     async resend(stream, ranges) {
       const query = new URLSearchParams({ stream });

@@ -13,6 +13,7 @@ import { type HttpServer, openHttpServer } from "../intake/server.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
 import type { Quarantine } from "../operator/quarantine.ts";
 import type { TestOutcome, TestRequest } from "../operator/test-event.ts";
+import type { WithdrawFilter, WithdrawnLane } from "../upload/withdrawal.ts";
 import { forgetElsewhere, placeSocketElsewhere, type SocketPath, socketPathIn } from "./socket-path.ts";
 
 export interface ControlOptions {
@@ -23,6 +24,7 @@ export interface ControlOptions {
   readonly verify: () => Promise<readonly string[]>;
   readonly lines: LinesHandler;
   readonly quarantine: Quarantine;
+  readonly withdraw: (filter: WithdrawFilter) => Promise<readonly WithdrawnLane[]>;
   readonly snapshots: () => Promise<readonly Snapshot[]>;
   readonly resend: (stream: string, ranges: readonly Range[]) => Promise<number>;
   readonly test: (request: TestRequest) => Promise<TestOutcome>;
@@ -114,10 +116,17 @@ async function listQuarantine(query: URLSearchParams, { quarantine }: ControlOpt
 async function act(url: URL, bytes: Uint8Array, options: ControlOptions): Promise<Answer> {
   const id = Number(url.searchParams.get("id"));
   switch (url.pathname) {
-    case "/quarantine/retry":
-      return { status: 200, body: await options.quarantine.retry(id, bytes.length === 0 ? null : bytes) };
+    case "/quarantine/retry": {
+      const { id: _, ...ids } = Object.fromEntries(url.searchParams);
+      const corrected = bytes.length === 0 ? null : bytes;
+      return { status: 200, body: await options.quarantine.retry(id, corrected, ids) };
+    }
     case "/quarantine/discard":
       return { status: 200, body: await options.quarantine.discard(id, Buffer.from(bytes).toString("utf8")) };
+    case "/withdraw": {
+      const filter = JSON.parse(Buffer.from(bytes).toString("utf8")) as WithdrawFilter;
+      return { status: 200, body: await options.withdraw(filter) };
+    }
     case "/resend": {
       const ranges = JSON.parse(Buffer.from(bytes).toString("utf8")) as Range[];
       return { status: 200, body: { count: await options.resend(url.searchParams.get("stream") ?? "", ranges) } };

@@ -42,6 +42,15 @@ export interface AgentStatus {
     readonly first_sequence: number | null;
     readonly last_sequence: number | null;
     readonly ledger: LedgerCounts;
+    /** Refused by themselves while others go on: events with these ids headers. */
+    readonly waiting?: readonly {
+      readonly entity_ids?: string;
+      readonly org_ids?: string;
+      readonly platform_id?: string;
+      readonly last_error: string;
+      readonly since_s: number;
+      readonly next_attempt_s: number | null;
+    }[];
   }[];
 }
 

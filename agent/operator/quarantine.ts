@@ -7,13 +7,18 @@ import { usageDialect } from "../../shared/intake/usage-dialect.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import type { QuarantinedEvent, QuarantineReason, QuarantineState } from "../buffer/tables/quarantine.ts";
+import type { Scope } from "../buffer/tables/scope.ts";
 import type { Schemas } from "../intake/schemas.ts";
+import { idsOf } from "../upload/lane-log.ts";
 
 /** An entry as the commands print it. */
 export interface QuarantineItem {
   readonly id: number;
   readonly stream: string;
   readonly position: number;
+  readonly entity_ids?: string;
+  readonly org_ids?: string;
+  readonly platform_id?: string;
   /** The event by its source text; a line that is no JSON is a string. */
   readonly event: unknown;
   readonly reason: QuarantineReason;
@@ -34,8 +39,16 @@ export interface Quarantine {
   list(state: QuarantineState | null, after: number, limit: number): Promise<string[]>;
   /** Null for an unknown id. */
   show(id: number): Promise<string | null>;
-  retry(id: number, corrected: Uint8Array | null): Promise<ReleaseResult>;
+  /** @param ids in place of the ids headers it came with; those that are absent stay. */
+  retry(id: number, corrected: Uint8Array | null, ids?: CorrectedIds): Promise<ReleaseResult>;
   discard(id: number, reason: string): Promise<ReleaseResult>;
+}
+
+/** Ids headers to send an event with; an empty text takes one off. */
+export interface CorrectedIds {
+  readonly entityIds?: string;
+  readonly orgIds?: string;
+  readonly platformId?: string;
 }
 
 export interface QuarantineOptions {
@@ -61,18 +74,27 @@ export function createQuarantine({ log, schemas, limits }: QuarantineOptions): Q
       const found = await find(id);
       return found === null ? null : itemText(found);
     },
-    async retry(id, corrected) {
+    async retry(id, corrected, ids = {}) {
       const found = await find(id);
       if (found === null) return { kind: "unknown" };
       const event = checkRetry(found, corrected, schemas, limits);
       if ("message" in event) return { kind: "invalid", message: event.message };
-      return release(id, () => log.retry({ id, event: corrected === null ? null : event.bytes }));
+      return release(id, () =>
+        log.retry({ id, event: corrected === null ? null : event.bytes, scope: scopeWith(found.scope, ids) }),
+      );
     },
     async discard(id, reason) {
       if ((await find(id)) === null) return { kind: "unknown" };
       return release(id, () => log.discard({ id, reason }));
     },
   };
+}
+
+/** Null where nothing is corrected. */
+function scopeWith(scope: Scope, ids: CorrectedIds): Scope | null {
+  if (Object.keys(ids).length === 0) return null;
+  const { entityIds = scope.entityIds, orgIds = scope.orgIds, platformId = scope.platformId } = ids;
+  return { entityIds: entityIds || null, orgIds: orgIds || null, platformId: platformId || null };
 }
 
 /**
@@ -114,8 +136,8 @@ function readBy<R extends Reason>(dialect: Dialect<R>, check: Check<R>, bytes: U
 }
 
 function itemText(entry: QuarantinedEvent): string {
-  const { id, stream, position, reason, at, state, discardReason } = entry;
-  const head = JSON.stringify({ id, stream, position }).slice(0, -1);
+  const { id, stream, position, scope, reason, at, state, discardReason } = entry;
+  const head = JSON.stringify({ id, stream, position, ...idsOf(scope) }).slice(0, -1);
   const rest = JSON.stringify({
     reason,
     quarantined_at: new Date(at).toISOString(),

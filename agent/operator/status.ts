@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { Log } from "../buffer/log.ts";
 import type { LedgerCounts, StreamLedger } from "../buffer/tables/streams.ts";
 import type { DestinationStatus } from "../upload/health.ts";
+import { idsOf } from "../upload/lane-log.ts";
+import type { LaneStatus } from "../upload/uploader.ts";
 
 export interface StatusDocument {
   /** The name on the wire; null before there is a buffer. */
@@ -29,7 +31,23 @@ export interface StreamStatus {
   readonly first_sequence: number | null;
   readonly last_sequence: number | null;
   readonly ledger: LedgerCounts;
+  /** Of this stream, what waits by itself while others go on; absent where nothing does. */
+  readonly waiting?: readonly WaitingLane[];
 }
+
+/** Events of a stream with these ids headers, refused there for a reason of their own. */
+export interface WaitingLane {
+  readonly entity_ids?: string;
+  readonly org_ids?: string;
+  readonly platform_id?: string;
+  readonly last_error: string;
+  readonly since_s: number;
+  /** Null while its calls back off each by itself. */
+  readonly next_attempt_s: number | null;
+}
+
+/** Of one stream in one document. */
+const LANES_SHOWN_MAX = 100;
 
 /** The status of an agent that uploads. */
 export async function statusOf(
@@ -39,6 +57,7 @@ export async function statusOf(
     readonly bytesMax: number;
     readonly nowMs: number;
     readonly destination: DestinationStatus;
+    readonly lanes: readonly LaneStatus[];
     /** Hours until so many bytes are filled. */
     readonly hoursLeft: (freeBytes: number) => number | null;
   },
@@ -55,8 +74,29 @@ export async function statusOf(
       hours_left: options.hoursLeft(options.bytesMax - bytes),
     },
     destination: options.destination,
-    streams: [...log.streams()].map(streamStatusOf),
+    streams: [...log.streams()].map((ledger) => withWaiting(streamStatusOf(ledger), options.lanes)),
   };
+}
+
+function withWaiting(status: StreamStatus, lanes: readonly LaneStatus[]): StreamStatus {
+  const own = lanes.filter(({ stream }) => stream === status.stream).slice(0, LANES_SHOWN_MAX);
+  return own.length === 0 ? status : { ...status, waiting: own.map(waitingLaneOf) };
+}
+
+function waitingLaneOf({ scope, reason, sinceMs, nextMs }: LaneStatus): WaitingLane {
+  return {
+    ...idsOf(scope),
+    last_error: `answered ${reason.status}: ${reason.message}`,
+    since_s: Math.round(sinceMs / 1000),
+    next_attempt_s: nextMs === null ? null : Math.ceil(nextMs / 100) / 10,
+  };
+}
+
+/** A lane in words: its stream, and its ids where it has any. */
+export function laneText(stream: string, ids: Pick<WaitingLane, "entity_ids" | "org_ids" | "platform_id">): string {
+  const texts = Object.entries({ entities: ids.entity_ids, orgs: ids.org_ids, platform: ids.platform_id });
+  const named = texts.filter(([, value]) => value !== undefined).map(([name, value]) => `${name} ${value}`);
+  return named.length === 0 ? stream : `${stream} (${named.join(", ")})`;
 }
 
 export function ageS(sinceMs: number, nowMs: number): number {

@@ -1,9 +1,11 @@
 /** Who waits for whom: a lane that is refused, a stream with the same ids headers, stops no other. */
 import { expect, test } from "vitest";
 import { until } from "../../tools/processes/until.ts";
+import { runCommand } from "./support/cli.ts";
 import type { ReceivedCall } from "./support/destination.ts";
 import { logLines } from "./support/log-lines.ts";
-import { events, setup } from "./support/setup.ts";
+import { EVENT, events, setup } from "./support/setup.ts";
+import { vendorSetup } from "./support/vendor.ts";
 
 const UPLOAD = "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 50\nbatch_events = 10";
 const PATH = "/usage/bulk/m";
@@ -86,4 +88,29 @@ test("events refused in the same words as their neighbours are told from those t
   await post(agent, events(200));
   expect((await agent.drained()).ledger).toMatchObject({ quarantined: 40, delivered: 160 });
   expect(agent.destination.disagreements).toEqual([]);
+});
+
+test("at Zuora: a lane that is refused is told of, withdrawn, corrected and delivered, while all else flows", async () => {
+  const { agent, twin, taken } = await vendorSetup("zuora", { agent: { upload: UPLOAD } });
+  await twin.faults([{ path: "/meters/streaming/ingestion/", contains: "bad-", times: 1_000_000, status: 403 }]);
+  const good = events(100);
+  const bad = Array.from({ length: 1000 }, (_, i) => EVENT.replace('"u1"', `"bad-${i}"`));
+  for (let i = 0; i < 10; i++) {
+    await post(agent, bad.slice(100 * i, 100 * i + 100), "bad");
+    await post(agent, good.slice(10 * i, 10 * i + 5), "good");
+    await post(agent, good.slice(10 * i + 5, 10 * i + 10), undefined, "/usage/bulk/other");
+  }
+  const status = await agent.reach("all that is not refused", (now) => now.ledger.delivered === 100);
+  expect(status.streams.find(({ stream }) => stream === "usage/m")?.waiting).toMatchObject([{ org_ids: "bad" }]);
+  const config = ["--config", `${agent.directory}/weir-agent.toml`];
+  const command = (args: readonly string[]) => runCommand(args, { cwd: agent.directory, env: { KEY: "test-key" } });
+  expect((await command(["check", ...config])).stdout).toContain("events of usage/m (orgs bad) wait, answered 403");
+  const withdrawn = await command(["quarantine", "withdraw", "--org", "bad", ...config]);
+  expect(withdrawn).toMatchObject({ code: 0, stdout: "usage/m (orgs bad): 1000 events in quarantine\n" });
+  expect((await agent.agent.status()).ledger).toMatchObject({ accepted: 1100, pending: 0, quarantined: 1000 });
+  await twin.clearFaults();
+  const retried = await command(["quarantine", "retry", "--status", "403", "--org-ids", "good", ...config]);
+  expect(retried.stdout).toBe("1000 of 1000 held events are to be retried\n1000 events wait to be sent again\n");
+  expect((await agent.drained()).ledger).toMatchObject({ delivered: 1100, quarantined: 0 });
+  expect((await taken()).sort()).toEqual([...good, ...bad].sort());
 });

@@ -1,6 +1,7 @@
 /** Events nobody takes as they are: kept whole, with the reason as whoever rejected them gave it. */
 import type { DatabaseSync } from "node:sqlite";
 import { query, type Row, statement } from "./rows.ts";
+import { parseScope, type Scope } from "./scope.ts";
 
 /** Why an event is in quarantine. */
 export interface QuarantineReason {
@@ -18,6 +19,7 @@ export interface QuarantinedEvent {
   readonly id: number;
   readonly stream: string;
   readonly position: number;
+  readonly scope: Scope;
   readonly event: Uint8Array;
   readonly reason: QuarantineReason;
   /** Milliseconds since 1970. */
@@ -50,7 +52,8 @@ export interface QuarantineTable {
   insert(entry: QuarantineEntry): void;
   /** Null where there is no such event, or it is held no longer. */
   held(id: number): HeldEvent | null;
-  retried(id: number, corrected: Uint8Array | null): void;
+  /** @param corrected null leaves the text that is sent as it is. */
+  retried(id: number, corrected: Uint8Array | null, scope: string): void;
   discarded(id: number, reason: string): void;
   list(state: QuarantineState | null, after: number, limit: number): QuarantinedEvent[];
   /** What was last sent from quarantine under a position. */
@@ -70,7 +73,10 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
     `INSERT INTO quarantine (stream, position, scope, received_at, event, reason, state, quarantined_at)
      VALUES (:stream, :position, :scope, :receivedAt, :event, :reason, 'held', :at)`,
   );
-  const retried = statement(db, "UPDATE quarantine SET state = 'retried', corrected = :corrected WHERE id = :id");
+  const retried = statement(
+    db,
+    `UPDATE quarantine SET state = 'retried', corrected = coalesce(:corrected, corrected), scope = :scope WHERE id = :id`,
+  );
   const discarded = statement(db, "UPDATE quarantine SET state = 'discarded', discard_reason = :reason WHERE id = :id");
   const held = query(db, HELD, `${SELECT_HELD} WHERE q.id = :id AND q.state = 'held'`);
   const lastSent = query(
@@ -99,7 +105,7 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
   return {
     insert: ({ reason, ...entry }) => void insert.run({ ...entry, reason: JSON.stringify(reason) }),
     held: (id) => heldOf(held.get({ id })),
-    retried: (id, corrected) => void retried.run({ corrected, id }),
+    retried: (id, corrected, scope) => void retried.run({ corrected, id, scope }),
     discarded: (id, reason) => void discarded.run({ reason, id }),
     list(state, after, limit) {
       const rows = state === null ? listAll.iterate({ after, limit }) : listOf.iterate({ state, after, limit });
@@ -130,8 +136,18 @@ function heldOf(row: Row<(typeof HELD)[number]> | null): HeldEvent | null {
   return { stream, streamName, position, scope, receivedAt, event };
 }
 
-const LISTED = ["id", "name", "position", "event", "reason", "state", "quarantined_at", "discard_reason"] as const;
-const SELECT_LISTED = `SELECT q.id, s.name, q.position, q.event, q.reason, q.state, q.quarantined_at, q.discard_reason
+const LISTED = [
+  "id",
+  "name",
+  "position",
+  "scope",
+  "event",
+  "reason",
+  "state",
+  "quarantined_at",
+  "discard_reason",
+] as const;
+const SELECT_LISTED = `SELECT q.id, s.name, q.position, q.scope, q.event, q.reason, q.state, q.quarantined_at, q.discard_reason
   FROM quarantine q JOIN streams s ON s.id = q.stream`;
 
 function listedOf(row: Row<(typeof LISTED)[number]>): QuarantinedEvent {
@@ -139,6 +155,7 @@ function listedOf(row: Row<(typeof LISTED)[number]>): QuarantinedEvent {
     id: row.id,
     stream: row.name,
     position: row.position,
+    scope: parseScope(row.scope),
     event: row.event,
     reason: JSON.parse(row.reason) as QuarantineReason,
     at: row.quarantined_at,

@@ -1,11 +1,14 @@
 /** Lets a quarantined event go: to the destination once more, or given up. */
 import { runOf } from "../tables/event-run.ts";
+import { type Scope, scopeText } from "../tables/scope.ts";
 import type { Context } from "./context.ts";
 
 export interface RetryInput {
   readonly id: number;
   /** Replaces the event's text; null sends it as it is held. */
   readonly event: Uint8Array | null;
+  /** Replaces its ids headers; null leaves them. */
+  readonly scope: Scope | null;
 }
 
 export interface DiscardInput {
@@ -21,13 +24,14 @@ export type ReleaseOutcome =
 const NOT_HELD: ReleaseOutcome = { kind: "not-held" };
 
 /** The event waits again under its own position, so that the edge fills the gap it showed. */
-export function retry(tables: Context, { id, event }: RetryInput): ReleaseOutcome {
+export function retry(tables: Context, { id, event, scope: ids }: RetryInput): ReleaseOutcome {
   const held = tables.quarantine.held(id);
   if (held === null) return NOT_HELD;
-  const { stream, position, scope, receivedAt } = held;
+  const { stream, position, receivedAt } = held;
+  const scope = ids === null ? held.scope : scopeText(ids);
   const run = runOf(event ?? held.event);
   tables.batches.insertAgain(stream, position, { scope, receivedAt }, run);
-  tables.quarantine.retried(id, event);
+  tables.quarantine.retried(id, event, scope);
   tables.streams.add(stream, { quarantined: -1, pending: 1, pendingBytes: run.body.length });
   return { kind: "released", stream: held.streamName, position };
 }
