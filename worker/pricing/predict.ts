@@ -1,6 +1,6 @@
 /** The cost prediction of an event: price(usage so far + event) − price(usage so far), line by line. */
 import { noUsage, quantityOf, type Usage, withValue } from "./aggregate.ts";
-import { type Decimal, decimalText, sumOf } from "./decimal.ts";
+import { type Decimal, decimalText, sumOf, ZERO } from "./decimal.ts";
 import { type Detail, marginalPrice } from "./explain.ts";
 import { instantText } from "./instant.ts";
 import type { Line, LinesOutcome } from "./lines.ts";
@@ -52,8 +52,15 @@ interface PricedLine {
   readonly details: readonly Detail[];
 }
 
-/** @param usageOf the usage so far of a line, in the line's period; undefined for none. */
-export function predict(outcome: LinesOutcome, usageOf: (line: Line) => Usage | undefined): CostPrediction {
+/**
+ * @param usageOf the usage so far of a line, in the line's period; undefined for none.
+ * @param added "nothing" for an event that was accepted before: its lines cost 0.
+ */
+export function predict(
+  outcome: LinesOutcome,
+  usageOf: (line: Line) => Usage | undefined,
+  added: "event" | "nothing" = "event",
+): CostPrediction {
   switch (outcome.kind) {
     case "not-matched":
       return { response: "OK", details: [] };
@@ -62,7 +69,9 @@ export function predict(outcome: LinesOutcome, usageOf: (line: Line) => Usage | 
     case "failed":
       return { response: "FAILED", details: [] };
     case "lines": {
-      const priced = outcome.lines.map((line) => priceLine(line, usageOf(line)));
+      const priced = outcome.lines.map((line) =>
+        added === "nothing" ? { line, amount: ZERO, details: [] } : priceLine(line, usageOf(line)),
+      );
       const costs = Map.groupBy(priced, ({ line }) => line.pricing.config.currency);
       return { response: "OK", details: [...costs].map(([currency, lines]) => costOf(currency, lines)) };
     }

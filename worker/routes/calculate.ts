@@ -14,11 +14,12 @@ import { type Parameter, value } from "../http/parameters.ts";
 import { route } from "../http/route.ts";
 import { identify } from "../intake/identify.ts";
 import { withBody } from "../intake/with-body.ts";
+import type { IncomingEvent } from "../ledger/plan.ts";
 import { logWarning } from "../log.ts";
 import { answer } from "../openapi/answers.ts";
 import { schema } from "../openapi/component.ts";
 import { ACCEPT_ENCODING, IDEMPOTENCY_KEY } from "../openapi/headers.ts";
-import { choice, described, object } from "../openapi/json-schema.ts";
+import { choice, described, object, TEXT } from "../openapi/json-schema.ts";
 import { EXAMPLE } from "../openapi/solvimon-examples.ts";
 import { EVENT_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
 import { NOT_MATCHED_VARIANTS } from "../pricing/lines.ts";
@@ -83,8 +84,10 @@ async function answerEvent(
   const { catalogs, usage, clock } = c.get("services");
   const { tenant } = c.get("principal");
   const now = clock.now();
-  const calculateBy = (catalog: LoadedCatalog) =>
-    calculate(catalog, usage, { tenant, event: event.value, now, isPredicted });
+  const { id, key } = identityOf(c, event);
+  // Only what its sender calls by a name is the same event in a calculation as in ingestion; equal contents are two.
+  const asked = { tenant, event: event.value, now, isPredicted, key: referenceOf(event.value) === null ? null : key };
+  const calculateBy = (catalog: LoadedCatalog) => calculate(catalog, usage, asked);
   let catalog = await catalogs.load(tenant, now);
   let outcome: CalculateOutcome | null = hasPlans(catalog) ? await calculateBy(catalog) : null;
   if (outcome === null || outcome.kind === "errors") {
@@ -96,7 +99,7 @@ async function answerEvent(
   const passed = hasPlans(catalog) ? null : await pass(c, bytes);
   if (passed !== null) return passed;
   if (outcome.kind === "errors") return refuseEvent(c, outcome.errors);
-  return c.body(calculationText(c, event, outcome, now), 201, { "Content-Type": "application/json" });
+  return c.body(calculationText(id, event, outcome, now), 201, { "Content-Type": "application/json" });
 }
 
 /** Without a plan Weir knows no price: a catalog may hold streams alone. */
@@ -119,13 +122,8 @@ async function pass(c: WeirContext, body: Uint8Array): Promise<Response | null> 
   return refuse(c, 503, "Solvimon did not answer; try again");
 }
 
-/** The resource that ingesting the event would give, with what the calculation says. */
-function calculationText(
-  c: WeirContext,
-  { source, value }: SolvimonEvent,
-  outcome: Extract<CalculateOutcome, { kind: "calculated" }>,
-  now: number,
-): string {
+/** The id that ingesting the event would give, and the ledger's key for it. */
+function identityOf(c: WeirContext, { source, value }: SolvimonEvent): Pick<IncomingEvent, "id" | "key"> {
   const digested = {
     source,
     faults: [],
@@ -140,19 +138,28 @@ function calculationText(
     position: null,
   });
   if (identified === undefined) throw new Error("an event without an identity");
+  return identified;
+}
+
+type Calculated = Extract<CalculateOutcome, { kind: "calculated" }>;
+
+/** The resource that ingesting the event would give, with what the calculation says. */
+function calculationText(id: string, { source }: SolvimonEvent, outcome: Calculated, now: number): string {
   const at = new Date(now).toISOString();
-  return resourceText("meter-data", identified.id, source, at, {
+  return resourceText("meter-data", id, source, at, {
     members: {
       type: '"CALCULATION"',
       created_at: JSON.stringify(at),
       cost_prediction: JSON.stringify(outcome.prediction),
-      processed_details: JSON.stringify(processedDetails(outcome)),
+      processed_details: JSON.stringify(processedDetails(id, outcome)),
       deleted: "false",
     },
   });
 }
 
-function processedDetails({ notMatched }: Extract<CalculateOutcome, { kind: "calculated" }>) {
+/** What was accepted under a reference has the id that the reference gives. */
+function processedDetails(id: string, { notMatched, isDuplicate }: Calculated) {
+  if (isDuplicate) return { type: "DUPLICATE", duplicate: { of_meter_data_id: id } };
   return notMatched === null ? { type: "DEFAULT" } : { type: "NOT_MATCHED", not_matched: { variant: notMatched } };
 }
 
@@ -174,8 +181,12 @@ const CALCULATION = schema("MeterDataCalculation", {
     object({
       type: { type: "string", const: "CALCULATION" },
       processed_details: object(
-        { type: choice(["DEFAULT", "NOT_MATCHED"]) },
+        { type: choice(["DEFAULT", "NOT_MATCHED", "DUPLICATE"]) },
         {
+          duplicate: described(
+            object({ of_meter_data_id: TEXT }),
+            "With DUPLICATE: the meter data that was accepted under this reference; the event costs nothing more.",
+          ),
           not_matched: described(
             object({ variant: choice(NOT_MATCHED_VARIANTS) }),
             "With NOT_MATCHED: why no price asks for the event; the first of these that holds.",

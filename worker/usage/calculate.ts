@@ -17,6 +17,8 @@ export interface Calculation {
   /** Milliseconds since 1970: the moment of an event that names none. */
   readonly now: number;
   readonly isPredicted: boolean;
+  /** The ledger key, in hex, of its own reference; null where it has none. */
+  readonly key: string | null;
 }
 
 export type CalculateOutcome =
@@ -24,27 +26,30 @@ export type CalculateOutcome =
       readonly kind: "calculated";
       /** Why no price asks for the event; null where one does. */
       readonly notMatched: NotMatchedVariant | null;
+      /** Its reference was accepted before: it costs nothing, whatever it says. */
+      readonly isDuplicate: boolean;
       /** Null where none was asked for. */
       readonly prediction: CostPrediction | null;
     }
   /** At least one. */
   | { readonly kind: "errors"; readonly errors: readonly DatumError[] };
 
-/** Reads, and never writes. Usage is read only where a prediction is asked for. */
+/** Reads, and never writes, one snapshot. Usage is read only where a prediction is asked for. */
 export async function calculate(
   catalog: LoadedCatalog,
   usage: UsageReader,
-  { tenant, event, now, isPredicted }: Calculation,
+  { tenant, event, now, isPredicted, key }: Calculation,
 ): Promise<CalculateOutcome> {
   const book = bookOf(catalog);
   const read = readMeterData(book, meterDataOf(event, now));
   if (read.kind === "errors") return read;
   const outcome = linesOf(book, read.datum);
   const notMatched = outcome.kind === "not-matched" ? outcome.variant : null;
-  if (!isPredicted) return { kind: "calculated", notMatched, prediction: null };
-  const lines = outcome.kind === "lines" ? outcome.lines : [];
-  const soFar = await usage.read(tenant, book, read.datum, lines);
-  return { kind: "calculated", notMatched, prediction: predict(outcome, (line) => soFar.get(line)) };
+  const lines = isPredicted && outcome.kind === "lines" ? outcome.lines : [];
+  const soFar = await usage.read({ tenant, book, datum: read.datum, lines, key });
+  const added = soFar.isFiled ? "nothing" : "event";
+  const prediction = isPredicted ? predict(outcome, (line) => soFar.usage.get(line), added) : null;
+  return { kind: "calculated", notMatched, isDuplicate: soFar.isFiled, prediction };
 }
 
 /** Made once for each catalog that an instance holds. */

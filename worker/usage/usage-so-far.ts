@@ -17,18 +17,36 @@ import { DAY_MS, dayOf, seriesValues } from "./series.ts";
 import { joined, type Tally, tallyOf, tallyOfRow, usageOf } from "./tally.ts";
 import * as SQL from "./usage-sql.ts";
 
+export interface UsageQuestion {
+  readonly tenant: string;
+  readonly book: PriceBook;
+  readonly datum: Datum;
+  /** Of the datum; without any, no usage is read. */
+  readonly lines: readonly Line[];
+  /** The event's ledger key, in hex; null where nobody asks whether it is in the ledger. */
+  readonly key: string | null;
+}
+
+export interface UsageFound {
+  /** What each of the lines has so far. */
+  readonly usage: ReadonlyMap<Line, Usage>;
+  /** Whether the event itself is in the ledger, and so in the usage if it counts. */
+  readonly isFiled: boolean;
+}
+
 export interface UsageReader {
-  /** @param lines of the datum; without any, nothing is read. @returns what each of the lines has so far. */
-  read(tenant: string, book: PriceBook, datum: Datum, lines: readonly Line[]): Promise<ReadonlyMap<Line, Usage>>;
+  read(question: UsageQuestion): Promise<UsageFound>;
 }
 
 export function createUsageReader(db: D1Database): UsageReader {
   return {
-    async read(tenant, book, datum, lines) {
-      if (lines.length === 0) return new Map();
-      const span = spanOf(book, datum, lines);
-      const found = await readSpan(db, tenant, subjectsOf(datum, lines), span);
-      return addUp(book, datum, lines, found);
+    async read({ tenant, book, datum, lines, key }) {
+      if (lines.length === 0) {
+        const filed = key === null ? null : await SQL.FILED.first(db, { key });
+        return { usage: new Map(), isFiled: filed !== null };
+      }
+      const found = await readSpan(db, { tenant, key }, subjectsOf(datum, lines), spanOf(book, datum, lines));
+      return { usage: addUp(book, datum, lines, found), isFiled: found.isFiled };
     },
   };
 }
@@ -81,12 +99,18 @@ function namesOf({ id, reference }: { readonly id: string; readonly reference: s
 const UNNAMED: Name = [null, null];
 
 interface Found {
+  readonly isFiled: boolean;
   readonly totals: readonly SQL.TotalRow[];
   readonly facts: readonly SQL.ReadFact[];
 }
 
 /** A customer with thousands of subscriptions has more subjects than one value holds; still it is one snapshot. */
-async function readSpan(db: D1Database, tenant: string, subjects: readonly string[], span: Span): Promise<Found> {
+async function readSpan(
+  db: D1Database,
+  { tenant, key }: Pick<UsageQuestion, "tenant" | "key">,
+  subjects: readonly string[],
+  span: Span,
+): Promise<Found> {
   const parts = jsonArrays(subjects.map((subject) => JSON.stringify(subject)));
   const days = {
     firstDay: span.firstDay,
@@ -98,9 +122,11 @@ async function readSpan(db: D1Database, tenant: string, subjects: readonly strin
     ...parts.map((of) => SQL.TOTALS.bind(db, { tenant, subjects: of, ...days })),
     ...parts.map((of) => SQL.FACTS_OF_DAYS.bind(db, { tenant, subjects: of, ...days })),
     ...parts.map((of) => SQL.UNFOLDED.bind(db, { tenant, subjects: of })),
+    ...(key === null ? [] : [SQL.FILED.bind(db, { key })]),
   ]);
   const resultsOf = (i: number) => results.slice(i * parts.length, (i + 1) * parts.length);
   return {
+    isFiled: resultsOf(3).some((result) => SQL.FILED.rows(result).length > 0),
     totals: resultsOf(0).flatMap((result) => SQL.TOTALS.rows(result)),
     facts: [
       ...resultsOf(1).flatMap((result) => SQL.FACTS_OF_DAYS.rows(result)),

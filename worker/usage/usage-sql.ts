@@ -56,6 +56,11 @@ export const UNFOLDED = statement<{ tenant: string; subjects: string }, ReadFact
 WHERE facts.tenant = :tenant AND facts.id > ${FOLDED} AND facts.void = 0
   AND +facts.subject IN (SELECT value FROM json_each(:subjects) AS wanted)`);
 
+/** Whether an event is in the ledger. `key`: hex. */
+export const FILED = statement<{ key: string }, { readonly filed: 1 }>(
+  "SELECT 1 AS filed FROM keys WHERE key = unhex(:key)",
+);
+
 export const PROGRESS = statement<{ tenant: string }, Progress>(
   "SELECT folded, epoch FROM usage_progress WHERE tenant = :tenant",
 );
