@@ -13,6 +13,7 @@ import { noted } from "./intake/noted-refusals.ts";
 import { createRoutes, type RouteOptions } from "./intake/routes.ts";
 import { openHttpServer } from "./intake/server.ts";
 import { openSocketServer } from "./intake/socket-server.ts";
+import type { Listener } from "./intake/web-page.ts";
 import { metricsText } from "./operator/metrics.ts";
 import type { StatusDocument } from "./operator/status.ts";
 import { createFollowedFiles } from "./tail/followed-files.ts";
@@ -27,8 +28,9 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-/** Bytes of request bodies in memory at once. */
+/** Bytes of request bodies in memory at once, and as many of the largest at least. */
 const BODIES_BYTES_MAX = 64 * 1024 * 1024;
+const BODIES_MAX = 4;
 const GRACE_MS = 5_000;
 
 /**
@@ -60,7 +62,7 @@ async function openListeners(
   stop: () => Promise<void>,
 ): Promise<Agent> {
   const { config, clock, logger } = options;
-  const { host, port, socket } = config.listen;
+  const { host, port, socket, hosts } = config.listen;
   let token = readToken(config);
   await core.refresh.freshen();
   const { status, lines, quarantine, snapshots, resend, test, log } = core;
@@ -68,13 +70,13 @@ async function openListeners(
   const routesFor = createRouteTable(options, core, followed.lostBytes);
   const door = await openHttpServer(
     { host, port },
-    routesFor(() => token),
+    routesFor(() => token, { host, hosts }),
     logger,
   );
   opened.push(() => door.close(GRACE_MS));
   if (socket !== null) {
     // The file's mode guards it, so it asks for no token.
-    const routes = routesFor(() => null);
+    const routes = routesFor(() => null, null);
     const local = await openSocketServer(socket, routes, logger);
     opened.push(() => local.close(GRACE_MS));
   }
@@ -105,11 +107,12 @@ async function openListeners(
 function createRouteTable(options: AgentOptions, core: Core, lostBytes: () => number) {
   const { clock } = options;
   const { log, schemas, refresh, uploader } = core;
-  const limits = DEFAULT_LIMITS;
-  const shared: Omit<RouteOptions, "token"> = {
-    ingest: noted(createIngest({ log, clock, limits }), core.refusals),
+  const { bodyBytesMax, eventsMax } = options.config.listen;
+  const limits = { ...DEFAULT_LIMITS, bodyBytesMax, eventsMax };
+  const shared: Omit<RouteOptions, "token" | "listener"> = {
+    ingest: noted(createIngest({ log, clock, limits, knowsBodies: true }), core.refusals),
     usage: (meterGlobalId) => agentUsageDialect(meterGlobalId, schemas, refresh.freshen),
-    solvimon: ({ stream, form }) => agentSolvimonDialect(stream, form, () => core.uploads().batchEvents),
+    solvimon: ({ stream, form }) => agentSolvimonDialect(stream, form, schemas),
     calculate: createCalculateHandler({ transport: core.calculator, limits }),
     status: core.status,
     metrics: async () =>
@@ -122,9 +125,9 @@ function createRouteTable(options: AgentOptions, core: Core, lostBytes: () => nu
         freeBytes: await log.freeBytes(),
       }),
     limits,
-    budget: createBodyBudget(BODIES_BYTES_MAX),
+    budget: createBodyBudget(Math.max(BODIES_BYTES_MAX, BODIES_MAX * bodyBytesMax)),
   };
-  return (token: () => string | null) => createRoutes({ ...shared, token });
+  return (token: () => string | null, listener: Listener | null) => createRoutes({ ...shared, token, listener });
 }
 
 function readToken(config: Config): string | null {
@@ -139,6 +142,9 @@ function warnOfFixed(before: Config, after: Config, logger: Logger): void {
     ["listen.host", before.listen.host, after.listen.host],
     ["listen.port", before.listen.port, after.listen.port],
     ["listen.socket", before.listen.socket, after.listen.socket],
+    ["listen.hosts", before.listen.hosts.join(), after.listen.hosts.join()],
+    ["listen.max_body_bytes", before.listen.bodyBytesMax, after.listen.bodyBytesMax],
+    ["listen.max_events", before.listen.eventsMax, after.listen.eventsMax],
     ["buffer.path", before.buffer.directory, after.buffer.directory],
     ["buffer.max_bytes", before.buffer.bytesMax, after.buffer.bytesMax],
   ];

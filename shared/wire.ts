@@ -8,6 +8,7 @@ export const HEADER = {
   acceptEncoding: "accept-encoding",
   idempotencyKey: "idempotency-key",
   prefer: "prefer",
+  wwwAuthenticate: "www-authenticate",
   preferenceApplied: "preference-applied",
   retryAfter: "retry-after",
   requestId: "x-request-id",

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { ValidationError } from "../shared/events/validation-error.ts";
 import { type SolvimonCode, solvimonError } from "../shared/intake/solvimon-answer.ts";
 import { usageRefusal } from "../shared/intake/usage-answer.ts";
+import { HEADER } from "../shared/wire.ts";
 import type { Principal } from "./accounts/principal.ts";
 import type { Writer } from "./database/key-gate.ts";
 import type { Bindings } from "./env.ts";
@@ -57,6 +58,8 @@ export function refuse(
   reasons: readonly ValidationError[] = [],
   code: SolvimonCode = SOLVIMON_CODE[status],
 ) {
+  // What a client may try instead (RFC 9110, section 11.6.1).
+  if (status === 401) c.header(HEADER.wwwAuthenticate, "Bearer");
   if (SOLVIMON_ROUTE.test(c.req.path)) return c.json(solvimonError(code, message), status);
   return c.json(usageRefusal(message, reasons), status);
 }

@@ -8,6 +8,7 @@ import { createRoom } from "./disk/room.ts";
 import type { SetAside } from "./disk/set-aside.ts";
 import { openAge } from "./tables/age.ts";
 import { createBatchTable } from "./tables/batches.ts";
+import { createBodyTable } from "./tables/bodies.ts";
 import { createKeyTable } from "./tables/keys.ts";
 import { METADATA, metadataWriter, readMetadata } from "./tables/metadata.ts";
 import { createQuarantineTable } from "./tables/quarantine.ts";
@@ -97,12 +98,14 @@ function createStore(
       commits.count();
       at("before-commit");
       db.exec("COMMIT");
+      context.bodies.committed();
       commits.report();
       at("after-commit");
       return outcomes;
     } catch (error) {
       if (db.isTransaction) db.exec("ROLLBACK");
       context.retained.recount();
+      context.bodies.rolledBack();
       throw error;
     }
   };
@@ -166,6 +169,7 @@ function createContext(
     retained: createRetainedTable(db, bounds.retainedBytes, age),
     quarantine: createQuarantineTable(db),
     keys: createKeyTable(db, age),
+    bodies: createBodyTable(db, bounds.bodiesMax),
     tails: createTailTable(db),
     shipments: createShipmentTable(db),
     writeMetadata: metadataWriter(db),

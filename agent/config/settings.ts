@@ -3,14 +3,14 @@
  * configuration, the check of a file and the sample with its explanations all follow from this table.
  */
 import { VENDOR_NAMES } from "../../shared/vendors/vendors.ts";
-import { baseUrl, integer, oneOf, path, positive, size, text, type ValueKind } from "./value-kinds.ts";
+import { baseUrl, integer, oneOf, path, positive, size, text, texts, type ValueKind } from "./value-kinds.ts";
 
 export interface Setting<T> {
   readonly key: string;
   readonly kind: ValueKind<NonNullable<T>>;
   readonly presence: "default" | "optional" | "required";
   /** The default, or the sample's example of a setting that has none. */
-  readonly sample: string | number;
+  readonly sample: string | number | readonly string[];
   /** For the sample: what it does, the units, what is special about it. */
   readonly about: string;
 }
@@ -34,6 +34,8 @@ const TOP = {
   }),
 };
 
+const MAX_BODY_BYTES = 64_000_000;
+
 const LISTEN = {
   host: setting({ key: "host", kind: text(), sample: "127.0.0.1", about: "" }),
   port: setting({
@@ -43,9 +45,22 @@ const LISTEN = {
   tokenFile: optional({
     ...{ key: "token_file", kind: path(), sample: "ingest-token" },
     about:
-      "File with a token that every request but /healthz must carry as `Authorization: Bearer TOKEN`. " +
-      "Required where host is not a loopback address.",
+      "File with a token that every request but /healthz must carry, as `X-API-KEY: TOKEN` or `Authorization: Bearer " +
+      "TOKEN`. Required where host is not a loopback address.",
   }),
+  hosts: setting<readonly string[]>({
+    ...{ key: "hosts", kind: texts(), sample: [] },
+    about:
+      'Further names by which clients reach it, say ["agent.internal"]. A request whose Host is none of these, not ' +
+      "where it listens and not loopback gets 403, as does every request of a web page.",
+  }),
+  bodyBytesMax: setting({
+    ...{ key: "max_body_bytes", kind: size(MAX_BODY_BYTES), sample: "16 MB" },
+    about:
+      "Bounds of one request: bytes after inflation, at most 64 MB, and events. What is more gets 413. What is larger " +
+      "than a call is cut up for uploading. Four bodies of this size are in memory at once, at most.",
+  }),
+  eventsMax: setting({ key: "max_events", kind: integer(1, 1_000_000), sample: 200_000, about: "" }),
   socket: optional({
     ...{ key: "socket", kind: path(), sample: "/run/weir-agent/agent.sock" },
     about:
@@ -68,7 +83,7 @@ const BUFFER = {
   retainHours: setting({
     ...{ key: "retain_hours", kind: positive(8760), sample: 24 },
     about:
-      "How long Idempotency-Keys are remembered, and delivered batches kept (within max_bytes) for `audit --repair`: " +
+      "How long Idempotency-Keys are remembered (whole bodies without one: the last million), and delivered batches kept (within max_bytes) for `audit --repair`: " +
       "hours in which an agent ran, whatever the time of day did meanwhile.",
   }),
 };
@@ -106,9 +121,7 @@ const WAIT_MS_MAX = 3_600_000;
 const UPLOAD = {
   batchBytes: setting({
     ...{ key: "batch_bytes", kind: size(), sample: "1 MB" },
-    about:
-      "A call's bounds, before compression. The edge takes at most 4,000,000 bytes and 10,000 events. Solvimon's list " +
-      "forms take batch_events events at most here as well: more is 413.",
+    about: "A call's bounds, before compression. The edge takes at most 4,000,000 bytes and 10,000 events.",
   }),
   batchEvents: setting({ key: "batch_events", kind: integer(1, 10_000), sample: 10_000, about: "" }),
   lingerMs: setting({

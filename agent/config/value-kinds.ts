@@ -74,11 +74,23 @@ export function positive(max: number): ValueKind<number> {
   };
 }
 
+/** A list of texts. */
+export function texts(): ValueKind<readonly string[]> {
+  return {
+    read(value) {
+      if (!Array.isArray(value)) return wrong(`must be a list of texts, not ${shown(value)}`);
+      const bad = value.find((item) => typeof item !== "string" || item === "");
+      return bad === undefined ? right(value) : wrong(`must be a list of texts, not one with ${shown(bad)}`);
+    },
+  };
+}
+
 /** Bytes, as a number or as people write them. */
-export function size(): ValueKind<number> {
+export function size(max = Number.MAX_SAFE_INTEGER): ValueKind<number> {
   return {
     read(value) {
       const bytes = typeof value === "number" ? value : typeof value === "string" ? parseSize(value) : null;
+      if (bytes !== null && bytes > max) return wrong(`must be at most ${counted(max)} bytes, not ${shown(value)}`);
       if (bytes !== null && Number.isSafeInteger(bytes) && bytes > 0) return right(bytes);
       return wrong(`must be a size such as "2 GiB", "1 MB" or a number of bytes, not ${shown(value)}`);
     },

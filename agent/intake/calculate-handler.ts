@@ -2,14 +2,13 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { BodyCoding } from "../../shared/intake/headers.ts";
 import { solvimonRefusal } from "../../shared/intake/solvimon-answer.ts";
-import { type BodyLimits, HEADER } from "../../shared/wire.ts";
+import { type BodyLimits, HEADER, SOLVIMON_VERSION } from "../../shared/wire.ts";
 import type { Transport } from "../upload/transport.ts";
 import type { Answer } from "./answer.ts";
 import type { BodyRead } from "./body.ts";
 
 export interface CalculateRequest {
-  /** Path and query, as they came. */
-  readonly target: string;
+  readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   body(coding: BodyCoding): Promise<BodyRead>;
 }
@@ -23,24 +22,25 @@ export interface CalculateHandlerOptions {
   readonly limits: BodyLimits;
 }
 
-/** What belongs to one connection (RFC 9110, section 7.6.1), or to the agent and not to the destination. */
-const NOT_PASSED_ON: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  HEADER.apiKey,
-  HEADER.authorization,
-]);
+/** Nothing of a request says where it goes, so that nobody reaches more of the destination with the agent's key. */
+const PATH = `/v${SOLVIMON_VERSION}/events/calculate`;
+const REQUEST_HEADERS = [
+  "accept",
+  HEADER.acceptEncoding,
+  HEADER.contentType,
+  HEADER.contentEncoding,
+  HEADER.platformId,
+] as const;
+const ANSWER_HEADERS = [
+  HEADER.contentType,
+  HEADER.contentEncoding,
+  HEADER.requestId,
+  HEADER.retryAfter,
+  "cache-control",
+  "vary",
+] as const;
 
-const RETRY_S = 5;
+const RETRY = { [HEADER.retryAfter]: "5" } as const;
 
 export function createCalculateHandler({ transport, limits }: CalculateHandlerOptions): CalculateHandler {
   return async function passCalculation(request) {
@@ -49,17 +49,17 @@ export function createCalculateHandler({ transport, limits }: CalculateHandlerOp
     // Not inflated: what came goes on, coding and all.
     const read = await request.body("identity");
     if (read.kind === "gone") return null;
+    if (read.kind === "busy") return { ...refuse(503, "too many requests at once"), headers: RETRY };
     if (read.kind !== "bytes") return refuse(413, `the body has more than ${limits.bodyBytesMax} bytes`);
     const passed = await destination.pass({
-      target: request.target,
-      headers: passedOn(request.headers),
+      target: request.query.size === 0 ? PATH : `${PATH}?${request.query}`,
+      headers: only(REQUEST_HEADERS, request.headers),
       body: read.bytes,
     });
     if (passed.kind === "answer") {
-      return { status: passed.status, headers: passedOn(passed.headers), body: passed.body };
+      return { status: passed.status, headers: only(ANSWER_HEADERS, passed.headers), body: passed.body };
     }
-    const headers = { [HEADER.retryAfter]: String(RETRY_S) };
-    return { ...refuse(503, "the destination gave no answer, and only it can calculate"), headers };
+    return { ...refuse(503, "the destination gave no answer, and only it can calculate"), headers: RETRY };
   };
 }
 
@@ -67,9 +67,10 @@ function refuse(status: number, message: string): Answer {
   return { status, body: solvimonRefusal(status, message) };
 }
 
-function passedOn(headers: IncomingHttpHeaders | Readonly<Record<string, string>>): Record<string, string> {
-  const pairs = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined || NOT_PASSED_ON.has(name) ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
-  );
-  return Object.fromEntries(pairs);
+function only(
+  names: readonly string[],
+  headers: IncomingHttpHeaders | Readonly<Record<string, string>>,
+): Record<string, string> {
+  const pairs = names.map((name) => [name, headers[name]] as const);
+  return Object.fromEntries(pairs.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
 }

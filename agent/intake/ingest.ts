@@ -11,18 +11,22 @@ import {
   type Answerable,
   type BodyOutcome,
   type Reason,
+  type Refusal,
   refused,
   type StreamRules,
 } from "../../shared/intake/dialect.ts";
-import type { BodyCoding } from "../../shared/intake/headers.ts";
+import type { BodyCoding, Preferences } from "../../shared/intake/headers.ts";
 import { bodyTypeOf, type HeaderOf, type IngestHeaders, ingestHeadersOf } from "../../shared/intake/request.ts";
 import { type BodyForm, type BodyLimits, HEADER } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
+import type { TakenBody } from "../buffer/tables/bodies.ts";
 import { packEvents } from "../buffer/tables/event-run.ts";
+import type { KnownEvent } from "../buffer/tables/keys.ts";
 import type { AppendInput, AppendOutcome } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { AgentDialect } from "./agent-dialect.ts";
 import type { BodyRead } from "./body.ts";
+import { bodyHash } from "./body-hash.ts";
 import { faultyOf, type KeptEvent, keepBy, keyedBody } from "./kept-event.ts";
 import { acceptedOf, conflictsOf } from "./outcome.ts";
 import { scopeOf } from "./scope.ts";
@@ -41,30 +45,73 @@ export interface IngestHost {
   readonly log: Log;
   readonly clock: Clock;
   readonly limits: BodyLimits;
+  /** Whether a body that comes again, byte for byte, is a client's retry: not where nothing can be cut off on the way. */
+  readonly knowsBodies: boolean;
 }
 
 export function createIngest(host: IngestHost): Ingest {
   return async function ingest(dialect, request) {
-    // A stream that is not known may have been added a moment ago.
-    if (dialect.rules() === null) await dialect.freshen();
-    if (dialect.rules() === null) return refused("unknown-stream", dialect.unknown);
-    const type = bodyTypeOf(request.header, dialect.forms);
-    if (type.kind === "refused") return type;
-    const read = await request.body(type.coding);
-    if (read.kind === "gone") return read;
-    if (read.kind === "too-large") {
-      return refused("too-large", `the body has more than ${host.limits.bodyBytesMax} bytes`);
-    }
-    if (read.kind === "bad-gzip") return refused("broken-body", read.message);
-    const headers = ingestHeadersOf(request.header, dialect);
-    const body = await readByLatest(dialect, { bytes: read.bytes, form: type.form, headers, limits: host.limits });
-    if (body === null) return refused("unknown-stream", dialect.unknown);
-    if (body.kind === "too-large") return refused("too-large", body.message);
-    const errors = [...headers.errors, ...positionErrors(request.header)];
-    if (errors.length > 0) return { kind: "bad-headers", message: "a header is not valid", errors };
-    if (body.kind === "malformed") return body;
-    return append(dialect, request.header, headers, body.events, host);
+    const prepared = await prepare(dialect, request, host);
+    return prepared.kind === "prepared" ? append(dialect, prepared, host) : prepared;
   };
+}
+
+/** A request as the log takes it, and what its answer is made of; of the body's text nothing else is left by now. */
+interface Prepared<R> {
+  readonly kind: "prepared";
+  readonly preferences: Preferences;
+  readonly events: readonly KeptEvent<R>[];
+  readonly input: AppendInput;
+  /** Of a body that is one event. */
+  readonly source: string | null;
+}
+
+async function prepare<R extends Reason>(
+  dialect: AgentDialect<R>,
+  request: IngestRequest,
+  host: IngestHost,
+): Promise<Prepared<R> | IngestOutcome<R>> {
+  // A stream that is not known may have been added a moment ago.
+  if (dialect.rules() === null) await dialect.freshen();
+  if (dialect.rules() === null) return refused("unknown-stream", dialect.unknown);
+  const type = bodyTypeOf(request.header, dialect.forms);
+  if (type.kind === "refused") return type;
+  const read = await request.body(type.coding);
+  if (read.kind !== "bytes") return unread(read, host.limits);
+  const headers = ingestHeadersOf(request.header, dialect);
+  const found = await readByLatest(dialect, { bytes: read.bytes, form: type.form, headers, limits: host.limits });
+  if (found === null) return refused("unknown-stream", dialect.unknown);
+  const { body, sources } = found;
+  if (body.kind === "too-large") return refused("too-large", body.message);
+  const errors = [...headers.errors, ...positionErrors(request.header)];
+  if (errors.length > 0) return { kind: "bad-headers", message: "a header is not valid", errors };
+  if (body.kind === "malformed") return body;
+  const { events } = body;
+  const faults = events.flatMap((event) => event.errors);
+  const { preferences, idempotencyKey } = headers;
+  // Without a key nothing in the log bears on a strict rejection.
+  if (!preferences.lenient && faults.length > 0 && idempotencyKey === null) {
+    return { kind: "rejected", errors: faults, conflicts: [], total: events.length };
+  }
+  const input = inputOf(dialect, { header: request.header, bytes: read.bytes, headers, events, sources }, host);
+  return { kind: "prepared", preferences, events, input, source: dialect.isSingle ? (sources[0] ?? null) : null };
+}
+
+/** Why there is no body. */
+function unread(
+  read: Exclude<BodyRead, { readonly kind: "bytes" }>,
+  { bodyBytesMax }: BodyLimits,
+): Refusal | { readonly kind: "gone" } {
+  switch (read.kind) {
+    case "gone":
+      return read;
+    case "busy":
+      return refused("busy", "too many requests at once");
+    case "too-large":
+      return refused("too-large", `the body has more than ${bodyBytesMax} bytes`);
+    case "bad-gzip":
+      return refused("broken-body", read.message);
+  }
 }
 
 interface ReadRequest {
@@ -74,23 +121,29 @@ interface ReadRequest {
   readonly limits: BodyLimits;
 }
 
+interface ReadEvents<R> {
+  readonly body: BodyOutcome<KeptEvent<R>, R>;
+  /** The text of each event. */
+  readonly sources: readonly string[];
+}
+
 /** Checks again by newer rules before an event is called invalid; null where the stream is gone by then. */
 async function readByLatest<R extends Reason>(
   dialect: AgentDialect<R>,
   { bytes, form, headers, limits }: ReadRequest,
-): Promise<BodyOutcome<KeptEvent<R>, R> | null> {
-  const bounds = { ...limits, eventsMax: Math.min(limits.eventsMax, dialect.eventsMax()) };
-  const readBy = (rules: StreamRules<R>) => {
-    const keep = keepBy<R>(rules.ownIdField, dialect.readOnly, headers.idempotencyKey !== null);
-    return dialect.read(bytes, form, rules.check, bounds, keep);
+): Promise<ReadEvents<R> | null> {
+  const readBy = (rules: StreamRules<R>): ReadEvents<R> => {
+    const sources: string[] = [];
+    const keep = keepBy<R>(rules.ownIdField, dialect, headers.idempotencyKey !== null, sources);
+    return { body: dialect.read(bytes, form, rules.check, limits, keep), sources };
   };
   const before = dialect.rules();
-  const body = before === null ? null : readBy(before);
-  if (body?.kind !== "events" || body.events.every((event) => event.errors.length === 0)) return body;
+  const read = before === null ? null : readBy(before);
+  if (read?.body.kind !== "events" || read.body.events.every((event) => event.errors.length === 0)) return read;
   await dialect.freshen();
   const current = dialect.rules();
   if (current === null) return null;
-  return current === before ? body : readBy(current);
+  return current === before ? read : readBy(current);
 }
 
 function positionErrors(header: HeaderOf): ValidationError[] {
@@ -99,37 +152,67 @@ function positionErrors(header: HeaderOf): ValidationError[] {
     .map((field) => validationError(`${field} is the agent's own to set: it numbers events itself`, { field }));
 }
 
-async function append<R extends Reason>(
+interface CheckedRequest<R> {
+  readonly header: HeaderOf;
+  readonly bytes: Uint8Array;
+  readonly headers: IngestHeaders;
+  readonly events: readonly KeptEvent<R>[];
+  readonly sources: readonly string[];
+}
+
+function inputOf<R extends Reason>(
   dialect: AgentDialect<R>,
-  header: HeaderOf,
-  { preferences, idempotencyKey }: IngestHeaders,
-  events: readonly KeptEvent<R>[],
-  { log, clock }: IngestHost,
-): Promise<Answerable<R>> {
-  const errors = events.flatMap((event) => event.errors);
-  const total = events.length;
-  // Without a key nothing in the log bears on a strict rejection.
-  if (!preferences.lenient && errors.length > 0 && idempotencyKey === null) {
-    return { kind: "rejected", errors, conflicts: [], total };
-  }
-  const operation: AppendInput = {
-    stream: dialect.stream,
-    scope: scopeOf(header),
+  { header, bytes, headers: { preferences, idempotencyKey }, events, sources }: CheckedRequest<R>,
+  { clock, knowsBodies }: IngestHost,
+): AppendInput {
+  const { stream } = dialect;
+  const scope = scopeOf(header);
+  const isKnownByBody =
+    knowsBodies &&
+    idempotencyKey === null &&
+    dialect.rules()?.deduplicatesByContent === true &&
+    events.every((event) => event.isRepeatable);
+  return {
+    stream,
+    scope,
     receivedAt: clock.now(),
-    events: packEvents(events.map((event) => event.source)),
+    events: packEvents(sources),
     faulty: faultyOf(dialect, events),
     idempotency: idempotencyKey === null ? null : keyedBody(idempotencyKey, events),
+    ...(isKnownByBody ? { bodyHash: bodyHash(stream, scope, bytes) } : {}),
     strict: !preferences.lenient,
   };
-  const outcome: AppendOutcome = await log.append(operation);
+}
+
+async function append<R extends Reason>(
+  dialect: AgentDialect<R>,
+  { preferences, events, input, source }: Prepared<R>,
+  { log }: IngestHost,
+): Promise<Answerable<R>> {
+  const { receivedAt } = input;
+  const outcome: AppendOutcome = await log.append(input);
   switch (outcome.kind) {
     case "full":
       return outcome.bound === "buffer"
         ? refused("buffer-full", "the buffer is full (buffer.max_bytes)")
         : refused("disk-full", "the disk is full");
-    case "refused":
-      return { kind: "rejected", errors, conflicts: conflictsOf(dialect, outcome.known), total };
-    case "durable":
-      return acceptedOf(dialect, events, outcome, { preferences, producer: log.producer, ...operation });
+    case "refused": {
+      const errors = events.flatMap((event) => event.errors);
+      return { kind: "rejected", errors, conflicts: conflictsOf(dialect, outcome.known), total: events.length };
+    }
+    case "repeated":
+    case "durable": {
+      const known = outcome.kind === "repeated" ? allKnown(events.length, outcome) : outcome.known;
+      const { firstPosition } = outcome;
+      const appended = { preferences, producer: log.producer, receivedAt, source, firstPosition, known };
+      return acceptedOf(dialect, events, appended);
+    }
   }
+}
+
+/** Each event of a body that was taken before. */
+function allKnown(count: number, { firstPosition, receivedAt }: TakenBody): KnownEvent[] {
+  return Array.from({ length: count }, (_, index) => {
+    return { index, position: firstPosition + index, same: true, receivedAt };
+  });
 }

@@ -6,24 +6,30 @@ import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
 import type { AppendInput } from "../buffer/transactions/append.ts";
 
 export interface KeptEvent<R> {
-  readonly source: string;
   readonly ownId: string | null;
   /** Of its content; null where no key asks for it. */
   readonly hash: Uint8Array | null;
+  /** Whether it says when it happened, or is not valid, so that its repeat is no second event. */
+  readonly isRepeatable: boolean;
   readonly errors: readonly R[];
 }
 
-export function keepBy<R>(
+/** @param sources takes each event's text, which is needed no longer than until it is packed. */
+export function keepBy<R extends Reason>(
   ownIdField: string | null,
-  readOnly: ReadonlySet<string>,
+  { readOnly, carriesTime }: Pick<Dialect<R>, "readOnly" | "carriesTime">,
   isKeyed: boolean,
+  sources: string[],
 ): Keep<KeptEvent<R>, R> {
-  return ({ source, value, errors }) => ({
-    source,
-    ownId: ownIdField === null ? null : ownIdOf(value.get(ownIdField)),
-    hash: isKeyed ? contentHash(value, readOnly) : null,
-    errors,
-  });
+  return ({ source, value, errors }) => {
+    sources.push(source);
+    return {
+      ownId: ownIdField === null ? null : ownIdOf(value.get(ownIdField)),
+      hash: isKeyed ? contentHash(value, readOnly) : null,
+      isRepeatable: errors.length > 0 || carriesTime(value),
+      errors,
+    };
+  };
 }
 
 /** The events that go to quarantine, each by its first error. */

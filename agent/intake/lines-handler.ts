@@ -90,7 +90,7 @@ function checkLines(
   if (parsed === null) return Promise.resolve(null);
   return parsed.kind === "usage"
     ? checkBy(agentUsageDialect(parsed.meterGlobalId, schemas, freshen), lines, limits)
-    : checkBy(agentSolvimonDialect(parsed.kind, "single"), lines, limits);
+    : checkBy(agentSolvimonDialect(parsed.kind, "single", schemas), lines, limits);
 }
 
 /** Checks again by newer rules before a line is called bad. */

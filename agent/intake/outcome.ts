@@ -5,10 +5,7 @@ import type { Accepted, Conflicting, Dialect, Reason, Resource } from "../../sha
 import type { Preferences } from "../../shared/intake/headers.ts";
 import type { EventResult } from "../../shared/intake/usage-answer.ts";
 import type { KnownEvent } from "../buffer/tables/keys.ts";
-import type { AppendOutcome } from "../buffer/transactions/append.ts";
 import type { KeptEvent } from "./kept-event.ts";
-
-type Durable = AppendOutcome & { readonly kind: "durable" };
 
 /** The events of a strict request whose idempotency key brought other content before. */
 export function conflictsOf<R extends Reason>(dialect: Dialect<R>, known: readonly KnownEvent[]): Conflicting<R>[] {
@@ -20,18 +17,23 @@ export interface Appended {
   readonly preferences: Preferences;
   readonly producer: string;
   readonly receivedAt: number;
+  /** Of a body that is one event. */
+  readonly source: string | null;
+  /** Events that are not known from before have positions from here on, in order. */
+  readonly firstPosition: number;
+  readonly known: readonly KnownEvent[];
 }
 
 export function acceptedOf<R extends Reason>(
   dialect: Dialect<R>,
   events: readonly KeptEvent<R>[],
-  outcome: Durable,
-  { preferences, producer, receivedAt }: Appended,
+  appended: Appended,
 ): Accepted {
+  const { preferences, producer } = appended;
   // Hashing is the dearest part of an answer, and most callers never see the ids.
   const isShown = dialect.isSingle || preferences.representation;
-  const known = new Map(outcome.known.map((event) => [event.index, event]));
-  let next = outcome.firstPosition;
+  const known = new Map(appended.known.map((event) => [event.index, event]));
+  let next = appended.firstPosition;
   const results = events.map((event, index): EventResult => {
     const before = known.get(index);
     const position = before?.position ?? next++;
@@ -41,7 +43,7 @@ export function acceptedOf<R extends Reason>(
     if (event.errors.length === 0) return { index, status: "accepted", id };
     return { index, status: "quarantined", id, reasons: event.errors.map((error) => dialect.listed(error, index)) };
   });
-  const resource = dialect.isSingle ? resourceOf(events, results, outcome, receivedAt) : null;
+  const resource = dialect.isSingle ? resourceOf(results, appended) : null;
   return { kind: "accepted", results, preferences, resource };
 }
 
@@ -49,16 +51,11 @@ function identityOf({ ownId }: { readonly ownId: string | null }, producer: stri
   return ownId === null ? { by: "position", producer, position } : { by: "id", id: ownId };
 }
 
-function resourceOf<R>(
-  [event]: readonly KeptEvent<R>[],
-  [result]: readonly EventResult[],
-  { known: [before] }: Durable,
-  receivedAt: number,
-): Resource {
-  if (event === undefined || result === undefined) throw new RangeError("a body of one event holds none");
+function resourceOf([result]: readonly EventResult[], { source, known: [before], receivedAt }: Appended): Resource {
+  if (source === null || result === undefined) throw new RangeError("a body of one event holds none");
   return {
     id: result.id,
-    source: event.source,
+    source,
     receivedAt: new Date(before?.receivedAt ?? receivedAt).toISOString(),
     isReplay: before !== undefined,
   };

@@ -7,12 +7,13 @@ import { type BodyLimits, HEADER, SOLVIMON_VERSION, USAGE_PATHS } from "../../sh
 import type { AgentDialect } from "./agent-dialect.ts";
 import type { Answer } from "./answer.ts";
 import { readBody } from "./body.ts";
-import type { BodyBudget } from "./body-budget.ts";
+import type { BodyBudget, BodyShare } from "./body-budget.ts";
 import type { CalculateHandler } from "./calculate-handler.ts";
 import type { Ingest, IngestRequest } from "./ingest.ts";
 import { refuseIn } from "./refusal.ts";
 import { type SolvimonIngestRoute, solvimonRouteOf } from "./solvimon-route.ts";
-import { carriesToken } from "./token.ts";
+import { CHALLENGE, carriesToken, deny, FORM_BYTES_MAX, grantToken } from "./token.ts";
+import { type Listener, webPageIn } from "./web-page.ts";
 
 /** Answers a request; null when its client has gone. */
 export type Handler = (request: IncomingMessage) => Promise<Answer | null>;
@@ -27,6 +28,8 @@ export interface RouteOptions {
   readonly metrics: () => Promise<string>;
   /** The token that everything but /healthz asks for; null where none is configured. */
   readonly token: () => string | null;
+  /** Where web pages could reach it; null for a unix socket, where they cannot. */
+  readonly listener: Listener | null;
   readonly limits: BodyLimits;
   readonly budget: BodyBudget;
 }
@@ -36,10 +39,13 @@ const USAGE_PREFIXES = USAGE_PATHS.map((path) => path.slice(0, path.indexOf(":")
 export function createRoutes(options: RouteOptions): Handler {
   return async function route(request) {
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+    const page = options.listener === null ? null : webPageIn(request, options.listener);
+    if (page !== null) return refuseIn(path, 403, page);
     if (path === "/healthz" && isRead(request)) return { status: 200, body: { status: "ok" } };
     const token = options.token();
-    if (token !== null && !carriesToken(request.headers.authorization, token)) {
-      return refuseIn(path, 401, "a valid token is required", { "www-authenticate": "Bearer" });
+    if (path === "/oauth/token" && request.method === "POST") return answerGrant(request, token, options);
+    if (token !== null && !carriesToken(request.headers, token)) {
+      return refuseIn(path, 401, "a valid token is required: send X-API-KEY or Authorization: Bearer", CHALLENGE);
     }
     if (path === "/status" && isRead(request)) return { status: 200, body: await options.status() };
     if (path === "/metrics" && isRead(request)) {
@@ -57,12 +63,34 @@ function postHandlerOf(path: string, { ingest, usage, solvimon, calculate }: Rou
   const meterGlobalId = meterIn(path);
   if (meterGlobalId !== null) return ingestHandler(ingest, usage(meterGlobalId));
   const route = solvimonRouteOf(path);
-  if (route?.kind === "calculate")
-    return ({ body }, { url, headers }) => calculate({ target: url ?? path, headers, body });
   if (route === null) return null;
-  return route.version === SOLVIMON_VERSION
-    ? ingestHandler(ingest, solvimon(route))
-    : async () => ({ status: 400, body: unsupportedVersion(route.version) });
+  if (route.version !== SOLVIMON_VERSION) {
+    return async () => ({ status: 400, body: unsupportedVersion(route.version) });
+  }
+  return route.kind === "calculate"
+    ? ({ body }, { url, headers }) => calculate({ query: queryOf(url), headers, body })
+    : ingestHandler(ingest, solvimon(route));
+}
+
+function queryOf(url: string | undefined): URLSearchParams {
+  const [, query = ""] = /\?([^#]*)/.exec(url ?? "") ?? [];
+  return new URLSearchParams(query);
+}
+
+async function answerGrant(
+  request: IncomingMessage,
+  token: string | null,
+  { budget }: RouteOptions,
+): Promise<Answer | null> {
+  const share = budget.share();
+  try {
+    const read = await readBody(request, "identity", FORM_BYTES_MAX, share);
+    if (read.kind === "gone") return null;
+    if (read.kind === "bytes") return grantToken(request.headers, read.bytes, token);
+    return deny(413, "invalid_request", `the body has more than ${FORM_BYTES_MAX} bytes`);
+  } finally {
+    share.end();
+  }
 }
 
 function ingestHandler<R extends Reason>(ingest: Ingest, dialect: AgentDialect<R>): PostHandler {
@@ -78,25 +106,25 @@ async function withinBudget(
   handle: PostHandler,
   { budget, limits }: RouteOptions,
 ): Promise<Answer | null> {
-  const declared = Number(request.headers["content-length"] ?? limits.bodyBytesMax);
-  const bytes = Math.min(Number.isFinite(declared) ? declared : limits.bodyBytesMax, limits.bodyBytesMax);
-  if (!budget.take(bytes)) {
+  const share = budget.share();
+  const declared = Number(request.headers["content-length"] ?? 0);
+  if (!share.take(Math.min(declared, limits.bodyBytesMax))) {
     return refuseIn(path, 429, "too many requests at once", { [HEADER.retryAfter]: "1" });
   }
   try {
-    return await handle(ingestRequestOf(request, limits), request);
+    return await handle(ingestRequestOf(request, limits, share), request);
   } finally {
-    budget.giveBack(bytes);
+    share.end();
   }
 }
 
-function ingestRequestOf(request: IncomingMessage, limits: BodyLimits): IngestRequest {
+function ingestRequestOf(request: IncomingMessage, limits: BodyLimits, share: BodyShare): IngestRequest {
   return {
     header(name) {
       const value = request.headers[name];
       return (Array.isArray(value) ? value.join(", ") : value) ?? null;
     },
-    body: (coding) => readBody(request, coding, limits.bodyBytesMax),
+    body: (coding) => readBody(request, coding, limits.bodyBytesMax, share),
   };
 }
 

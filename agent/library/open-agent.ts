@@ -29,7 +29,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
     },
   });
   const { log, schemas, refresh } = core;
-  const ingest = createIngest({ log, clock, limits: DEFAULT_LIMITS });
+  const ingest = createIngest({ log, clock, limits: DEFAULT_LIMITS, knowsBodies: false });
   const appendBy = async <R extends Reason>(dialect: AgentDialect<R>, request: IngestRequest) => {
     const outcome = await ingest(dialect, request);
     if (outcome.kind === "gone") throw new AgentError("LOG_STOPPED", "the append was not answered");
@@ -54,7 +54,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
       const request = { header: header(isUsage ? "application/x-ndjson" : "application/json"), body };
       return isUsage
         ? appendBy(agentUsageDialect(parsed.meterGlobalId, schemas, refresh.freshen), request)
-        : appendBy(agentSolvimonDialect(parsed.kind, "list"), request);
+        : appendBy(agentSolvimonDialect(parsed.kind, "list", schemas), request);
     },
     status: core.status,
     async drain() {

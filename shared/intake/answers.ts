@@ -25,7 +25,10 @@ function preferencesApplied({ lenient, representation }: Preferences): Record<st
 /** An answer that refuses, with its status and, where another try makes sense, when. */
 export function refusalAnswer(cause: RefusalCause, body: (status: number) => object): IngestAnswer {
   const { status, retryAfterS } = REFUSAL[cause];
-  const headers: Record<string, string> = retryAfterS === undefined ? {} : { [HEADER.retryAfter]: String(retryAfterS) };
+  const headers: Record<string, string> = {
+    ...(retryAfterS === undefined ? {} : { [HEADER.retryAfter]: String(retryAfterS) }),
+    ...(status === 401 ? { [HEADER.wwwAuthenticate]: "Bearer" } : {}),
+  };
   return { status, headers, body: body(status) };
 }
 

@@ -67,6 +67,8 @@ export interface Dialect<R extends Reason> {
   readonly reads: { readonly trackId: boolean; readonly platformId: boolean };
   /** Top-level fields that are no content. */
   readonly readOnly: ReadonlySet<string>;
+  /** Whether an event says when it happened; one that does not happens when it arrives, and is like no other. */
+  carriesTime(event: JsonObject): boolean;
   /** Reads an inflated body and checks each event, which leaves memory once it was handed to `keep`. */
   read<T>(bytes: Uint8Array, form: BodyForm, check: Check<R>, limits: BodyLimits, keep: Keep<T, R>): BodyOutcome<T, R>;
   /** Why an event conflicts, in the API's form. */

@@ -9,8 +9,11 @@ import { type BodyForm, POSITION_MAX, PRODUCER_PATTERN } from "../wire.ts";
 export function bodyFormOf(contentType: string | null | undefined): BodyForm | null {
   const essence = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (essence === "" || essence === "application/json") return "json";
-  return essence === "application/x-ndjson" ? "ndjson" : null;
+  return NDJSON_TYPES.has(essence) ? "ndjson" : null;
 }
+
+/** Two names of one form. */
+const NDJSON_TYPES: ReadonlySet<string> = new Set(["application/x-ndjson", "application/jsonl"]);
 
 export type BodyCoding = "identity" | "gzip";
 

@@ -1,6 +1,7 @@
 /** Solvimon's ingest operations: one event answered with its resource, or a list answered by counts. */
 import { SOLVIMON, type SolvimonKind } from "../events/kind.ts";
 import { READ_ONLY } from "../events/solvimon-fields.ts";
+import type { JsonObject } from "../json/value.ts";
 import { countsAnswer, refusalAnswer } from "./answers.ts";
 import type { Accepted, Answerable, ConflictCause, Dialect, IngestAnswer } from "./dialect.ts";
 import {
@@ -26,11 +27,16 @@ export function solvimonDialect(kind: SolvimonKind, form: SolvimonForm): Dialect
     isSingle,
     reads: { trackId: false, platformId: true },
     readOnly: READ_ONLY[kind],
+    carriesTime,
     read: (bytes, _form, check, limits, keep) => readEvents(bytes, kind, limits, keep, check),
     conflict: (cause, index) => ({ ...conflictReason(kind, cause), index }),
     listed: quarantineError,
     answer: (outcome) => answer(kind, isSingle, outcome),
   };
+}
+
+function carriesTime(event: JsonObject): boolean {
+  return (event.get("timestamp") ?? null) !== null;
 }
 
 /** Why an event was not accepted, in Solvimon's words. */

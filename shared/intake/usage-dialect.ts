@@ -18,6 +18,7 @@ export function usageDialect(meterGlobalId: string): Dialect<ValidationError> {
     isSingle: false,
     reads: { trackId: true, platformId: false },
     readOnly: NO_FIELDS,
+    carriesTime: () => true,
     read: readUsageBody,
     conflict: (cause, index) => ({ code: CONFLICT_CODE, message: CONFLICT[cause], index }),
     listed: (reason) => reason,

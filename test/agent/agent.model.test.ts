@@ -36,7 +36,7 @@ const FOUND: readonly (readonly Step[])[] = [
   [
     {
       do: "append",
-      requests: [{ meter: "a", entity: null, lenient: false, key: null, kinds: ["good", "huge"] }],
+      requests: [{ meter: "a", entity: null, lenient: false, key: null, kinds: ["good", "huge"], repeats: null }],
       dies: null,
     },
     { do: "send", treatments: [{ kind: "as-due" }, { kind: "as-due" }, { kind: "as-due" }], dies: null },

@@ -25,7 +25,10 @@ test("a destination is all a configuration needs; the rest has defaults", () => 
   expect(parse(MINIMAL)).toEqual({
     file: "/etc/weir/agent.toml",
     id: null,
-    listen: { host: "127.0.0.1", port: 8788, socket: null, tokenFile: null },
+    listen: {
+      ...{ host: "127.0.0.1", port: 8788, socket: null, tokenFile: null },
+      ...{ hosts: [], bodyBytesMax: 16_000_000, eventsMax: 200_000 },
+    },
     tails: [],
     buffer: { directory: "/etc/weir/weir-buffer", bytesMax: 2 * 2 ** 30, retainHours: 24 },
     destination: { url: "http://edge", dialect: "edge", apiKey: { from: "env", name: "KEY" }, client: null },

@@ -90,7 +90,7 @@ test.each<[name: string, path: string, body: string, headers: Record<string, str
   ["coding", PERSIST, "x", { "content-encoding": "br" }, 415, "UNSUPPORTED_MEDIA_TYPE"],
   ["size", PERSIST, `{"a":"${"x".repeat(4_000_000)}"}`, {}, 413, "BAD_REQUEST"],
   ["version before type", "/v2/ingest/persist-data", "x", { "content-type": "text/plain" }, 400, "UNSUPPORTED_VERSION"],
-  ["count", PERSISTS, `{"persist_datas":[${"{},".repeat(10_000)}{}]}`, {}, 413, "BAD_REQUEST"],
+  ["count", PERSISTS, `{"persist_datas":[${"{},".repeat(200_000)}{}]}`, {}, 413, "BAD_REQUEST"],
   ["version", "/v2/ingest/persist-data", "{}", {}, 400, "UNSUPPORTED_VERSION"],
   ["version of a list", "/vlatest/ingest/persist-datas", "{}", {}, 400, "UNSUPPORTED_VERSION"],
   ["no JSON", PERSIST, "{", {}, 400, "BAD_REQUEST"],
@@ -126,13 +126,19 @@ test("a single event's faults are listed without an index, a strict list's with 
   expect((await agent.agent.status()).ledger.accepted).toBe(0);
 });
 
-test("a list has at most as many events as a call upstream may carry", async () => {
-  await using agent = await setup({ upload: "batch_events = 3" });
+test("a list may hold more events than a call upstream, and is cut up for it", async () => {
+  await using agent = await setup({
+    listen: "max_events = 10",
+    upload: "linger_ms = 0\nbackoff_base_ms = 1\nbatch_events = 3",
+  });
   const list = (count: number) => `{"persist_datas":[${solvimonEvents("persist", count).join(",")}]}`;
-  expect((await post(agent, PERSISTS, list(3))).status).toBe(200);
-  const refused = await post(agent, PERSISTS, list(4));
-  expect([refused.status, refused.body["message"]]).toEqual([413, "the body has more than 3 events"]);
-  expect((await agent.agent.status()).ledger.accepted).toBe(3);
+  expect((await post(agent, PERSISTS, list(10))).status).toBe(200);
+  await agent.drained();
+  expect([...agent.destination.taken.values()].toSorted()).toEqual(solvimonEvents("persist", 10).toSorted());
+  expect(agent.destination.calls.every(({ events }) => events.length <= 3)).toBe(true);
+  const refused = await post(agent, PERSISTS, list(11));
+  expect([refused.status, refused.body["message"]]).toEqual([413, "the body has more than 10 events"]);
+  expect((await agent.agent.status()).ledger.accepted).toBe(10);
 });
 
 test("a lenient list keeps its faulty events in quarantine and delivers the rest", async () => {
@@ -205,9 +211,9 @@ test("with a token configured every route wants it: 401 in Solvimon's shape", as
 
 test("a full buffer answers 429 with Retry-After in Solvimon's shape", async () => {
   await using agent = await setup({ buffer: 'max_bytes = "1 MB"', reply: () => ({ status: 500 }) });
-  const body = solvimonEvent("persist", `"padding":"${"x".repeat(100_000)}"`);
-  let answer = await post(agent, PERSIST, body);
-  for (let n = 0; n < 100 && answer.status === 201; n++) answer = await post(agent, PERSIST, body);
+  const body = (n: number) => solvimonEvent("persist", `"n":${n},"padding":"${"x".repeat(100_000)}"`);
+  let answer = await post(agent, PERSIST, body(0));
+  for (let n = 1; n < 100 && answer.status === 201; n++) answer = await post(agent, PERSIST, body(n));
   expect([answer.status, answer.body.code, answer.headers.get("retry-after")]).toEqual([429, "BAD_REQUEST", "5"]);
 });
 

@@ -75,7 +75,7 @@ test("a log of version 1: pending, quarantined and known by key", () => {
   expectSound(opened, 18);
 });
 
-test.each([2, 3])(
+test.each([2, 3, 4])(
   "a log of version %i: pending, quarantined, retained, followed files, keys and fixed calls",
   (version) => {
     const opened = openFixture(version);

@@ -251,11 +251,18 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/agent/power-cut"],
   },
   {
+    name: "agent: a repeated body taken again",
+    file: "agent/buffer/transactions/append.ts",
+    find: "if (before !== null) return",
+    replace: "if (before !== null && before.firstPosition < 0) return",
+    tests: ["test/agent/repeated-bodies.test.ts", "test/agent/agent.model.test.ts"],
+  },
+  {
     name: "agent: an answer before the commit",
     file: "agent/intake/ingest.ts",
-    find: "const outcome: AppendOutcome = await log.append(operation);",
+    find: "const outcome: AppendOutcome = await log.append(input);",
     replace:
-      'void log.append(operation); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
+      'void log.append(input); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
     tests: ["test/agent/power-cut"],
   },
   {

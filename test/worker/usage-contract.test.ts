@@ -106,6 +106,28 @@ describe("credentials", () => {
     );
   });
 
+  it("an OAuth client may say who it is by the basic scheme; whoever is refused is told what to try", async () => {
+    await addKey("basic");
+    const grant = (user: string) =>
+      edge.request("/oauth/token", {
+        method: "POST",
+        headers: { "content-type": "application/x-www-form-urlencoded", authorization: `Basic ${btoa(user)}` },
+        body: "grant_type=client_credentials",
+      });
+    const granted = await grant("id-basic:basic");
+    expect(granted.status).toBe(200);
+    const { access_token } = await granted.json<{ access_token: string }>();
+    const bearer = { authorization: `Bearer ${access_token}` };
+    expect((await edge.post(METER, event({ by: "basic" }), bearer)).status).toBe(200);
+    const refused = await grant("id-basic:other");
+    expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([401, 'Basic realm="weir"']);
+    const unknown = await edge.post(METER, event({ by: "nobody" }), { authorization: "Bearer nobody" });
+    expect([unknown.status, unknown.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+    await bindings.LEDGER.prepare("UPDATE api_keys SET revoked_at = 1 WHERE id = 'id-basic'").run();
+    const ended = await edge.post(METER, event({ by: "ended" }), bearer);
+    expect([ended.status, ended.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+  });
+
   it("a token does not outlive its hour", async () => {
     await addKey("hourly");
     const token = await edge.services.keys.exchange("id-hourly", "hourly", Date.now());

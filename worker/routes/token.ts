@@ -1,5 +1,7 @@
 /** `POST /oauth/token`: a key's id and the key for an hour's bearer token (RFC 6749, section 4.4). */
+import { clientCredentialsOf } from "../../shared/intake/client-credentials.ts";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
+import { HEADER } from "../../shared/wire.ts";
 import { TOKEN_SECONDS } from "../accounts/access-token.ts";
 import type { WeirContext } from "../context.ts";
 import type { Body } from "../http/body.ts";
@@ -16,11 +18,15 @@ const FORM: Body<URLSearchParams> = {
   anyType: false,
   content: {
     "application/x-www-form-urlencoded": {
-      schema: object({
-        grant_type: { type: "string", const: "client_credentials" },
-        client_id: { ...TEXT, description: "An API key's id." },
-        client_secret: { ...TEXT, description: "The key." },
-      }),
+      schema: object(
+        {
+          grant_type: { type: "string", const: "client_credentials" },
+        },
+        {
+          client_id: { ...TEXT, description: "An API key's id; not with the basic scheme." },
+          client_secret: { ...TEXT, description: "The key; not with the basic scheme." },
+        },
+      ),
       example: { grant_type: "client_credentials", client_id: KEY_ID, client_secret: "weir_key_0000" },
     },
   },
@@ -50,10 +56,15 @@ async function grantToken(c: WeirContext, form: URLSearchParams): Promise<Respon
     return deny(c, 400, "unsupported_grant_type", "grant_type must be client_credentials");
   }
   const { keys, clock } = c.get("services");
-  const token = await keys.exchange(form.get("client_id") ?? "", form.get("client_secret") ?? "", clock.now());
-  if (token === null) return deny(c, 401, "invalid_client", "the client is unknown, revoked or expired");
-  c.header("Cache-Control", "no-store");
-  return c.json({ access_token: token, token_type: "bearer", expires_in: TOKEN_SECONDS });
+  const { id, secrets } = clientCredentialsOf(c.req.header(HEADER.authorization), form);
+  for (const secret of secrets) {
+    const token = await keys.exchange(id, secret, clock.now());
+    if (token === null) continue;
+    c.header("Cache-Control", "no-store");
+    return c.json({ access_token: token, token_type: "bearer", expires_in: TOKEN_SECONDS });
+  }
+  c.header(HEADER.wwwAuthenticate, 'Basic realm="weir"');
+  return deny(c, 401, "invalid_client", "the client is unknown, revoked or expired");
 }
 
 /** Weir's error body with OAuth's own code beside it. */
@@ -71,6 +82,9 @@ export const tokenRoutes = [
       id: "grantToken",
       tag: "Keys",
       summary: "Get an hour's bearer token for a key",
+      description:
+        "The client says who it is in the form, or by HTTP's basic scheme (`client_secret_basic`): its id as user, the key " +
+        "as password.",
       answers: {
         200: answer("The token.", GRANTED, GRANTED_EXAMPLE, ANSWER_HEADER.cacheControl),
         400: denied("Another grant, or no form.", "unsupported_grant_type", "grant_type must be client_credentials"),

@@ -35,6 +35,11 @@ const ANSWER_EXAMPLE = usageAnswer(
   true,
 );
 
+const LINES = {
+  schema: { ...TEXT, description: "One event a line." },
+  example: `${JSON.stringify(EVENT)}\n${JSON.stringify(OTHER)}\n`,
+};
+
 const BODY: Members = {
   "application/json": {
     schema: USAGE_BODY,
@@ -43,10 +48,8 @@ const BODY: Members = {
       several: { value: [EVENT, OTHER] },
     },
   },
-  "application/x-ndjson": {
-    schema: { ...TEXT, description: "One event a line." },
-    example: `${JSON.stringify(EVENT)}\n${JSON.stringify(OTHER)}\n`,
-  },
+  "application/x-ndjson": LINES,
+  "application/jsonl": LINES,
 };
 
 function edgeUsageDialect(meterGlobalId: string): EdgeDialect<ValidationError> {

@@ -11,6 +11,8 @@ export interface Bounds {
   readonly reserveBytes: number;
   /** Delivered batches kept for an audit, packed: about ten times as much event text. */
   readonly retainedBytes: number;
+  /** Bodies that a repeat is told by; one takes about fifty bytes. */
+  readonly bodiesMax: number;
 }
 
 const KIB = 1024;
@@ -25,5 +27,6 @@ export function boundsOf(bytesMax: number): Bounds {
     walBytes: 2 * checkpointBytes,
     reserveBytes: Math.min(8 * MIB, Math.max(checkpointBytes, Math.floor(bytesMax / 16))),
     retainedBytes: Math.min(8 * MIB, Math.floor(bytesMax / 32)),
+    bodiesMax: Math.min(MIB, Math.floor(bytesMax / KIB)),
   };
 }

@@ -25,7 +25,7 @@ export interface Room {
 /** A frame of the write-ahead log is a page and this. */
 const FRAME_HEADER_BYTES = 24;
 /** Pages a small append touches besides its own: leaves of tables and indexes, and what splits above them. */
-const PAGES_TOUCHED = 12;
+const PAGES_TOUCHED = 13;
 
 export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds): Room {
   const pageBytes = number(db, "PRAGMA page_size")();

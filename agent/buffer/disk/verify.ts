@@ -29,7 +29,7 @@ export function verifyEdges(db: DatabaseSync): string[] {
     const [row] = db.prepare(`PRAGMA quick_check(${table})`).all();
     if (row?.["quick_check"] !== "ok") return [`table ${table}: ${row?.["quick_check"]}`];
   }
-  for (const table of ["batches", "quarantine", "retained", "key_runs"]) {
+  for (const table of ["batches", "quarantine", "retained", "key_runs", "bodies"]) {
     for (const order of ["ASC", "DESC"]) db.prepare(`SELECT * FROM ${table} ORDER BY rowid ${order} LIMIT 1`).all();
   }
   for (const order of ["ASC", "DESC"]) {

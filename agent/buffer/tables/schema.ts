@@ -126,6 +126,14 @@ const STEPS: readonly string[] = [
   `ALTER TABLE key_runs ADD COLUMN kept_at INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE retained ADD COLUMN kept_at INTEGER NOT NULL DEFAULT 0;
    DROP INDEX key_runs_by_age;`,
+
+  // The last bodies that came without a key, each event's position told by the first one's. Found by an index in memory.
+  `CREATE TABLE bodies (
+     id INTEGER PRIMARY KEY,
+     hash BLOB NOT NULL,
+     first_position INTEGER NOT NULL,
+     received_at INTEGER NOT NULL
+   ) STRICT;`,
 ];
 
 export const BUFFER_VERSION = STEPS.length;
@@ -148,6 +156,7 @@ export const COLUMN_TYPES = {
   first: "integer",
   first_index: "integer",
   first_position: "integer",
+  hash: "blob",
   hashes: "blob",
   head: "text",
   head_bytes: "integer",

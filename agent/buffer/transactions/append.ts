@@ -1,4 +1,5 @@
 /** Takes a request's events in: room, positions, rows, quarantine and ledger, all in the caller's transaction. */
+import type { TakenBody } from "../tables/bodies.ts";
 import { type EventRun, eventBytes, sliceRun } from "../tables/event-run.ts";
 import type { KeyedBody, KnownBody, KnownEvent } from "../tables/keys.ts";
 import type { QuarantineReason } from "../tables/quarantine.ts";
@@ -15,6 +16,8 @@ export interface AppendInput {
   readonly faulty: readonly { readonly index: number; readonly reason: QuarantineReason }[];
   /** The request's idempotency key and a 16-byte hash of each event's content, laid end to end. */
   readonly idempotency: KeyedBody | null;
+  /** The first bytes of a hash of the whole body, where that is what a repeat is told by; see `BODY_HASH_BYTES`. */
+  readonly bodyHash?: Uint8Array;
   /** Take all or nothing: any conflict refuses the whole body. */
   readonly strict: boolean;
   /** How far a followed file has been read once these events are in. */
@@ -24,6 +27,8 @@ export interface AppendInput {
 export type AppendOutcome =
   /** On disk. Events that are not `known` have positions from `firstPosition` on, in order. */
   | { readonly kind: "durable"; readonly firstPosition: number; readonly known: readonly KnownEvent[] }
+  /** The very same body was taken before, and nothing of it is taken again: its events have positions from there on. */
+  | ({ readonly kind: "repeated" } & TakenBody)
   /** Strict, and the key stood for other content, or events are faulty: nothing was taken. */
   | { readonly kind: "refused"; readonly known: readonly KnownEvent[] }
   /** No room: the buffer's own bound, or the disk's. */
@@ -31,7 +36,10 @@ export type AppendOutcome =
 
 /** Appends where there is room, or where evicting what is only kept for an audit makes some. */
 export function append(context: Context, input: AppendInput): AppendOutcome {
-  const { room, retained, reserveWhole } = context;
+  const { room, retained, reserveWhole, bodies } = context;
+  // Before anything is said of room: a repeat needs none.
+  const before = input.bodyHash === undefined ? null : bodies.find(input.bodyHash);
+  if (before !== null) return { kind: "repeated", ...before };
   if (!reserveWhole) return { kind: "full", bound: "disk" };
   const { shortfallBytes } = room.take(input.events);
   if (shortfallBytes === 0) return insertEvents(context, input);
@@ -81,6 +89,8 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
     const firstPosition = stream.nextPosition + plan.newBefore(known.through);
     tables.keys.keep(stream.id, idempotency, known.through, firstPosition, receivedAt);
   }
+  if (input.bodyHash !== undefined)
+    tables.bodies.keep(input.bodyHash, { firstPosition: stream.nextPosition, receivedAt });
   return { kind: "durable", firstPosition: stream.nextPosition, known: known.events };
 }
 

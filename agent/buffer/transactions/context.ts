@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Room } from "../disk/room.ts";
 import type { Age } from "../tables/age.ts";
 import type { BatchTable } from "../tables/batches.ts";
+import type { BodyTable } from "../tables/bodies.ts";
 import type { KeyTable } from "../tables/keys.ts";
 import type { MetadataEntry } from "../tables/metadata.ts";
 import type { QuarantineTable } from "../tables/quarantine.ts";
@@ -18,6 +19,7 @@ export interface Context {
   readonly retained: RetainedTable;
   readonly quarantine: QuarantineTable;
   readonly keys: KeyTable;
+  readonly bodies: BodyTable;
   readonly tails: TailTable;
   readonly shipments: ShipmentTable;
   readonly writeMetadata: (entry: MetadataEntry) => void;

@@ -92,6 +92,8 @@ export interface View {
 
 export function createAgentModel() {
   const streams = new Map<string, ModelEvent[]>();
+  /** Bodies without a key that were taken whole, by all that makes them the same, with the first position they got. */
+  const bodies = new Map<string, number>();
   const keys = new Map<string, { readonly text: string; readonly position: number }[]>();
   const entries: ModelEntry[] = [];
   let requests = 0;
@@ -116,7 +118,8 @@ export function createAgentModel() {
   return {
     /**
      * Takes a request, in the order of the commits. A key tells what it brought before, by index: the same content is
-     * a duplicate, other content a conflict, what goes beyond is new. All or nothing, unless the request is lenient.
+     * a duplicate, other content a conflict, what goes beyond is new. Without a key the very same body for the same stream
+     * and entity is a repeat. All or nothing, unless the request is lenient.
      * @param reasonOf what the sender was told of an event that is not as its schema says.
      */
     take(request: ModelRequest, reasonOf: (index: number) => QuarantineReason): ModelAnswer {
@@ -124,6 +127,13 @@ export function createAgentModel() {
       const faults = faultsOf(request, known);
       if (faults > 0 && !request.lenient) return { kind: "refused", faults };
       const events = eventsOf(request.stream);
+      const body = request.key === null ? JSON.stringify([request.stream, request.entity, request.texts]) : null;
+      const first = body === null ? undefined : bodies.get(body);
+      if (first !== undefined) {
+        const repeated = request.texts.map((_, index) => ({ position: first + index, status: "duplicate" as const }));
+        return { kind: "taken", events: repeated };
+      }
+      if (body !== null) bodies.set(body, events.length + 1);
       const number = ++requests;
       const brought = [...known];
       const taken = request.texts.map((text, index): TakenEvent => {

@@ -58,11 +58,17 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
   let drawn = 0;
   let days = 0;
 
-  const requestOf = ({ meter, entity, lenient, key, kinds }: DrawnRequest): ModelRequest => {
+  /** What was posted without a key, the newest first. */
+  const bodies: (readonly string[])[] = [];
+
+  const requestOf = ({ meter, entity, lenient, key, kinds, repeats }: DrawnRequest): ModelRequest => {
+    const before = key === null && repeats !== null ? bodies[repeats % Math.max(1, bodies.length)] : undefined;
+    if (before !== undefined) return { stream: `usage/${meter}`, entity, texts: before, lenient, key: null };
     const texts = kinds.map((kind, index) => {
       if (key === null) return eventText(kind, ++drawn);
       return eventText("good", 1000 * key.name + index + (key.changed === index ? 100_000 : 0));
     });
+    if (key === null) bodies.unshift(texts);
     return { stream: `usage/${meter}`, entity, texts, lenient, key: key === null ? null : `${days}-${key.name}` };
   };
 
@@ -224,4 +230,4 @@ function createPlayer({ subject, clock, filler, concurrency }: PlayerOptions) {
   };
 }
 
-const ORDINARY: DrawnRequest = { meter: "a", entity: null, lenient: false, key: null, kinds: ["good"] };
+const ORDINARY: DrawnRequest = { meter: "a", entity: null, lenient: false, key: null, kinds: ["good"], repeats: null };

@@ -16,6 +16,8 @@ export interface DrawnRequest {
   /** Null: events that no other is like. Else a repeat of what the key brought, `changed` but for one of them. */
   readonly key: { readonly name: number; readonly changed: number | null } | null;
   readonly kinds: readonly EventKind[];
+  /** The body that was posted so many before it, without a key, once more: byte for byte, for the same entity or another. */
+  readonly repeats: number | null;
 }
 
 export type Step =
@@ -70,6 +72,7 @@ const request: fc.Arbitrary<DrawnRequest> = fc.record({
   lenient: HALF_OF_THEM,
   key: fc.option(fc.record({ name: fc.constantFrom(0, 0, 0, 1), changed: seldom(fc.nat(2)) }), { freq: 2 }),
   kinds: fc.array(kind, { minLength: 1, maxLength: 6 }),
+  repeats: fc.option(fc.nat(3), { freq: 2 }),
 });
 
 const FALSE_SUCCESSES = ['{"success":true,"accepted":1000}', "<html>a proxy's page</html>", "{}"];

@@ -201,7 +201,7 @@ export function createSubject(options: SubjectOptions) {
     async post(meter: string, headers: Readonly<Record<string, string>>, body: string) {
       const { log, schemas, refresh } = running();
       const dialect = agentUsageDialect(meter, schemas, refresh.freshen);
-      const outcome = await createIngest({ log, clock, limits: DEFAULT_LIMITS })(dialect, {
+      const outcome = await createIngest({ log, clock, limits: DEFAULT_LIMITS, knowsBodies: true })(dialect, {
         header: (name) => headers[name] ?? null,
         body: () => Promise.resolve({ kind: "bytes", bytes: Buffer.from(body) }),
       });
