@@ -10,6 +10,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
 import { openApiRoute } from "./routes/openapi.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
+import { quarantineBulkRoutes } from "./routes/quarantine-bulk.ts";
 import { settingsRoutes } from "./routes/settings.ts";
 import { solvimonRoutes } from "./routes/solvimon.ts";
 import { statsRoutes } from "./routes/stats.ts";
@@ -27,6 +28,7 @@ const described: readonly Route[] = [
   ...ledgerRoutes,
   ...quarantineRoutes,
   ...withdrawRoutes,
+  ...quarantineBulkRoutes,
   ...apiKeyRoutes,
   ...tenantRoutes,
   ...destinationRoutes,

@@ -315,8 +315,10 @@ export const quarantine = sqliteTable(
     /** When and, for a discard, why it was settled. */
     settledAt: integer("settled_at"),
     note: text("note"),
-    /** The batch by which a replayed event goes up again. */
+    /** The batch by which it went up again last, corrected or not; also of an entry that is open because that failed. */
     replayBatch: integer("replay_batch"),
+    /** How often it was replayed. */
+    attempts: integer("attempts").notNull().default(0),
   },
   (table) => [
     index("quarantine_tenant").on(table.tenant, table.state, table.id),

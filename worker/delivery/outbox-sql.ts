@@ -140,6 +140,7 @@ export type SentBatch = Pick<
   "producer" | "first" | "idempotency_key" | "own_id_field" | "payload" | "entries"
 > & {
   /** Of the event that this batch sends again from quarantine; null for any other batch. */
+  readonly origin: number | null;
   readonly origin_id: string | null;
   readonly origin_batch: number | null;
   readonly origin_entry: number | null;
@@ -148,7 +149,7 @@ export type SentBatch = Pick<
 /** The identity of a replay is that of the event it sends again. */
 export const BATCH = statement<{ id: number }, SentBatch>(`SELECT batches.producer, first, idempotency_key,
   own_id_field, payload, hex(entries) AS entries,
-  origin.event_id AS origin_id, origin.batch AS origin_batch, origin.entry AS origin_entry
+  origin.id AS origin, origin.event_id AS origin_id, origin.batch AS origin_batch, origin.entry AS origin_entry
 FROM batches LEFT JOIN quarantine AS origin ON origin.id = batches.replay_of WHERE batches.id = :id`);
 
 /** By what a lease is known. */
@@ -183,11 +184,18 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->
 FROM json_each(:children) WHERE ${LEASED}`);
 
 export const ADD_QUARANTINED = statement<
-  Lease & StreamKey & QuarantinedEvent & Pick<QuarantineRow, "context"> & { now: number }
+  Lease & StreamKey & Omit<QuarantinedEvent, "origin"> & Pick<QuarantineRow, "context"> & { now: number }
 >(`INSERT INTO quarantine
   (tenant, stream, producer, batch, entry, event_id, event, context, reasons, upstream, created_at, state)
 SELECT :tenant, :stream, :producer, :batch, :entry, :eventId, :event, :context, :reasons, :upstream, :now, 'open'
 WHERE ${LEASED}`);
+
+/** Opens the entry again of which a replay failed: what it was corrected to is in that replay's batch. */
+export const REOPEN_QUARANTINED = statement<
+  Lease & { origin: number } & Pick<QuarantineRow, "context" | "reasons" | "upstream">
+>(`UPDATE quarantine SET state = 'open', context = :context, reasons = :reasons, upstream = :upstream,
+  settled_at = NULL, note = NULL
+WHERE quarantine.id = :origin AND ${LEASED}`);
 
 /** Ends a call: the last statement of a settlement, since the others look for the lease. */
 export const CLOSE = statement<Lease & Pick<ShipmentRow, "state">>(

@@ -16,6 +16,7 @@ export function rejectedEvent(stream: string, part: Part, row: SentBatch, outcom
   const status = outcome.response.kind === "answer" ? outcome.response.status : 0;
   const reasons = [{ code: status, message: `the upstream refused the event with ${status}` }];
   return {
+    origin: row.origin,
     producer: row.producer ?? "",
     batch: row.origin_batch ?? part.batch,
     entry: row.origin_entry ?? entry,

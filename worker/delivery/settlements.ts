@@ -95,8 +95,12 @@ function quarantined(
   now: number,
 ): D1PreparedStatement[] {
   const of = { ...lease, tenant, stream, producer: event.producer };
+  const { origin, ...fresh } = event;
+  const { reasons, upstream } = event;
   return [
-    SQL.ADD_QUARANTINED.bind(db, { ...lease, ...event, tenant, stream, context, now }),
+    origin === null
+      ? SQL.ADD_QUARANTINED.bind(db, { ...lease, ...fresh, tenant, stream, context, now })
+      : SQL.REOPEN_QUARANTINED.bind(db, { ...lease, origin, context, reasons, upstream }),
     SQL.COUNT_OUTCOME.bind(db, { ...of, delivered: 0, quarantined: 1 }),
     ...groupStatements(db, lease, tenant, stream),
     SQL.CLOSE.bind(db, { ...lease, state: "quarantined" }),

@@ -40,6 +40,8 @@ export interface AttemptRecord {
 }
 
 export interface QuarantinedEvent {
+  /** The quarantine entry that it came from, where it was sent again. */
+  readonly origin: number | null;
   readonly producer: string;
   readonly batch: number;
   readonly entry: number;

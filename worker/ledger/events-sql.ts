@@ -88,14 +88,14 @@ GROUP BY stream, producer`,
 );
 
 /** What became of an event in quarantine, and its correction. */
-export type HeldEvent = Pick<QuarantineRow, "batch" | "entry" | "state" | "event" | "replay_batch"> & {
+export type HeldEvent = Pick<QuarantineRow, "batch" | "entry" | "event_id" | "state" | "event" | "replay_batch"> & {
   /** The payload by which it went up again. */
   readonly replay: string | null;
 };
 
 /** What quarantine holds of batches' events, the latest last. `batches`: JSON array of ids. */
 export const HELD = statement<{ batches: string }, HeldEvent>(`SELECT quarantine.batch, quarantine.entry,
-  quarantine.state, quarantine.event, quarantine.replay_batch, replay.payload AS replay
+  quarantine.event_id, quarantine.state, quarantine.event, quarantine.replay_batch, replay.payload AS replay
 FROM json_each(:batches) AS wanted CROSS JOIN quarantine ON quarantine.batch = wanted.value
 LEFT JOIN batches AS replay ON replay.id = quarantine.replay_batch ORDER BY quarantine.id`);
 

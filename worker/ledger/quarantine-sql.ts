@@ -4,17 +4,67 @@ import { statement } from "../database/statement.ts";
 import { CLAIMED, type Claim, type StreamOf } from "./filing-sql.ts";
 
 /** As the list shows it. */
-export type QuarantineItem = Omit<
-  QuarantineRow,
-  "tenant" | "producer" | "batch" | "entry" | "context" | "replay_batch"
->;
+export type QuarantineItem = Omit<QuarantineRow, "tenant" | "producer" | "batch" | "entry" | "replay_batch">;
+
+/** What goes up next: the last correction of an entry that came back. */
+const EVENT =
+  "CASE quarantine.state WHEN 'open' THEN coalesce(replay.payload, quarantine.event) ELSE quarantine.event END";
 
 /** In order of their ids. */
 export const LIST = statement<
   { tenant: string; state: QuarantineRow["state"]; after: number; count: number },
   QuarantineItem
->(`SELECT id, event_id, stream, event, reasons, upstream, created_at, state, settled_at, note
-FROM quarantine WHERE tenant = :tenant AND state = :state AND id > :after ORDER BY id LIMIT :count`);
+>(`SELECT quarantine.id, event_id, quarantine.stream, ${EVENT} AS event, quarantine.context, reasons, upstream, created_at,
+  state, settled_at, note, attempts
+FROM quarantine LEFT JOIN batches AS replay ON replay.id = quarantine.replay_batch
+WHERE quarantine.tenant = :tenant AND state = :state AND quarantine.id > :after ORDER BY quarantine.id LIMIT :count`);
+
+/** Which open entries are meant; null for any. */
+export interface MatchValues {
+  readonly tenant: string;
+  readonly after: number;
+  readonly stream: string | null;
+  readonly code: string | null;
+  readonly context: string | null;
+  /** Null for any; "" for none of that kind. */
+  readonly entity: string | null;
+  readonly org: string | null;
+  readonly platform: string | null;
+  readonly from: number;
+  readonly to: number;
+  /** JSON array of ids. */
+  readonly ids: string | null;
+  /** Entries looked at. */
+  readonly window: number;
+}
+
+const WINDOW_END = `(SELECT id FROM quarantine WHERE tenant = :tenant AND state = 'open' AND id > :after
+  ORDER BY id LIMIT 1 OFFSET :window)`;
+
+const idsMatch = (name: string) =>
+  `(:${name} IS NULL OR coalesce(CASE WHEN context <> '' THEN context ->> '${name}' END, '') = :${name})`;
+
+const MATCHING = `quarantine WHERE tenant = :tenant AND state = 'open' AND id > :after
+  AND id < coalesce(${WINDOW_END}, ${Number.MAX_SAFE_INTEGER})
+  AND (:stream IS NULL OR stream = :stream) AND (:context IS NULL OR context = :context)
+  AND created_at >= :from AND created_at <= :to
+  AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
+  AND ${idsMatch("entity")} AND ${idsMatch("org")} AND ${idsMatch("platform")}
+  AND (:code IS NULL OR EXISTS (SELECT 1 FROM json_each(reasons) AS found WHERE CAST(found.value ->> 'code' AS TEXT) = :code))`;
+
+export interface MatchCount {
+  /** How many match among the entries looked at. */
+  readonly matching: number;
+  /** The entry behind them; null where all were looked at. */
+  readonly beyond: number | null;
+}
+
+export const MATCH_COUNT = statement<MatchValues, MatchCount>(`SELECT
+  (SELECT count(*) FROM ${MATCHING}) AS matching, ${WINDOW_END} AS beyond`);
+
+export const MATCH = statement<MatchValues & { count: number }, Place & { readonly id: number }>(
+  `SELECT id, batch, entry FROM ${MATCHING} ORDER BY id LIMIT :count`,
+);
 
 /** With what gave the event its identity, and when it was first received. */
 export interface QuarantineEntry
@@ -30,7 +80,7 @@ export interface QuarantineEntry
 }
 
 export const ENTRY = statement<{ id: number; tenant: string }, QuarantineEntry>(`SELECT quarantine.id,
-  quarantine.event_id, quarantine.stream, quarantine.producer, quarantine.event,
+  quarantine.event_id, quarantine.stream, quarantine.producer, ${EVENT} AS event,
   quarantine.context, quarantine.batch, quarantine.entry, quarantine.state,
   batches.first AS first, batches.idempotency_key AS idempotency_key, batches.received_at AS received_at,
   batches.times ->> ('$[' || quarantine.entry || ']') AS reported_at,
@@ -38,6 +88,7 @@ export const ENTRY = statement<{ id: number; tenant: string }, QuarantineEntry>(
     AND facts.id BETWEEN fact_runs.first AND fact_runs.last
     WHERE fact_runs.batch = quarantine.batch AND facts.entry = quarantine.entry AND facts.void = 0) AS has_fact
 FROM quarantine CROSS JOIN batches ON batches.id = quarantine.batch
+LEFT JOIN batches AS replay ON replay.id = quarantine.replay_batch
 WHERE quarantine.id = :id AND quarantine.tenant = :tenant`);
 
 /** Where an event's identity is filed. */
@@ -55,13 +106,14 @@ export const REPLAY = statement<
     id: number;
     tenant: string;
     now: number;
+    context: string;
     ownIdField: string | null;
     entries: Uint8Array;
     payload: string;
   }
 >(`INSERT INTO batches
   (id, nonce, tenant, stream, producer, context, own_id_field, replay_of, received_at, entries, payload)
-SELECT :claimId, :nonce, tenant, stream, nullif(producer, ''), context, :ownIdField, id, :now, :entries, :payload
+SELECT :claimId, :nonce, tenant, stream, nullif(producer, ''), :context, :ownIdField, id, :now, :entries, :payload
 FROM quarantine WHERE id = :id AND tenant = :tenant AND state = 'open'`);
 
 /** Of the place where the event was filed first. `hash`: hex of the corrected content's. */
@@ -79,7 +131,8 @@ export const COUNT_REPLAY = statement<Claim & StreamOf>(`UPDATE counters SET qua
 WHERE tenant = :tenant AND stream = :stream AND producer = :producer AND ${CLAIMED}`);
 
 export const MARK_REPLAYED = statement<Claim & { id: number; now: number }>(
-  `UPDATE quarantine SET state = 'replayed', settled_at = :now, replay_batch = :claimId WHERE id = :id AND ${CLAIMED}`,
+  `UPDATE quarantine SET state = 'replayed', settled_at = :now, replay_batch = :claimId, attempts = attempts + 1
+WHERE id = :id AND ${CLAIMED}`,
 );
 
 /** Before the entry is marked: the count looks whether it is open. */

@@ -21,6 +21,8 @@ export interface Replay {
   readonly source: string;
   readonly hash: Uint8Array;
   readonly ownIdField: string | null;
+  /** Entity, org and platform ids it goes up with: JSON, or "" for none. */
+  readonly context: string;
   /** True where its content differs from what was quarantined: it is then known by both. */
   readonly corrected: boolean;
   /** Ledger key in hex that the corrected event is to be known by as well. */
@@ -36,16 +38,66 @@ export type SettleOutcome =
   /** The corrected event is one that was accepted before under another id. */
   | { readonly kind: "known-elsewhere" };
 
+/** Which open entries are meant; what is absent is any. */
+export interface QuarantineFilter {
+  readonly stream?: string | undefined;
+  /** Of one of its reasons. */
+  readonly code?: string | undefined;
+  /** Its ids headers, whole: JSON of an UpstreamContext, or "" for none. */
+  readonly context?: string | undefined;
+  /** The ids that it goes up with, as its headers named them; null for none. */
+  readonly entity?: string | null | undefined;
+  readonly org?: string | null | undefined;
+  readonly platform?: string | null | undefined;
+  /** When it came into quarantine, milliseconds since 1970, ends included. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly ids?: readonly number[] | undefined;
+}
+
+export type Matched = Pick<QuarantineEntry, "id" | "batch" | "entry">;
+
+/** Open entries that one question looks at: a filter that matches little must not read them all. */
+const WINDOW = 10_000;
+
+function matchValues(tenant: string, filter: QuarantineFilter, after: number): SQL.MatchValues {
+  const ids = (of: string | null | undefined) => (of === undefined ? null : (of ?? ""));
+  return {
+    tenant,
+    after,
+    stream: filter.stream ?? null,
+    code: filter.code ?? null,
+    context: filter.context ?? null,
+    entity: ids(filter.entity),
+    org: ids(filter.org),
+    platform: ids(filter.platform),
+    from: filter.from ?? 0,
+    to: filter.to ?? Number.MAX_SAFE_INTEGER,
+    ids: filter.ids === undefined ? null : JSON.stringify(filter.ids),
+    window: WINDOW,
+  };
+}
+
 export interface Quarantine {
   list(tenant: string, state: QuarantineState, after: number, count: number): Promise<QuarantineItem[]>;
   find(tenant: string, id: number): Promise<QuarantineEntry | null>;
+  /** The first of the open entries that a filter finds, in order of their ids. */
+  match(tenant: string, filter: QuarantineFilter, after: number, count: number): Promise<Matched[]>;
+  /** How many open entries a filter finds. */
+  count(tenant: string, filter: QuarantineFilter, after: number): Promise<SQL.MatchCount>;
   replay(tenant: string, entry: QuarantineEntry, replay: Replay): Promise<SettleOutcome>;
-  discard(tenant: string, entry: QuarantineEntry, reason: string): Promise<SettleOutcome>;
+  discard(tenant: string, entry: Matched, reason: string): Promise<SettleOutcome>;
 }
 
 export function createQuarantine(db: D1Database, runtime: ClockAndRandom): Quarantine {
   return {
     list: (tenant, state, after, count) => SQL.LIST.all(db, { tenant, state, after, count }),
+    match: (tenant, filter, after, count) => SQL.MATCH.all(db, { ...matchValues(tenant, filter, after), count }),
+    async count(tenant, filter, after) {
+      const counted = await SQL.MATCH_COUNT.first(db, matchValues(tenant, filter, after));
+      if (counted === null) throw new Error("a count came without a row");
+      return counted;
+    },
     find: (tenant, id) => SQL.ENTRY.first(db, { id, tenant }),
     replay: (tenant, entry, replay) => replayEntry(db, runtime, tenant, entry, replay),
     async discard(tenant, { id, batch, entry }, reason) {
@@ -89,17 +141,17 @@ function replayStatements(
   claim: FILING.Claim,
   tenant: string,
   held: QuarantineEntry,
-  { source, hash, ownIdField, corrected, key, measure }: Replay,
+  { source, hash, context, ownIdField, corrected, key, measure }: Replay,
   now: number,
 ): D1PreparedStatement[] {
-  const { id, stream, producer, context, batch, entry } = held;
+  const { id, stream, producer, batch, entry } = held;
   const place = { ...claim, batch, entry };
   const entries = encodeEntries([{ hash, length: source.length, index: 0, status: ENTRY_STATUS.stored }]);
   const bytes = new TextEncoder().encode(source).length;
   const row = { tenant, stream, batch: claim.claimId, context, entries: 1, events: 1, bytes };
   const correctedHash = toHex(hash.subarray(0, CONTENT_HASH_BYTES));
   return [
-    SQL.REPLAY.bind(db, { ...claim, id, tenant, now, ownIdField, entries, payload: source }),
+    SQL.REPLAY.bind(db, { ...claim, id, tenant, now, context, ownIdField, entries, payload: source }),
     FILING.OUTBOX.bind(db, { ...claim, ...row }),
     ...(corrected ? [SQL.CORRECTION.bind(db, { ...place, hash: correctedHash })] : []),
     ...(key === null ? [] : [SQL.CORRECTED_KEY.bind(db, { ...place, key })]),

@@ -4,7 +4,6 @@ import { validationError } from "../../shared/events/validation-error.ts";
 import { eventId } from "../../shared/identity.ts";
 import { bodyError } from "../../shared/intake/usage-body.ts";
 import { type Member, scanMembers } from "../../shared/json/document.ts";
-import type { JsonObject } from "../../shared/json/value.ts";
 import { refuse, type WeirContext } from "../context.ts";
 import type { Settings } from "../env.ts";
 import { type BodyOutcome, jsonBody, notValid } from "../http/body.ts";
@@ -15,9 +14,10 @@ import type { QuarantineEntry, QuarantineItem } from "../ledger/quarantine.ts";
 import { QUARANTINE_STATES, type QuarantineState } from "../ledger/stored-event.ts";
 import { answer, VALIDATION_ERROR } from "../openapi/answers.ts";
 import { schema } from "../openapi/component.ts";
-import { choice, described, type JsonSchema, list, object, TEXT, TIME } from "../openapi/json-schema.ts";
+import { COUNT, choice, described, type JsonSchema, list, object, TEXT, TIME } from "../openapi/json-schema.ts";
 import { STREAM_NAME } from "./filters.ts";
-import { checkAgain, replayOf } from "./replay.ts";
+import { headersOf } from "./quarantine-filter.ts";
+import { replayEntry } from "./replay.ts";
 
 const STREAM = usageStream("web-egress");
 const EVENT_ID = eventId("usage", STREAM, { by: "position", producer: "plant-7", position: 1 });
@@ -33,6 +33,8 @@ const ITEM_EXAMPLE = {
   stream: STREAM,
   state: "open",
   created_at: "2026-11-01T10:05:03.551Z",
+  attempts: 0,
+  headers: { org_ids: ["org-7"] },
   event: { CustomerId: "cus_1", Quantity: "many" },
   reasons: [validationError("Quantity must be a number, got a string", { index: 0, field: "Quantity" })],
 };
@@ -46,10 +48,15 @@ const ITEM = schema(
       stream: STREAM_NAME,
       state: choice(QUARANTINE_STATES),
       created_at: TIME,
+      attempts: described(COUNT, "How often it was replayed; open again, the last of them was refused."),
       event: { type: "object", description: "The event as it was sent, digit for digit." },
       reasons: list(VALIDATION_ERROR),
     },
     {
+      headers: described(
+        object({}, { entity_ids: list(TEXT), org_ids: list(TEXT), platform_id: TEXT }),
+        "The ids it goes up with, where its request named any.",
+      ),
       upstream: described(TEXT, "The upstream's response text, where it refused."),
       settled_at: TIME,
       reason: described(TEXT, "Why it was discarded."),
@@ -131,13 +138,15 @@ async function listQuarantine(c: WeirContext, { state, cursor, limit }: Listing)
 
 /** The event stands in the answer by its source text: a number of it is never read and written again. */
 function itemJson(item: QuarantineItem): string {
-  const { event, reasons, ...rest } = item;
+  const { event, reasons, context, ...rest } = item;
   const fields = {
     id: String(rest.id),
     event_id: rest.event_id,
     stream: rest.stream,
     state: rest.state,
     created_at: new Date(rest.created_at).toISOString(),
+    attempts: rest.attempts,
+    ...(context === "" ? {} : { headers: headersOf(context) }),
     ...(rest.upstream === null ? {} : { upstream: rest.upstream }),
     ...(rest.settled_at === null ? {} : { settled_at: new Date(rest.settled_at).toISOString() }),
     ...(rest.note === null ? {} : { reason: rest.note }),
@@ -152,26 +161,9 @@ async function findEntry(c: WeirContext, { id: text }: { readonly id: string }):
 }
 
 async function replayQuarantined(c: WeirContext, entry: QuarantineEntry, given: Member | null): Promise<Response> {
-  const tenant = c.get("tenant");
-  const source = given?.source ?? entry.event;
-  const scanned = scanMembers(source);
-  if (scanned.kind === "invalid") return refuse(c, 400, `event: ${scanned.error.message}`);
-  const value: JsonObject = new Map([...scanned.members].map(([name, member]) => [name, member.value]));
-  const { catalogs, quarantine, settings, clock, nudge } = c.get("services");
-  if (new TextEncoder().encode(source).length > settings.limits.eventBytesMax) {
-    return refuse(c, 413, `the event has more than ${settings.limits.eventBytesMax} bytes`);
-  }
-  const checked = await checkAgain(entry.stream, value, () => catalogs.load(tenant, clock.now(), true));
-  if (checked.kind === "unknown-stream")
-    return refuse(c, 404, `there is no stream ${JSON.stringify(entry.stream)} any more`);
-  if (checked.faults.length > 0)
-    return refuse(c, 400, "the event is still not valid; it stays in quarantine", checked.faults);
-  const replay = replayOf(tenant, entry, source, value, checked, given !== null);
-  const outcome = await quarantine.replay(tenant, entry, replay);
-  if (outcome.kind === "settled") return refuse(c, 409, "the entry was replayed or discarded before");
-  if (outcome.kind === "known-elsewhere")
-    return refuse(c, 409, "the corrected event was accepted before under another id");
-  c.executionCtx.waitUntil(nudge(tenant, entry.stream));
+  const outcome = await replayEntry(c, entry, given, entry.context);
+  if (outcome.kind === "refused") return refuse(c, outcome.status, outcome.message, outcome.reasons);
+  c.executionCtx.waitUntil(c.get("services").nudge(c.get("tenant"), entry.stream));
   return c.json({ success: true, message: PENDING_AGAIN, id: String(entry.id), event_id: entry.event_id }, 202);
 }
 

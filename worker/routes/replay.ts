@@ -1,11 +1,14 @@
 /** What a replay makes of a quarantined event: checked by its stream as it is now, and known by what it now says. */
+
 import { type Kind, parseStream } from "../../shared/events/kind.ts";
 import { checkSolvimonEvent, READ_ONLY } from "../../shared/events/solvimon-fields.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
 import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
+import { type Member, scanMembers } from "../../shared/json/document.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
+import type { WeirContext } from "../context.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import type { QuarantineEntry, Replay } from "../ledger/quarantine.ts";
 import { type Measure, measureOfMeterData, measureOfUsage } from "../usage/measure.ts";
@@ -52,6 +55,7 @@ export function replayOf(
   value: JsonObject,
   { of: kind, ownIdField, measure }: Extract<Checked, { kind: "checked" }>,
   given: boolean,
+  context = entry.context,
 ): Replay {
   const hash = contentHash(value, kind === "usage" ? undefined : READ_ONLY[kind]);
   const ownId = ownIdField === null ? null : ownIdOf(value.get(ownIdField));
@@ -59,5 +63,55 @@ export function replayOf(
   const identity = ownId === null ? { by: "content" as const, hash } : { by: "id" as const, id: ownId };
   const knownId = eventId(kind, entry.stream, identity);
   const key = given && knownId !== entry.event_id && (ownId !== null || byContent) ? ledgerKey(tenant, knownId) : null;
-  return { source, hash, ownIdField, corrected: given && source !== entry.event, key, measure };
+  return { source, hash, context, ownIdField, corrected: given && source !== entry.event, key, measure };
+}
+
+export type ReplayOutcome =
+  | { readonly kind: "pending" }
+  /** It stays as it is. */
+  | {
+      readonly kind: "refused";
+      readonly status: 400 | 404 | 409 | 413;
+      readonly message: string;
+      readonly reasons: readonly ValidationError[];
+    };
+
+/**
+ * Makes an entry's event pending again.
+ * @param given the corrected event; null for the event as it is.
+ * @param context the ids that it goes up with: JSON of an UpstreamContext, or "".
+ */
+export async function replayEntry(
+  c: WeirContext,
+  entry: QuarantineEntry,
+  given: Member | null,
+  context: string,
+): Promise<ReplayOutcome> {
+  const tenant = c.get("tenant");
+  const source = given?.source ?? entry.event;
+  const scanned = scanMembers(source);
+  if (scanned.kind === "invalid") return refused(400, `event: ${scanned.error.message}`);
+  const value: JsonObject = new Map([...scanned.members].map(([name, member]) => [name, member.value]));
+  const { catalogs, quarantine, settings, clock } = c.get("services");
+  if (new TextEncoder().encode(source).length > settings.limits.eventBytesMax)
+    return refused(413, `the event has more than ${settings.limits.eventBytesMax} bytes`);
+  const checked = await checkAgain(entry.stream, value, () => catalogs.load(tenant, clock.now(), true));
+  if (checked.kind === "unknown-stream")
+    return refused(404, `there is no stream ${JSON.stringify(entry.stream)} any more`);
+  if (checked.faults.length > 0)
+    return refused(400, "the event is still not valid; it stays in quarantine", checked.faults);
+  const replay = replayOf(tenant, entry, source, value, checked, given !== null, context);
+  const outcome = await quarantine.replay(tenant, entry, replay);
+  if (outcome.kind === "settled") return refused(409, "the entry was replayed or discarded before");
+  if (outcome.kind === "known-elsewhere")
+    return refused(409, "the corrected event was accepted before under another id");
+  return { kind: "pending" };
+}
+
+function refused(
+  status: 400 | 404 | 409 | 413,
+  message: string,
+  reasons: readonly ValidationError[] = [],
+): Extract<ReplayOutcome, { kind: "refused" }> {
+  return { kind: "refused", status, message, reasons };
 }

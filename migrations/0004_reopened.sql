@@ -1,0 +1,1 @@
+ALTER TABLE `quarantine` ADD `attempts` integer DEFAULT 0 NOT NULL;
