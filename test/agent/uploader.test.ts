@@ -297,7 +297,7 @@ test("a drained buffer leaves no files but its own", async () => {
 test("a buffer that ran empty gives its space back to the disk", async () => {
   let down = true;
   await using agent = await setup({ reply: () => (down ? { status: 500 } : undefined) });
-  for (let i = 0; i < 20; i++) await post(agent, events(10_000));
+  for (let i = 0; i < 20; i++) await post(agent, events(10_000, 10_000 * i));
   const size = () => statSync(`${agent.directory}/buffer/buffer.db`).size;
   await until(() => size() > 12_000_000, { what: "the file to grow" });
   down = false;
