@@ -13,6 +13,7 @@ import { noteLines, noteRejected, openRefusalLog } from "./intake/noted-refusals
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
 import { type Range, takeSnapshots } from "./operator/audit.ts";
+import { type DeliveryWatch, startDeliveryWatch } from "./operator/delivery-watch.ts";
 import { type FillRate, watchFillRate } from "./operator/fill-rate.ts";
 import { createQuarantine } from "./operator/quarantine.ts";
 import { type StatusDocument, statusOf } from "./operator/status.ts";
@@ -90,6 +91,10 @@ export async function startCore(options: AgentOptions) {
     onLaneRefused: () => void refresh.freshen(),
     onFault: options.onFault,
   });
+  const watch = startDeliveryWatch({
+    ...{ producer: log.producer, clock, random, logger },
+    transport: () => dialect.schemaSource,
+  });
   const fillRate = watchFillRate(log, clock);
   const tidying = startTidying({ log, clock, retainHours: () => config.buffer.retainHours, onFault: options.onFault });
   const refusals = openRefusalLog(logger, clock);
@@ -98,7 +103,7 @@ export async function startCore(options: AgentOptions) {
     ...{ log, schemas, clock, limits: DEFAULT_LIMITS, freshen: refresh.freshen },
     onQuarantined: (stream, count, first) => noteLines(refusals, stream, count, first),
   });
-  const status = () => coreStatus(log, config, clock, uploader, fillRate);
+  const status = () => coreStatus(log, config, clock, uploader, fillRate, watch);
   return {
     log,
     schemas,
@@ -126,9 +131,10 @@ export async function startCore(options: AgentOptions) {
       void old.close();
       uploader.probe();
       void refresh.fetch();
+      void watch.ask();
     },
     stop: once(async () => {
-      await Promise.all([refresh.stop(), uploader.stop(), tidying.stop()]);
+      await Promise.all([refresh.stop(), watch.stop(), uploader.stop(), tidying.stop()]);
       await dialect.close();
       await log.close();
       refusals.flush(true);
@@ -161,6 +167,7 @@ function coreStatus(
   clock: Clock,
   uploader: Uploader,
   fillRate: FillRate,
+  watch: DeliveryWatch,
 ): Promise<StatusDocument> {
   const { directory, bytesMax } = config.buffer;
   return statusOf(log, {
@@ -169,6 +176,7 @@ function coreStatus(
     nowMs: clock.now(),
     destination: uploader.status(),
     lanes: uploader.lanes(),
+    delivery: watch.delivery(),
     hoursLeft: fillRate.hoursLeft,
   });
 }

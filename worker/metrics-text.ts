@@ -1,4 +1,5 @@
 /** The ledger's numbers in Prometheus' text format. Labels are tenants, streams and scopes; nothing else is shown. */
+import { type DestinationStanding, type Look, STANDING_STATES } from "./delivery/standing.ts";
 import type { Hold, StreamTotals } from "./ledger/stats.ts";
 
 interface Metric {
@@ -48,6 +49,29 @@ export function metricsText(totals: readonly StreamTotals[], holds: readonly Hol
     ...head(held, "gauge", "How long nothing is sent to a destination, with its credentials, or of one lane."),
     ...holds.map(({ until, ...names }) => `${held}{${labels(names)}} ${(until - now) / 1000}`),
   );
+  return `${lines.join("\n")}\n`;
+}
+
+/** How delivery stands: a few samples a destination, and one a stream that waits. */
+export function standingMetrics({ destinations, held }: Look): string {
+  const of = ({ vendor, destination }: DestinationStanding) => `vendor="${vendor}",destination="${label(destination)}"`;
+  const lines = [
+    ...head("weir_destination_state", "gauge", "1 for the state a destination is in."),
+    ...destinations.flatMap((one) =>
+      STANDING_STATES.map((state) => {
+        return `weir_destination_state{${of(one)},state="${state}"} ${one.state === state ? 1 : 0}`;
+      }),
+    ),
+    ...head("weir_destination_waiting_since_timestamp_seconds", "gauge", "Since when something waits; absent else."),
+    ...destinations.flatMap((one) => {
+      const name = "weir_destination_waiting_since_timestamp_seconds";
+      return one.since === null ? [] : [`${name}{${of(one)}} ${one.since / 1000}`];
+    }),
+    ...head("weir_lanes_waiting", "gauge", "Lanes that wait for themselves."),
+    ...held.map(({ tenant, stream, lanes }) => {
+      return `weir_lanes_waiting{tenant="${label(tenant)}",stream="${label(stream)}"} ${lanes}`;
+    }),
+  ];
   return `${lines.join("\n")}\n`;
 }
 

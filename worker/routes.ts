@@ -4,6 +4,7 @@ import { createDocument, type OpenApiDocument } from "./openapi/document.ts";
 import { apiKeyRoutes } from "./routes/api-keys.ts";
 import { calculateRoutes } from "./routes/calculate.ts";
 import { catalogRoutes } from "./routes/catalog.ts";
+import { deliveryRoutes } from "./routes/delivery.ts";
 import { destinationRoutes } from "./routes/destinations.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -26,6 +27,7 @@ const described: readonly Route[] = [
   ...eventRoutes,
   ...catalogRoutes,
   ...ledgerRoutes,
+  ...deliveryRoutes,
   ...quarantineRoutes,
   ...withdrawRoutes,
   ...quarantineBulkRoutes,

@@ -5,6 +5,7 @@ import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
 import { createKeyStore, type KeyStore } from "./accounts/key-store.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
+import { createStanding, type DeliveryStanding } from "./delivery/standing.ts";
 import { createDestinationStore, type DestinationStore } from "./destinations/destinations.ts";
 import { createSealer } from "./destinations/sealing.ts";
 import { type Bindings, parseSettings, type Settings } from "./env.ts";
@@ -37,6 +38,7 @@ export interface Services {
   readonly catalogs: Catalogs;
   readonly ledger: Ledger;
   readonly delivery: Delivery;
+  readonly standing: DeliveryStanding;
   readonly events: EventReader;
   readonly quarantine: Quarantine;
   readonly stats: Stats;
@@ -80,6 +82,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, runtime),
     delivery: createDelivery({ db: bindings.LEDGER, settings, runtime, nudge }),
+    standing: createStanding(bindings.LEDGER, settings),
     events: createEventReader(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, runtime),
     stats: createStats(bindings.LEDGER),

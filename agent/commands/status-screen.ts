@@ -1,5 +1,6 @@
 /** The status as people read it. Pure. */
 import pc from "picocolors";
+import type { EdgeDelivery } from "../operator/delivery-watch.ts";
 import { laneText, type StatusDocument } from "../operator/status.ts";
 
 /** Events a second since the last look. */
@@ -41,6 +42,7 @@ export function statusScreen(status: StatusDocument, rate: Rate | null, colors: 
     "\n",
     row("buffer", `${fillBar(buffer, columns - TEXT_AT - fill.length - 1, dim)}${fill}`),
     row("destination", `${paint(state)}${error}${next}`),
+    ...(status.delivery === null ? [] : [row("at the edge", deliveryText(status.delivery, green, red))]),
     ...waitingLines(status.streams, columns, red),
     ...streamLines(status.streams, columns, dim, yellow),
   ].join("");
@@ -58,6 +60,16 @@ function waitingLines(streams: StatusDocument["streams"], columns: number, red: 
   return [...texts, ...more].map((text) =>
     wrapped(`  ${red("waits".padEnd(NAME_CELLS_MIN))}${text}`, TEXT_AT, columns),
   );
+}
+
+/** What becomes of events once they left this host. */
+function deliveryText({ pending, waiting }: EdgeDelivery, green: Paint, red: Paint): string {
+  const [first] = waiting;
+  if (first === undefined) return `${green("ok")}, ${number(pending)} on their way to the vendor`;
+  const others = waiting.length === 1 ? "" : ` and ${number(waiting.length - 1)} more`;
+  const since = first.since === null ? "" : ` since ${first.since}`;
+  const why = first.why.length === 0 ? "" : `: ${first.why.join(", ")}`;
+  return `${red("waiting")}, ${number(pending)} not with the vendor; ${first.stream}${others}${since}${why}`;
 }
 
 type Paint = (text: string) => string;

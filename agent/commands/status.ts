@@ -83,6 +83,7 @@ async function restingStatus(config: Config, nowMs: number): Promise<StatusDocum
     },
     destination: { state: null, last_error: null, next_attempt_s: null },
     streams: (view?.ledgers ?? []).map(streamStatusOf),
+    delivery: null,
   };
 }
 

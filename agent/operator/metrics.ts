@@ -35,7 +35,7 @@ export function metricsText({
   lostBytes,
   freeBytes,
 }: MetricsSource): string {
-  const { ledger, buffer, destination, streams } = status;
+  const { ledger, buffer, destination, streams, delivery } = status;
   const counts = (states: readonly (keyof typeof ledger)[]) =>
     states.map((state) => ({ labels: { state }, value: ledger[state] }));
   const streamCounts = (states: readonly (keyof typeof ledger)[]) =>
@@ -84,6 +84,24 @@ export function metricsText({
       "gauge",
       "Seconds until the next call; absent while nothing is waited for.",
       destination.next_attempt_s === null ? [] : [{ value: destination.next_attempt_s }],
+    ),
+    metric(
+      "weir_agent_edge_pending",
+      "gauge",
+      "Events of this agent that the edge has and the vendor has not; absent while that is not known.",
+      delivery === null ? [] : [{ value: delivery.pending }],
+    ),
+    metric(
+      "weir_agent_edge_waiting",
+      "gauge",
+      "1 for a stream whose events wait at the edge.",
+      (delivery?.waiting ?? []).map(({ stream, state }) => ({ labels: { stream, state }, value: 1 })),
+    ),
+    metric(
+      "weir_agent_edge_asked_seconds",
+      "gauge",
+      "How long ago the edge was asked.",
+      delivery === null ? [] : [{ value: delivery.asked_s }],
     ),
     metric("weir_agent_log_lines_suppressed_total", "counter", "Log lines left out as repeats.", [
       { value: suppressedLines },

@@ -6,6 +6,7 @@ import type { LedgerCounts, StreamLedger } from "../buffer/tables/streams.ts";
 import type { DestinationStatus } from "../upload/health.ts";
 import { idsOf } from "../upload/lane-log.ts";
 import type { LaneStatus } from "../upload/uploader.ts";
+import type { EdgeDelivery } from "./delivery-watch.ts";
 
 export interface StatusDocument {
   /** The name on the wire; null before there is a buffer. */
@@ -24,6 +25,8 @@ export interface StatusDocument {
     readonly next_attempt_s: number | null;
   };
   readonly streams: readonly StreamStatus[];
+  /** How the edge gets on with what it accepted of this agent; null where that is not known. */
+  readonly delivery: EdgeDelivery | null;
 }
 
 export interface StreamStatus {
@@ -58,6 +61,7 @@ export async function statusOf(
     readonly nowMs: number;
     readonly destination: DestinationStatus;
     readonly lanes: readonly LaneStatus[];
+    readonly delivery: EdgeDelivery | null;
     /** Hours until so many bytes are filled. */
     readonly hoursLeft: (freeBytes: number) => number | null;
   },
@@ -75,6 +79,7 @@ export async function statusOf(
     },
     destination: options.destination,
     streams: [...log.streams()].map((ledger) => withWaiting(streamStatusOf(ledger), options.lanes)),
+    delivery: options.delivery,
   };
 }
 

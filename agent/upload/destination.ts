@@ -21,9 +21,9 @@ export function openDialect(
   const { url, dialect, client } = destination;
   const vendor = VENDORS[dialect];
   const { credentials, answerBytesMax } = vendor;
-  // One more than the uploader has calls: schemas are fetched beside them.
+  // Two more than the uploader has calls: schemas are fetched beside them, and the edge is asked how delivery stands.
   const connect = (headers: Readonly<Record<string, string>>) =>
-    open({ url, headers, timeoutMs: upload.timeoutMs, connections: upload.concurrency + 1, answerBytesMax, env });
+    open({ url, headers, timeoutMs: upload.timeoutMs, connections: upload.concurrency + 2, answerBytesMax, env });
   if (credentials.kind === "key") {
     const transport = connect(credentials.headers(readApiKey(destination.apiKey, env)));
     return createVendorDialect({ vendor, transport, client: null, clock });

@@ -20,6 +20,7 @@ const STATUS: StatusDocument = {
     { stream: "usage/web-egress", first_sequence: 1, last_sequence: 250, ledger: ledger(250, 11, 2) },
     { stream: "persist", first_sequence: 1, last_sequence: 66_000, ledger: ledger(66_000, 47_100, 680) },
   ],
+  delivery: null,
 };
 
 test("the screen shows ledger, ages, the way to a full buffer and the streams that wait most, in columns", () => {
@@ -96,3 +97,20 @@ test.each([120, 80, 40])(
     expect(colored.replace(/\u001b\[\d+m/g, "")).toBe(statusScreen({ ...STATUS, destination }, null, false, columns));
   },
 );
+
+test("what the edge has and cannot pass on is in red, with its stream, since when and why", () => {
+  const stream = {
+    stream: "usage/web-egress",
+    pending: 3_100_000,
+    state: "waiting",
+    since: "2026-11-01T10:05:04.012Z",
+  };
+  const waiting = [{ ...stream, why: ["credentials refused (answered 401)"] }];
+  const screen = statusScreen({ ...STATUS, delivery: { asked_s: 3, pending: 3_100_001, waiting } }, null, false);
+  expect(screen).toContain(
+    "  at the edge  waiting, 3,100,001 not with the vendor; usage/web-egress since 2026-11-01T10:05:04.012Z: " +
+      "credentials refused (answered 401)\n",
+  );
+  const well = statusScreen({ ...STATUS, delivery: { asked_s: 3, pending: 12, waiting: [] } }, null, false);
+  expect(well).toContain("  at the edge  ok, 12 on their way to the vendor\n");
+});

@@ -12,7 +12,7 @@ export type TotalsRow = Omit<CounterRow, "producer" | `digest${number}` | `posit
 const UNPACKED = "FROM outbox WHERE outbox.tenant = totals.tenant AND outbox.stream = totals.stream";
 
 /** The oldest of each lane's by one seek, of 1,000 lanes at most. */
-const OLDEST_UNPACKED = `(WITH RECURSIVE found(context) AS (SELECT (SELECT min(context) ${UNPACKED})
+export const OLDEST_UNPACKED = `(WITH RECURSIVE found(context) AS (SELECT (SELECT min(context) ${UNPACKED})
     UNION ALL SELECT (SELECT min(context) ${UNPACKED} AND outbox.context > found.context)
       FROM found WHERE context IS NOT NULL LIMIT 1000)
   SELECT min((SELECT min(batch) ${UNPACKED} AND outbox.context = found.context)) FROM found)`;

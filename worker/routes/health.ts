@@ -1,21 +1,62 @@
-/** Is it up, and can it do its work. No key needed, nothing said but yes or no. */
+/** Is it up, can it do its work, and does what it accepts get through. No key needed: no tenant, no secret, no event is named. */
+import { UPSTREAM_NAMES } from "../../shared/vendors/vendors.ts";
 import type { WeirContext } from "../context.ts";
 import { route } from "../http/route.ts";
 import { logFailure } from "../log.ts";
 import { answer } from "../openapi/answers.ts";
-import { type JsonSchema, object } from "../openapi/json-schema.ts";
+import { choice, described, type JsonSchema, list, object, TEXT } from "../openapi/json-schema.ts";
+import { STANDING, standingBody } from "./standing.ts";
 
 function statusAnswer(description: string, status: string): JsonSchema {
   return answer(description, object({ status: { type: "string", const: status } }), { status });
 }
 
+const DESTINATION = object({
+  vendor: choice(UPSTREAM_NAMES),
+  destination: described(TEXT, "Which of the vendor's accounts; `default` is that of the settings."),
+  ...STANDING,
+});
+
+const READINESS = object({
+  status: choice(["ok", "waiting"], "waiting: events are accepted, and some do not reach their destination."),
+  database: { type: "string", const: "ok" },
+  destinations: list(DESTINATION),
+});
+
+const READY_EXAMPLE = {
+  status: "waiting",
+  database: "ok",
+  destinations: [
+    {
+      ...{ vendor: "zuora", destination: "default", state: "waiting", since: "2026-11-01T10:05:04.012Z" },
+      ...{ why: ["credentials refused (answered 401)"], lanes_waiting: 3 },
+    },
+    { vendor: "solvimon", destination: "default", state: "ok", since: null, why: [], lanes_waiting: 0 },
+  ],
+};
+
+/**
+ * 503 only where nothing can be accepted. A destination that does not answer is no reason to take this edge out of
+ * service: it accepts events all the same, and no other edge would deliver them either.
+ */
 async function readiness(c: WeirContext): Promise<Response> {
+  const { standing, clock } = c.get("services");
   try {
     await c.env.LEDGER.prepare("SELECT version FROM catalogs LIMIT 1").first();
-    return c.json({ status: "ok" });
+    const { destinations } = await standing.look(clock.now());
+    const waits = destinations.some(({ state }) => state === "waiting" || state === "lanes_waiting");
+    return c.json({
+      status: waits ? "waiting" : "ok",
+      database: "ok",
+      destinations: destinations.map(({ vendor, destination, ...rest }) => ({
+        vendor,
+        destination,
+        ...standingBody(rest),
+      })),
+    });
   } catch (cause) {
     logFailure("the ledger cannot be read", cause);
-    return c.json({ status: "unavailable" }, 503);
+    return c.json({ status: "unavailable", database: "unavailable", destinations: [] }, 503);
   }
 }
 
@@ -39,9 +80,9 @@ export const healthRoutes = [
       permission: [],
       id: "getReadiness",
       tag: "Service",
-      summary: "Can it do its work",
+      summary: "Can it do its work, and does what it accepts get through",
       answers: {
-        200: statusAnswer("It can.", "ok"),
+        200: answer("It accepts events; how delivery stands.", READINESS, READY_EXAMPLE),
         503: statusAnswer("The ledger cannot be read.", "unavailable"),
       },
     },

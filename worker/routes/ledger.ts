@@ -1,13 +1,12 @@
 /** The counts that prove it: a tenant's whole ledger for its admin, a producer's rows for its agent. */
 import { KINDS, usageStream } from "../../shared/events/kind.ts";
-import { PRODUCER_PATTERN } from "../../shared/wire.ts";
 import type { WeirContext } from "../context.ts";
-import { type Parameter, refused, value, whole } from "../http/parameters.ts";
+import { whole } from "../http/parameters.ts";
 import { ADMIN, route } from "../http/route.ts";
 import { answer } from "../openapi/answers.ts";
 import { schema } from "../openapi/component.ts";
 import { COUNT, choice, described, type JsonSchema, list, object, TEXT } from "../openapi/json-schema.ts";
-import { PRODUCER, STREAM, STREAM_NAME } from "./filters.ts";
+import { PRODUCER, STREAM, STREAM_NAME, THIS_PRODUCER } from "./filters.ts";
 
 const DIGEST: JsonSchema = { type: "string", pattern: "^[0-9a-f]{32}$" };
 const COUNTS = ["accepted", "duplicates", "conflicts", "pending", "delivered", "quarantined", "discarded"];
@@ -63,14 +62,6 @@ const GAPS_AFTER = whole(
   1,
   "gaps_after is a position, say the end of the last gap listed",
 );
-
-const THIS_PRODUCER: Parameter<string> = {
-  schema: { type: "string", pattern: PRODUCER_PATTERN.source },
-  description: "Whose rows.",
-  example: "plant-7",
-  required: true,
-  read: (name = "") => (PRODUCER_PATTERN.test(name) ? value(name) : refused("name a producer: ?producer=NAME")),
-};
 
 interface RowFilter {
   readonly producer: string | null;

@@ -36,6 +36,8 @@ export interface Destination {
   /** A position that was sent again with other content. */
   readonly disagreements: string[];
   schemas: unknown;
+  /** What the edge answers to GET /delivery; null, and it has no such route. */
+  delivery: unknown;
   /** What a request for the schemas is refused with. */
   schemasRefusal: { readonly status: number; readonly body: unknown } | null;
   reply: (call: ReceivedCall, index: number) => Reply | Promise<Reply>;
@@ -78,6 +80,7 @@ export async function openDestination(identity?: Identity): Promise<Destination>
     taken: new Map(),
     disagreements: [],
     schemas: null,
+    delivery: null,
     schemasRefusal: null,
     reply: () => undefined,
     async close() {
@@ -99,6 +102,10 @@ export async function openDestination(identity?: Identity): Promise<Destination>
       if (refusal !== null) return send(response, refusal.status, {}, refusal.body);
       send(response, destination.schemas === null ? 503 : 200, {}, destination.schemas ?? {});
       return;
+    }
+    if (path.startsWith("/delivery?")) {
+      const { delivery } = destination;
+      return send(response, delivery === null ? 404 : 200, {}, delivery ?? {});
     }
     if (path.startsWith("/ledger?producer=")) {
       const producer = decodeURIComponent(path.slice("/ledger?producer=".length));
