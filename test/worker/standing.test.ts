@@ -145,7 +145,7 @@ it("lanes of an upstream that answers nobody wait each for itself, and are count
   await edge.services.delivery.sweep();
   now.ms += 60_000;
   expect(await ready(edge)).toMatchObject({
-    destinations: [{ state: "lanes_waiting", why: ["no response"], lanes_waiting: 2 }, {}],
+    destinations: [{ state: "lanes_waiting", why: ["no token (no response)"], lanes_waiting: 2 }, {}],
   });
   expect(await operatorMetrics(edge)).toContain(`weir_lanes_waiting{tenant="${edge.tenant}",stream="usage/a"} 1\n`);
 });
