@@ -74,6 +74,7 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/\blocal\.[0-9A-Za-z]{8}\b/g, "local.LOG"],
   [/"(batch)":\{"id":"\d+"/g, '"$1":{"id":"N"'],
   [/"(duration_ms|bytes|position|call|digest|positions_digest|first_sequence|last_sequence)":("\w+"|\d+)/g, '"$1":N'],
+  [/"delivery":(null|\{"asked_s":\d+,"pending":0,"waiting":\[\]\})/g, '"delivery":D'],
   [/^(content-length|date): .*$/gim, "$1: N"],
   [/\b\d+ bytes are free and \d+ used\b/g, "N bytes are free and N used"],
 ];
