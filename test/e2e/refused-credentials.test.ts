@@ -21,7 +21,7 @@ const WRONG = { ZUORA_CLIENT_SECRET: "wrong-secret-nobody-may-read" };
 const WHY = "credentials refused (answered 401)";
 
 test("wrong upstream credentials are named by /readyz, /metrics, the edge's log and the agent, and all clear when mended", async () => {
-  const river = await startRiver(WRONG);
+  const river = await startRiver(WRONG, ["--zuora-client-secret", "twin-secret"]);
   const agent = await river.startAgent();
   const said = async <T>(url: string, headers: Record<string, string> = {}) => {
     const response = await fetch(url, { headers });
