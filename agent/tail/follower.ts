@@ -147,12 +147,12 @@ export function createFollower(options: FollowerOptions): Follower {
     const found = beside.find((file) => file.inode === inode);
     if (found === undefined) {
       if (!resting.delete(inode)) return readRest(position, named);
-      // It was read to its end and its writer had left it: retention took it away.
-      await forget(position);
+      // It was read to its end and its writer had left it: compressed now, or taken away.
+      await finish(position, beside);
       return null;
     }
     if (resting.get(inode) === found.size) return null;
-    if (found.path.endsWith(".gz")) return readWhole(found, position);
+    if (found.path.endsWith(".gz")) return readCompressed(found, position, named);
     await hold(found);
     const opened = held.get(inode);
     return opened === undefined ? null : readRenamed(opened, position, named);
@@ -170,7 +170,7 @@ export function createFollower(options: FollowerOptions): Follower {
     if (hasGrown || file.quietSince === null) file.quietSince = clock.tick();
     if (clock.tick() - file.quietSince < LEFT_AFTER_MS) return null;
     await release(file);
-    if (nlink === 0n) await forget(outcome.position ?? position);
+    if (nlink === 0n) await finish(outcome.position ?? position, await filesBeside(path, named));
     else resting.set(inode, Number(size));
     return null;
   }
@@ -197,20 +197,30 @@ export function createFollower(options: FollowerOptions): Follower {
         if (outcome.kind === "held-up") return outcome.reason;
         if (outcome.kind === "changed") return null;
         end = outcome.position ?? position;
-        // By a pattern the copy may be named too, and must not be taken for a new file.
-        if (isPattern(path)) await log.keepTail({ position: { ...end, inode: copy.file.inode } });
       } finally {
         await source.close();
       }
     }
-    const trouble = copy === null ? null : await readUnseen(copy.file.modified, named);
-    if (trouble !== null) return trouble;
     report(end, copy?.file.path ?? null);
+    if (copy !== null) await keepAs(copy.file, end);
+    // Forgotten first: its inode may be that of a file rotated since, which would then pass for one that is known.
     await forget(end);
     searched.delete(inode);
     const file = held.get(inode);
     if (file !== undefined) file.seenBytes = 0;
-    return null;
+    return copy === null ? null : readUnseen(copy.file.modified, named);
+  }
+
+  /** A copy stands for what it was copied from: it is then no file that was never read. */
+  function keepAs({ inode }: FoundFile, position: TailPosition) {
+    return log.keepTail({ position: { ...position, inode } });
+  }
+
+  /** A file that was read to its end and is gone needs no position; what it was compressed into bears it on. */
+  async function finish(position: TailPosition, beside: readonly FoundFile[]): Promise<void> {
+    const copy = await findCopy(position, beside);
+    if (copy !== null) await keepAs(copy.file, position);
+    await forget(position);
   }
 
   async function forget(position: TailPosition): Promise<void> {
@@ -247,28 +257,35 @@ export function createFollower(options: FollowerOptions): Follower {
     const known = [...(await log.tails({ path })), ...forgotten];
     const unseen = await rotatedUnseen(path, since, known, await filesBeside(path, named));
     for (const file of unseen) {
-      const trouble = file.path.endsWith(".gz") ? await readWhole(file, null) : await readRotated(file);
-      if (trouble !== null) return trouble;
+      const outcome = file.path.endsWith(".gz") ? await readWhole(file, null) : await readRotated(file);
+      if (outcome?.kind === "held-up") return outcome.reason;
     }
     return null;
   }
 
   /** Reads a rotated file that its writer may still have open. */
-  async function readRotated(found: FoundFile): Promise<string | null> {
+  async function readRotated(found: FoundFile): Promise<ReadOutcome | null> {
     const file = held.get(await hold(found));
-    const outcome = file?.inode === found.inode ? await readHeld(file, null) : null;
-    return outcome?.kind === "held-up" ? outcome.reason : null;
+    return file?.inode === found.inode ? readHeld(file, null) : null;
   }
 
-  /** Reads a file that no writer has open any more. */
-  async function readWhole(file: FoundFile, position: TailPosition | null): Promise<string | null> {
+  /** Reads on in a gzip that has the inode of what was read: what that was compressed into, or another file by now. */
+  async function readCompressed(file: FoundFile, position: TailPosition, named: readonly FoundFile[]) {
+    const outcome = await readWhole(file, position);
+    if (outcome === null) return null;
+    if (outcome.kind === "held-up") return outcome.reason;
+    if (outcome.kind === "changed") return readRest(position, named);
+    resting.set(file.inode, file.size);
+    // Those rotated after it may never have been seen.
+    return readUnseen(file.modified, named);
+  }
+
+  /** Reads a file that no writer has open any more; null where another file bears its name by now. */
+  async function readWhole(file: FoundFile, position: TailPosition | null): Promise<ReadOutcome | null> {
     const source = await openFound(file);
     if (source === null) return null;
     try {
-      const outcome = await read(source, file.inode, position);
-      if (outcome.kind === "held-up") return outcome.reason;
-      resting.set(file.inode, file.size);
-      return null;
+      return await read(source, file.inode, position);
     } finally {
       await source.close();
     }
