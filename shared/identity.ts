@@ -2,8 +2,10 @@
  * What makes two events the same, and the id that follows from it.
  *
  * An event's identity is the first of: its own id, the request's idempotency key with the event's index, its
- * producer position, its content. The id is a function of kind, stream and identity alone, so that agent and
- * edge give an event the same id without having to talk.
+ * producer position, its content with its number among equal ones of the request. Where it goes is part of it: the same
+ * event sent for another entity, org or platform is another event. Only a position belongs to producer and stream alone.
+ * The id is a function of kind, stream, identity and those ids, so that agent and edge give an event the same id without
+ * having to talk.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
@@ -21,19 +23,61 @@ export type Identity =
   | { readonly by: "id"; readonly id: string }
   | { readonly by: "key"; readonly key: string; readonly index: number }
   | { readonly by: "position"; readonly producer: string; readonly position: number }
-  | { readonly by: "content"; readonly hash: Uint8Array };
+  | {
+      readonly by: "content";
+      /** SHA-256 in hex, 64 digits. */
+      readonly hash: string;
+      /** Among the equal ones of its request, from 1. */
+      readonly number: number;
+    }
+  /** Like no other: what happens when it arrives, or where contents are not compared. */
+  | {
+      readonly by: "new";
+      /** Of its request, the same however often that is filed. */
+      readonly nonce: string;
+      readonly index: number;
+    };
 
-/** The text that stands for an identity wherever one is hashed: `i:`, `k:`, `p:` or `c:` and what follows. */
-export function identityText(identity: Identity): string {
+/** The ids that a request names in its headers: where its events go. Null where it names none. */
+export interface SentIds {
+  /** Zuora's entities and organisations: comma-separated, without blanks. */
+  readonly entityIds: string | null;
+  readonly orgIds: string | null;
+  /** Solvimon's platform. */
+  readonly platformId: string | null;
+}
+
+/**
+ * Sent ids as one text, in identities and wherever events that go to different places are kept apart: JSON
+ * `{"entity":"…","org":"…","platform":"…"}`, in this order, of those that were named; empty where none was.
+ */
+export function sentIdsText({ entityIds, orgIds, platformId }: SentIds): string {
+  if (entityIds === null && orgIds === null && platformId === null) return "";
+  return JSON.stringify({
+    ...(entityIds === null ? {} : { entity: entityIds }),
+    ...(orgIds === null ? {} : { org: orgIds }),
+    ...(platformId === null ? {} : { platform: platformId }),
+  });
+}
+
+/**
+ * The text that stands for an identity wherever one is hashed: `i:`, `k:`, `p:`, `c:` or `n:` and what follows; sent ids
+ * before an own id, a key or a content, as `s:IDS LF`.
+ * @param sentIds as {@link sentIdsText} gives them.
+ */
+export function identityText(identity: Identity, sentIds = ""): string {
+  const where = sentIds === "" ? "" : `s:${sentIds}\n`;
   switch (identity.by) {
     case "id":
-      return `i:${identity.id}`;
+      return `${where}i:${identity.id}`;
     case "key":
-      return `k:${identity.key}#${identity.index}`;
+      return `${where}k:${identity.key}#${identity.index}`;
     case "position":
       return `p:${identity.producer}:${identity.position}`;
     case "content":
-      return `c:${toHex(identity.hash)}`;
+      return `${where}c:${identity.hash}${identity.number === 1 ? "" : `#${identity.number}`}`;
+    case "new":
+      return `n:${identity.nonce}#${identity.index}`;
   }
 }
 
@@ -62,9 +106,10 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 /**
  * The id of an event: the kind's prefix, then SHA-256 of `KIND LF STREAM LF IDENTITY` as a big-endian integer
  * modulo 62^20, written in 20 digits of 0-9A-Za-z.
+ * @param sentIds as {@link sentIdsText} gives them.
  */
-export function eventId(kind: Kind, stream: string, identity: Identity): string {
-  const hash = sha256(utf8ToBytes(`${kind}\n${stream}\n${identityText(identity)}`));
+export function eventId(kind: Kind, stream: string, identity: Identity, sentIds = ""): string {
+  const hash = sha256(utf8ToBytes(`${kind}\n${stream}\n${identityText(identity, sentIds)}`));
   return idPrefixOf(kind) + base62(hash);
 }
 

@@ -39,6 +39,7 @@ const settingsSchema = z.object({
   BACKOFF_MAX_MS: whole(60_000),
   DESTINATION_KEY: text,
   LOOPBACK_DESTINATIONS: text,
+  DEDUP_DAYS: whole(400),
 });
 
 /** Of every upstream, each name behind the vendor's own and an underscore: ZUORA_BASE_URL. */
@@ -78,6 +79,8 @@ export interface Settings {
   readonly destinationKey: string;
   /** Whether a destination may be plain http on this machine, as on a local edge. */
   readonly loopbackDestinations: boolean;
+  /** For how many days a repeat is known at least, where a stream says nothing else. */
+  readonly dedupDays: number;
 }
 
 /**
@@ -102,6 +105,7 @@ export function parseSettings(bindings: Bindings): Settings {
     backoff: { baseMs: set.BACKOFF_BASE_MS, maxMs: set.BACKOFF_MAX_MS },
     destinationKey: set.DESTINATION_KEY,
     loopbackDestinations: set.LOOPBACK_DESTINATIONS === "allow",
+    dedupDays: set.DEDUP_DAYS,
   };
 }
 

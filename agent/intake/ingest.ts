@@ -7,6 +7,7 @@
  * that are not valid.
  */
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
+import type { SentIds } from "../../shared/identity.ts";
 import {
   type Answerable,
   type BodyOutcome,
@@ -17,6 +18,7 @@ import {
 } from "../../shared/intake/dialect.ts";
 import type { BodyCoding, Preferences } from "../../shared/intake/headers.ts";
 import { bodyTypeOf, type HeaderOf, type IngestHeaders, ingestHeadersOf } from "../../shared/intake/request.ts";
+import { sentIdsOf } from "../../shared/intake/sent-ids.ts";
 import { type BodyForm, type BodyLimits, HEADER } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import type { TakenBody } from "../buffer/tables/bodies.ts";
@@ -29,7 +31,6 @@ import type { BodyRead } from "./body.ts";
 import { bodyHash } from "./body-hash.ts";
 import { faultyOf, type KeptEvent, keepBy, keyedBody } from "./kept-event.ts";
 import { acceptedOf, conflictsOf } from "./outcome.ts";
-import { scopeOf } from "./scope.ts";
 
 export interface IngestRequest {
   readonly header: HeaderOf;
@@ -83,7 +84,8 @@ async function prepare<R extends Reason>(
   if (found === null) return refused("unknown-stream", dialect.unknown);
   const { body, sources } = found;
   if (body.kind === "too-large") return refused("too-large", body.message);
-  const errors = [...headers.errors, ...positionErrors(request.header)];
+  const sent = sentIdsOf(request.header);
+  const errors = [...headers.errors, ...positionErrors(request.header), ...sent.errors];
   if (errors.length > 0) return { kind: "bad-headers", message: "a header is not valid", errors };
   if (body.kind === "malformed") return body;
   const { events } = body;
@@ -93,7 +95,7 @@ async function prepare<R extends Reason>(
   if (!preferences.lenient && faults.length > 0 && idempotencyKey === null) {
     return { kind: "rejected", errors: faults, conflicts: [], total: events.length };
   }
-  const input = inputOf(dialect, { header: request.header, bytes: read.bytes, headers, events, sources }, host);
+  const input = inputOf(dialect, { scope: sent.ids, bytes: read.bytes, headers, events, sources }, host);
   return { kind: "prepared", preferences, events, input, source: dialect.isSingle ? (sources[0] ?? null) : null };
 }
 
@@ -153,7 +155,7 @@ function positionErrors(header: HeaderOf): ValidationError[] {
 }
 
 interface CheckedRequest<R> {
-  readonly header: HeaderOf;
+  readonly scope: SentIds;
   readonly bytes: Uint8Array;
   readonly headers: IngestHeaders;
   readonly events: readonly KeptEvent<R>[];
@@ -162,11 +164,10 @@ interface CheckedRequest<R> {
 
 function inputOf<R extends Reason>(
   dialect: AgentDialect<R>,
-  { header, bytes, headers: { preferences, idempotencyKey }, events, sources }: CheckedRequest<R>,
+  { scope, bytes, headers: { preferences, idempotencyKey }, events, sources }: CheckedRequest<R>,
   { clock, knowsBodies }: IngestHost,
 ): AppendInput {
   const { stream } = dialect;
-  const scope = scopeOf(header);
   const isKnownByBody =
     knowsBodies &&
     idempotencyKey === null &&
@@ -178,7 +179,7 @@ function inputOf<R extends Reason>(
     receivedAt: clock.now(),
     events: packEvents(sources),
     faulty: faultyOf(dialect, events),
-    idempotency: idempotencyKey === null ? null : keyedBody(idempotencyKey, events),
+    idempotency: idempotencyKey === null ? null : keyedBody(idempotencyKey, scope, events),
     ...(isKnownByBody ? { bodyHash: bodyHash(stream, scope, bytes) } : {}),
     strict: !preferences.lenient,
   };
@@ -189,7 +190,7 @@ async function append<R extends Reason>(
   { preferences, events, input, source }: Prepared<R>,
   { log }: IngestHost,
 ): Promise<Answerable<R>> {
-  const { receivedAt } = input;
+  const { receivedAt, scope } = input;
   const outcome: AppendOutcome = await log.append(input);
   switch (outcome.kind) {
     case "full":
@@ -204,7 +205,7 @@ async function append<R extends Reason>(
     case "durable": {
       const known = outcome.kind === "repeated" ? allKnown(events.length, outcome) : outcome.known;
       const { firstPosition } = outcome;
-      const appended = { preferences, producer: log.producer, receivedAt, source, firstPosition, known };
+      const appended = { preferences, producer: log.producer, receivedAt, scope, source, firstPosition, known };
       return acceptedOf(dialect, events, appended);
     }
   }

@@ -1,6 +1,6 @@
 /** What is kept of an event while its request is answered; its parsed value, many times its text, is not. */
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import { CONTENT_HASH_BYTES, contentHash, ownIdOf } from "../../shared/identity.ts";
+import { CONTENT_HASH_BYTES, contentHash, ownIdOf, type SentIds, sentIdsText } from "../../shared/identity.ts";
 import type { Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
 import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
 import type { AppendInput } from "../buffer/transactions/append.ts";
@@ -47,7 +47,15 @@ export function reasonOf(error: ValidationError): QuarantineReason {
   return { status: 400, ...error };
 }
 
-export function keyedBody<R>(key: string, events: readonly KeptEvent<R>[]): AppendInput["idempotency"] {
+/** A key is one for each set of ids: the same key for another entity brings other events. */
+export function keyedBody<R>(
+  idempotencyKey: string,
+  scope: SentIds,
+  events: readonly KeptEvent<R>[],
+): AppendInput["idempotency"] {
+  const where = sentIdsText(scope);
+  // No header holds a line feed: the two never read like a key alone.
+  const key = where === "" ? idempotencyKey : `${where}\n${idempotencyKey}`;
   const hashes = new Uint8Array(events.length * CONTENT_HASH_BYTES);
   const ownIds = new Uint8Array(events.length);
   for (const [index, { hash, ownId }] of events.entries()) {

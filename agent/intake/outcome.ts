@@ -1,5 +1,5 @@
 /** What the log made of a request's events, as the outcome that a dialect answers. */
-import { eventId, type Identity } from "../../shared/identity.ts";
+import { eventId, type Identity, type SentIds, sentIdsText } from "../../shared/identity.ts";
 import { conflictResult } from "../../shared/intake/answers.ts";
 import type { Accepted, Conflicting, Dialect, Reason, Resource } from "../../shared/intake/dialect.ts";
 import type { Preferences } from "../../shared/intake/headers.ts";
@@ -17,6 +17,7 @@ export interface Appended {
   readonly preferences: Preferences;
   readonly producer: string;
   readonly receivedAt: number;
+  readonly scope: SentIds;
   /** Of a body that is one event. */
   readonly source: string | null;
   /** Events that are not known from before have positions from here on, in order. */
@@ -30,6 +31,7 @@ export function acceptedOf<R extends Reason>(
   appended: Appended,
 ): Accepted {
   const { preferences, producer } = appended;
+  const sentIds = sentIdsText(appended.scope);
   // Hashing is the dearest part of an answer, and most callers never see the ids.
   const isShown = dialect.isSingle || preferences.representation;
   const known = new Map(appended.known.map((event) => [event.index, event]));
@@ -37,7 +39,7 @@ export function acceptedOf<R extends Reason>(
   const results = events.map((event, index): EventResult => {
     const before = known.get(index);
     const position = before?.position ?? next++;
-    const id = isShown ? eventId(dialect.kind, dialect.stream, identityOf(event, producer, position)) : "";
+    const id = isShown ? eventId(dialect.kind, dialect.stream, identityOf(event, producer, position), sentIds) : "";
     if (before?.same === true) return { index, status: "duplicate", id };
     if (before !== undefined) return conflictResult(dialect, "key", index, id);
     if (event.errors.length === 0) return { index, status: "accepted", id };

@@ -35,6 +35,9 @@ export const feedsSchema = z.strictObject({
   properties: z.record(z.string(), z.string()).optional(),
 });
 
+/** Ten years. */
+const DEDUP_DAYS_MAX = 3653;
+
 export const streamSchema = z.strictObject({
   // Control characters would let one stream's name and an id read like another's where both are hashed.
   meter_global_id: z
@@ -48,6 +51,16 @@ export const streamSchema = z.strictObject({
   event_time_field: z.string().min(1).max(256).optional(),
   /** Where an event names its customer. */
   customer_field: z.string().min(1).max(256).optional(),
+  deduplicate_by_content: z
+    .boolean()
+    .optional()
+    .describe("Default true. False: an event without own id, key or position is always a new one."),
+  dedup_days: z
+    .int()
+    .min(1)
+    .max(DEDUP_DAYS_MAX)
+    .optional()
+    .describe("For how many days a repeat must be known at least; default: DEDUP_DAYS of the deployment."),
   fields: z.array(fieldSchema).max(200).optional(),
   feeds: feedsSchema.optional(),
 });

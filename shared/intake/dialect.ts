@@ -34,6 +34,8 @@ export interface StreamRules<R> {
   readonly check: Check<R>;
   /** The top-level field that holds an event's own id, if the stream has one. */
   readonly ownIdField: string | null;
+  /** False: an event without own id, key or position is always a new one. */
+  readonly deduplicatesByContent: boolean;
 }
 
 export type BodyOutcome<T, R> =
@@ -63,8 +65,8 @@ export interface Dialect<R extends Reason> {
   readonly forms: readonly BodyForm[];
   /** Whether a body is one event, accepted or refused whole and answered with its resource. */
   readonly isSingle: boolean;
-  /** Which of Zuora's and Solvimon's request headers this operation reads. */
-  readonly reads: { readonly trackId: boolean; readonly platformId: boolean };
+  /** Whether it reads Zuora-Track-Id. */
+  readonly readsTrackId: boolean;
   /** Top-level fields that are no content. */
   readonly readOnly: ReadonlySet<string>;
   /** Whether an event says when it happened; one that does not happens when it arrives, and is like no other. */

@@ -41,7 +41,7 @@ export function ingestHeadersOf<R extends Reason>(header: HeaderOf, dialect: Dia
   const preferences = preferencesOf(header(HEADER.prefer));
   const idempotencyKey = header(HEADER.idempotencyKey);
   const errors = [
-    dialect.reads.trackId ? trackIdError(header(HEADER.trackId)) : null,
+    dialect.readsTrackId ? trackIdError(header(HEADER.trackId)) : null,
     idempotencyKeyError(idempotencyKey),
   ].filter((error) => error !== null);
   return {

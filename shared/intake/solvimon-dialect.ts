@@ -25,7 +25,7 @@ export function solvimonDialect(kind: SolvimonKind, form: SolvimonForm): Dialect
     unknown: `there is no stream ${kind}`,
     forms: ["json"],
     isSingle,
-    reads: { trackId: false, platformId: true },
+    readsTrackId: false,
     readOnly: READ_ONLY[kind],
     carriesTime,
     read: (bytes, _form, check, limits, keep) => readEvents(bytes, kind, limits, keep, check),
@@ -60,7 +60,7 @@ function conflictReason(kind: SolvimonKind, cause: ConflictCause): SolvimonReaso
     case "content":
       return {
         code: "RESOURCE_ALREADY_EXISTS",
-        message: "the position was taken before by an event with other content",
+        message: "the position was taken before by an event with other content, or for other ids",
       };
   }
 }

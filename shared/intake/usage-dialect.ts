@@ -16,7 +16,7 @@ export function usageDialect(meterGlobalId: string): Dialect<ValidationError> {
     unknown: `there is no meter ${JSON.stringify(meterGlobalId)}`,
     forms: ["json", "ndjson"],
     isSingle: false,
-    reads: { trackId: true, platformId: false },
+    readsTrackId: true,
     readOnly: NO_FIELDS,
     carriesTime: () => true,
     read: readUsageBody,
@@ -28,7 +28,7 @@ export function usageDialect(meterGlobalId: string): Dialect<ValidationError> {
 
 const CONFLICT: Readonly<Record<ConflictCause, string>> = {
   key: "the Idempotency-Key brought other content for this event before",
-  position: "its position was taken before by an event with other content",
+  position: "its position was taken before by an event with other content, or for other ids",
   id: "its identity was taken before by an event with other content",
   content: "its identity was taken before by an event with other content",
   // A usage stream has no reprocessing groups; what the ledger does not file there is a conflict.

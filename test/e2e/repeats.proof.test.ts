@@ -1,21 +1,21 @@
 import { expect, it } from "vitest";
 import { postAll, sampleEvents, startRiver } from "./support.ts";
 
-it("10,000 real events without ids fold into 9,893, and posted again they are all duplicates", async () => {
+it("10,000 real events without ids are 10,000 though 107 equal a neighbour, and posted again they are all duplicates", async () => {
   const river = await startRiver();
   const events = sampleEvents();
-  expect(await postAll(river.edge.url, events, { size: 1000 })).toEqual({
-    accepted: 9_893,
-    duplicates: 107,
-    conflicts: 0,
-    quarantined: 0,
-  });
+  const all = { size: events.length };
+  const none = { accepted: 0, duplicates: 0, conflicts: 0, quarantined: 0 };
+  expect(await postAll(river.edge.url, events, all)).toEqual({ ...none, accepted: 10_000 });
   await river.settled();
-  expect(await river.twinCounts()).toMatchObject({ events: 9_893, distinct: 9_893 });
-  expect(await postAll(river.edge.url, events, { size: 1000 })).toMatchObject({ accepted: 0, duplicates: 10_000 });
+  expect(await river.twinCounts()).toMatchObject({ events: 10_000, distinct: 9_893 });
+  expect((await river.twinEvents()).toSorted()).toEqual(events.toSorted());
+  expect(await postAll(river.edge.url, events, all)).toEqual({ ...none, duplicates: 10_000 });
+  // Cut otherwise they are the same events still: equal ones in one body are a run of those that were known.
+  expect(await postAll(river.edge.url, events, { size: 1000 })).toEqual({ ...none, duplicates: 10_000 });
   const [row] = await river.settled();
-  expect(row).toMatchObject({ accepted: 9_893, duplicates: 10_107, delivered: 9_893, pending: 0 });
-  expect(await river.twinCounts()).toMatchObject({ events: 9_893 });
+  expect(row).toMatchObject({ accepted: 10_000, duplicates: 20_000, delivered: 10_000, pending: 0 });
+  expect(await river.twinCounts()).toMatchObject({ events: 10_000 });
 });
 
 it("10,000 events with positions are all taken, and repeated in any batch sizes all duplicates", async () => {

@@ -13,6 +13,7 @@ import {
   type Identity,
   identityText,
   ownIdOf,
+  sentIdsText,
   toHex,
 } from "../../shared/identity.ts";
 import { canonicalText } from "../../shared/json/canonical.ts";
@@ -56,11 +57,16 @@ const identities: fc.Arbitrary<Identity> = fc.oneof(
     producer: fc.stringMatching(/^[\w.-]{1,20}$/),
     position: fc.maxSafeNat(),
   }),
-  fc.record({ by: fc.constant("content" as const), hash: fc.uint8Array({ minLength: 32, maxLength: 32 }) }),
+  fc.record({
+    by: fc.constant("content" as const),
+    hash: fc.stringMatching(/^[0-9a-f]{64}$/),
+    number: fc.integer({ min: 1, max: 10_000 }),
+  }),
+  fc.record({ by: fc.constant("new" as const), nonce: fc.uuid(), index: fc.nat(9_999) }),
 );
 
 describe("an event's id", () => {
-  const content = Uint8Array.from(Buffer.from(sha256Hex('{"a":1}'), "hex"));
+  const content = sha256Hex('{"a":1}');
 
   test.each<[Kind, string, Identity, string]>([
     ["usage", "usage/m1", { by: "id", id: "A-1" }, "usev_a4AuNcaJ1JdlEHLgA9l4"],
@@ -75,7 +81,9 @@ describe("an event's id", () => {
       { by: "position", producer: "a", position: Number.MAX_SAFE_INTEGER },
       "adda_oeFOfMb97PezjXGUq6qO",
     ],
-    ["meter-data", "meter-data", { by: "content", hash: content }, "mtda_MKosUqukNoeOxWPI57jo"],
+    ["meter-data", "meter-data", { by: "content", hash: content, number: 1 }, "mtda_MKosUqukNoeOxWPI57jo"],
+    ["meter-data", "meter-data", { by: "content", hash: content, number: 2 }, "mtda_9vbrxerJ4hohTMSEvfqY"],
+    ["charge", "charge", { by: "new", nonce: "b0e0", index: 3 }, "chda_2d21ndItzJOCHenIJ7kB"],
   ])("of %s on %s stays what it was when it was first given out: %o", (kind, stream, identity, id) => {
     expect(eventId(kind, stream, identity)).toBe(id);
   });
@@ -94,17 +102,25 @@ describe("an event's id", () => {
 
 describe("an identity's name space", () => {
   test("sets own ids, keys, positions and contents apart, however they are spelt", () => {
-    const hash = Uint8Array.from(Buffer.from(sha256Hex("x"), "hex"));
-    const texts = ["1", "a#0", "a", "p:a:1", "k:a#0", "i:1", "c:", toHex(hash), "a:1", `c:${toHex(hash)}`];
+    const hash = sha256Hex("x");
+    const ids = sentIdsText({ entityIds: "e1", orgIds: null, platformId: null });
+    const texts = ["1", "a#0", "a", "p:a:1", "k:a#0", "i:1", "c:", hash, "a:1", `c:${hash}`, "n:a#0", `s:${ids}\ni:1`];
     const all: Identity[] = [
       ...texts.map((id) => ({ by: "id" as const, id })),
       ...texts.flatMap((key) => [0, 1].map((index) => ({ by: "key" as const, key, index }))),
       ...["1", "a", "a.1"].flatMap((producer) =>
         [0, 1].map((position) => ({ by: "position" as const, producer, position })),
       ),
-      { by: "content", hash },
+      ...[1, 2, 12].map((number) => ({ by: "content" as const, hash, number })),
+      ...["a", "1"].flatMap((nonce) => [0, 1].map((index) => ({ by: "new" as const, nonce, index }))),
     ];
     expect(new Set(all.map((identity) => eventId("usage", "usage/m", identity))).size).toBe(all.length);
+    const places = ["", ids, sentIdsText({ entityIds: null, orgIds: "e1", platformId: null })];
+    const scoped = all.filter(({ by }) => by === "id" || by === "key" || by === "content");
+    const everywhere = scoped.flatMap((identity) =>
+      places.map((place) => eventId("usage", "usage/m", identity, place)),
+    );
+    expect(new Set(everywhere).size).toBe(everywhere.length);
   });
 
   test("never holds two identities under one text", () => {
@@ -129,6 +145,30 @@ describe("an identity's name space", () => {
       eventId("usage", "usage/m2", identity).slice("xxxx_".length),
     ];
     expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+describe("where an event goes", () => {
+  test("is part of its identity, but where a position or nothing else tells it", () => {
+    const ids = sentIdsText({ entityIds: "e1,e2", orgIds: "o1", platformId: "p1" });
+    expect(ids).toBe('{"entity":"e1,e2","org":"o1","platform":"p1"}');
+    expect(sentIdsText({ entityIds: null, orgIds: null, platformId: null })).toBe("");
+    expect(identityText({ by: "id", id: "1" }, ids)).toBe(`s:${ids}\ni:1`);
+    expect(identityText({ by: "key", key: "k", index: 2 }, ids)).toBe(`s:${ids}\nk:k#2`);
+    expect(identityText({ by: "content", hash: "ab", number: 2 }, ids)).toBe(`s:${ids}\nc:ab#2`);
+    expect(identityText({ by: "position", producer: "a", position: 1 }, ids)).toBe("p:a:1");
+    expect(identityText({ by: "new", nonce: "a", index: 1 }, ids)).toBe("n:a#1");
+  });
+
+  test("cannot be spelt so that two places read alike", () => {
+    const part = fc.option(fc.string({ unit: "grapheme", maxLength: 8 }), { nil: null });
+    const places = fc.record({ entityIds: part, orgIds: part, platformId: part });
+    fc.assert(
+      fc.property(places, places, (a, b) => {
+        expect(sentIdsText(a) === sentIdsText(b)).toBe(JSON.stringify(a) === JSON.stringify(b));
+      }),
+      { seed: 15, numRuns: 2_000 },
+    );
   });
 });
 

@@ -242,7 +242,7 @@ it("without a base URL events stay pending, and flow once there is one", async (
 it("entity and org ids are passed on, and calls never mix them", async () => {
   const { edge, meter, deliver, calls } = await setup();
   await bindings.LEDGER.prepare(
-    'UPDATE api_keys SET entity_ids = \'["e1","e2"]\', org_ids = \'["o1"]\' WHERE tenant = ?1',
+    'UPDATE api_keys SET entity_ids = \'["e1","e2"]\', org_ids = \'["o1","o2"]\' WHERE tenant = ?1',
   )
     .bind(edge.tenant)
     .run();
@@ -262,9 +262,10 @@ it("entity and org ids are passed on, and calls never mix them", async () => {
   expect(seen).toHaveLength(4);
   expect(seen).toEqual(
     expect.arrayContaining([
-      [undefined, undefined, 3],
-      ["e1", undefined, 3],
-      ["e2", undefined, 3],
+      // Of what a request does not name its key's own list goes up.
+      ["e1,e2", "o1,o2", 3],
+      ["e1", "o1,o2", 3],
+      ["e2", "o1,o2", 3],
       ["e1", "o1", 3],
     ]),
   );

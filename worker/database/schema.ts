@@ -78,8 +78,14 @@ export const batches = sqliteTable(
     producer: text("producer"),
     first: integer("first"),
     last: integer("last"),
-    /** What calls upstream must not mix: entity and org ids, JSON; empty for none. */
+    /** What calls upstream must not mix: entity, org and platform ids that go with them, JSON; empty for none. */
     context: text("context").notNull(),
+    /**
+     * The ids that the request named in its headers, part of its events' identity: `sentIdsText`, empty for none. Null
+     * in rows from before they were: there `context` is what was sent, an entry's ordinal is its index in the body, and
+     * equal contents were one event.
+     */
+    sentIds: text("sent_ids"),
     /** Idempotency key of the request, where it gives the events their identity. */
     idempotencyKey: text("idempotency_key"),
     /** The field that held an event's own id when it was filed; with the key and the position it gives every id again. */
@@ -104,6 +110,8 @@ export const batches = sqliteTable(
     index("batches_position").on(table.tenant, table.stream, table.producer, table.first).where(sql`first IS NOT NULL`),
     // For reading a stream's events in their order. What reads seq reads it here: in the row it stands behind the payload.
     index("batches_seq").on(table.tenant, table.stream, table.seq).where(sql`replay_of IS NULL`),
+    // Which ids a stream's requests named; few rows, since most name none.
+    index("batches_sent_ids").on(table.tenant, table.stream, table.sentIds).where(sql`sent_ids > ''`),
   ],
 );
 

@@ -47,7 +47,7 @@ export interface Delivery {
 /** What is null narrows nothing. */
 export interface WithdrawFilter {
   readonly stream: string | null;
-  /** As `contextOf` writes it. */
+  /** As `sentIdsText` writes it. */
   readonly context: string | null;
   /** When it was received, ends inclusive: milliseconds since 1970. */
   readonly from: number | null;

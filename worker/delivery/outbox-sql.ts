@@ -137,7 +137,7 @@ FROM json_each(:parts) AS part CROSS JOIN batches ON batches.id = part.value ->>
 /** A batch with what gives its events their identity. */
 export type SentBatch = Pick<
   BatchRow,
-  "producer" | "first" | "idempotency_key" | "own_id_field" | "payload" | "entries"
+  "producer" | "first" | "nonce" | "sent_ids" | "idempotency_key" | "own_id_field" | "payload" | "entries"
 > & {
   /** Of the event that this batch sends again from quarantine; null for any other batch. */
   readonly origin: number | null;
@@ -147,7 +147,10 @@ export type SentBatch = Pick<
 };
 
 /** The identity of a replay is that of the event it sends again. */
-export const BATCH = statement<{ id: number }, SentBatch>(`SELECT batches.producer, first, idempotency_key,
+export const BATCH = statement<
+  { id: number },
+  SentBatch
+>(`SELECT batches.producer, first, nonce, sent_ids, idempotency_key,
   own_id_field, payload, hex(entries) AS entries,
   origin.id AS origin, origin.event_id AS origin_id, origin.batch AS origin_batch, origin.entry AS origin_entry
 FROM batches LEFT JOIN quarantine AS origin ON origin.id = batches.replay_of WHERE batches.id = :id`);

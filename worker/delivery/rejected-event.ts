@@ -20,7 +20,7 @@ export function rejectedEvent(stream: string, part: Part, row: SentBatch, outcom
     producer: row.producer ?? "",
     batch: row.origin_batch ?? part.batch,
     entry: row.origin_entry ?? entry,
-    eventId: row.origin_id ?? storedEventId(stream, row, entry, span.index, event),
+    eventId: row.origin_id ?? storedEventId(stream, row, entry, span.ordinal, event),
     event,
     reasons: JSON.stringify(reasons),
     upstream: outcome.text,

@@ -135,7 +135,7 @@ function eventsOfPart(stream: string, { batch, from, to }: Part, row: Batch | un
   return entrySpans(row.entries).flatMap((span, entry): HeldEvent[] => {
     if (entry < from || entry > to || span.status !== ENTRY_STATUS.stored) return [];
     const event = row.payload.slice(span.start, span.end);
-    const id = row.origin_id ?? storedEventId(stream, row, entry, span.index, event);
+    const id = row.origin_id ?? storedEventId(stream, row, entry, span.ordinal, event);
     return [{ producer, event, row: [producer, row.origin_batch ?? batch, row.origin_entry ?? entry, id] }];
   });
 }

@@ -13,7 +13,7 @@ export interface Digested<R> extends DigestedEvent {
 const NONE: readonly ValidationError[] = [];
 
 export function digestBy<R extends Reason>(dialect: Dialect<R>, rules: EdgeRules<R>): Keep<Digested<R>, R> {
-  const { ownIdField, measure, group } = rules;
+  const { ownIdField, deduplicatesByContent, measure, group } = rules;
   return ({ source, value, errors }, index) => {
     const isValid = errors.length === 0;
     return {
@@ -22,6 +22,7 @@ export function digestBy<R extends Reason>(dialect: Dialect<R>, rules: EdgeRules
       faults: isValid ? NONE : errors.map((error) => dialect.listed(error, index)),
       hash: contentHash(value, dialect.readOnly),
       ownId: ownIdField === null ? null : ownIdOf(value.get(ownIdField)),
+      isKnownByContent: deduplicatesByContent && dialect.carriesTime(value),
       group: group(value),
       measure: isValid ? measure(value) : null,
     };

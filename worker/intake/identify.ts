@@ -1,9 +1,10 @@
 /** Gives each checked event its identity, its id and its key in the ledger. */
 import type { Kind } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import { CONTENT_HASH_BYTES, eventId, type Identity } from "../../shared/identity.ts";
+import { CONTENT_HASH_BYTES, eventId, type Identity, toHex } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
+import { ordinalOf } from "../ledger/ordinal.ts";
 import type { IncomingEvent, ReprocessGroup } from "../ledger/plan.ts";
 import type { Measure } from "../usage/measure.ts";
 
@@ -11,8 +12,12 @@ export interface IdentityRule {
   readonly tenant: string;
   readonly kind: Kind;
   readonly stream: string;
+  /** The ids of the request's headers, as `sentIdsText` gives them. */
+  readonly sentIds: string;
   readonly idempotencyKey: string | null;
   readonly position: ProducerPosition | null;
+  /** What makes events new that are like no other: the request's own, however often it is filed. */
+  readonly nonce: string;
 }
 
 /** What identity needs of an event, and no more: its parsed value is gone by the time the ledger is asked. */
@@ -22,19 +27,23 @@ export interface DigestedEvent {
   /** SHA-256 of its canonical text, 32 bytes. */
   readonly hash: Uint8Array;
   readonly ownId: string | null;
+  /** False: without own id, key and position it is a new one, whatever it holds. */
+  readonly isKnownByContent: boolean;
   /** The reprocessing group of a persist event. */
   readonly group?: ReprocessGroup | null;
   /** What it adds to the usage that is priced. */
   readonly measure?: Measure | null;
 }
 
-/** An event's identity is the first of: own id, idempotency key, producer position, content. */
+/** An event's identity is the first of: own id, idempotency key, producer position, content; else it is a new one. */
 export function identify(events: readonly DigestedEvent[], rule: IdentityRule): IncomingEvent[] {
+  const equals = new Map<string, number>();
   return events.map((event, index) => {
-    const identity = identityOf(event, index, rule);
-    const id = eventId(rule.kind, rule.stream, identity);
+    const identity = identityOf(event, index, rule, equals);
+    const id = eventId(rule.kind, rule.stream, identity, rule.sentIds);
     return {
       index,
+      ordinal: ordinalOf(identity),
       source: event.source,
       hash: event.hash.subarray(0, CONTENT_HASH_BYTES),
       id,
@@ -48,11 +57,19 @@ export function identify(events: readonly DigestedEvent[], rule: IdentityRule): 
   });
 }
 
-function identityOf(event: DigestedEvent, index: number, rule: IdentityRule): Identity {
+/** @param equals how many of each content, by its hash, came before in this request. */
+function identityOf(
+  event: DigestedEvent,
+  index: number,
+  { idempotencyKey, position, nonce }: IdentityRule,
+  equals: Map<string, number>,
+): Identity {
   if (event.ownId !== null) return { by: "id", id: event.ownId };
-  if (rule.idempotencyKey !== null) return { by: "key", key: rule.idempotencyKey, index };
-  if (rule.position !== null) {
-    return { by: "position", producer: rule.position.producer, position: rule.position.first + index };
-  }
-  return { by: "content", hash: event.hash };
+  if (idempotencyKey !== null) return { by: "key", key: idempotencyKey, index };
+  if (position !== null) return { by: "position", producer: position.producer, position: position.first + index };
+  if (!event.isKnownByContent) return { by: "new", nonce, index };
+  const hash = toHex(event.hash);
+  const number = (equals.get(hash) ?? 0) + 1;
+  equals.set(hash, number);
+  return { by: "content", hash, number };
 }

@@ -10,7 +10,7 @@ import type { WallClock } from "../../shared/clock.ts";
 import { type Answerable, type Reason, refused } from "../../shared/intake/dialect.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
 import { type IngestHeaders, ingestHeadersOf } from "../../shared/intake/request.ts";
-import { type BodyForm, type BodyLimits, HEADER } from "../../shared/wire.ts";
+import type { BodyForm, BodyLimits } from "../../shared/wire.ts";
 import type { Principal } from "../accounts/principal.ts";
 import type { Catalogs, LoadedCatalog } from "../catalog/catalogs.ts";
 import type { EventReader } from "../ledger/event-reader.ts";
@@ -23,7 +23,7 @@ import { untilCatalogStands } from "./filing-rounds.ts";
 import { identify } from "./identify.ts";
 import { acceptedOf, conflictsOf } from "./outcome.ts";
 import { positionErrors, positionOf } from "./position.ts";
-import { contextOf } from "./scope.ts";
+import { scopeOf } from "./scope.ts";
 import { type BodyRequest, withBody } from "./with-body.ts";
 
 export interface IngestRequest extends BodyRequest {
@@ -48,6 +48,7 @@ export type Ingest = <R extends Reason>(dialect: EdgeDialect<R>, request: Ingest
 interface Named extends IngestHeaders {
   readonly position: ProducerPosition | null;
   readonly context: string;
+  readonly sentIds: string;
 }
 
 export function createIngest(host: IngestHost): Ingest {
@@ -55,11 +56,12 @@ export function createIngest(host: IngestHost): Ingest {
     const catalog = await catalogWith(dialect, request.principal.tenant, host);
     if (catalog === null) return unknownStream(dialect);
     const bounds = { forms: dialect.forms, bytesMax: host.limits.bodyBytesMax };
+    const nonce = crypto.randomUUID();
     return withBody(request, bounds, host.admission, async (bytes, form) => {
       const outcome = await untilCatalogStands(
         catalog,
         () => load(request.principal.tenant, host, true),
-        (current) => ingestBy(current, dialect, request, { bytes, form }, host),
+        (current) => ingestBy(current, dialect, request, { bytes, form, nonce }, host),
       );
       return outcome ?? refused("catalog-unsettled", "the catalog keeps changing; try again");
     });
@@ -87,12 +89,19 @@ async function catalogWith<R extends Reason>(
   return null;
 }
 
+interface Body {
+  readonly bytes: Uint8Array;
+  readonly form: BodyForm;
+  /** Names the request, by whichever catalog it is filed. */
+  readonly nonce: string;
+}
+
 /** Checks and files a body by one catalog. */
 async function ingestBy<R extends Reason>(
   catalog: LoadedCatalog,
   dialect: EdgeDialect<R>,
   request: IngestRequest,
-  { bytes, form }: { readonly bytes: Uint8Array; readonly form: BodyForm },
+  { bytes, form, nonce }: Body,
   host: IngestHost,
 ): Promise<Answerable<R> | "catalog-changed"> {
   const rules = dialect.rulesBy(catalog);
@@ -112,20 +121,20 @@ async function ingestBy<R extends Reason>(
     if (latest.version !== catalog.version) return "catalog-changed";
     return { kind: "rejected", errors, conflicts: [], total: body.events.length };
   }
-  return file(dialect, request.principal, named, { ...body, catalog, ownIdField: rules.ownIdField }, host);
+  return file(dialect, request.principal, named, { ...body, catalog, ownIdField: rules.ownIdField, nonce }, host);
 }
 
 function headersOf<R extends Reason>(dialect: EdgeDialect<R>, { header, principal }: IngestRequest): Named {
   const common = ingestHeadersOf(header, dialect);
   const position = positionOf(header);
-  const platformId = dialect.reads.platformId ? header(HEADER.platformId) : null;
-  const scope = contextOf(principal, header(HEADER.entityIds), header(HEADER.orgIds), platformId);
+  const scope = scopeOf(principal, header);
   const positionError = position.kind === "invalid" ? [position.error] : [];
   return {
     ...common,
     errors: [...common.errors, ...positionError, ...scope.errors],
     position: position.kind === "position" ? position.position : null,
     context: scope.context,
+    sentIds: scope.sentIds,
   };
 }
 
@@ -134,20 +143,21 @@ interface Checked<R> {
   readonly receivedAt: readonly string[] | null;
   readonly catalog: LoadedCatalog;
   readonly ownIdField: string | null;
+  readonly nonce: string;
 }
 
 async function file<R extends Reason>(
   dialect: EdgeDialect<R>,
   { tenant, keyId }: Principal,
-  { preferences, idempotencyKey, position, context }: Named,
-  { events, receivedAt: times, catalog, ownIdField }: Checked<R>,
+  { preferences, idempotencyKey, position, context, sentIds }: Named,
+  { events, receivedAt: times, catalog, ownIdField, nonce }: Checked<R>,
   host: IngestHost,
 ): Promise<Answerable<R> | "catalog-changed"> {
   const { kind, stream } = dialect;
-  const incoming = identify(events, { tenant, kind, stream, idempotencyKey, position });
+  const incoming = identify(events, { tenant, kind, stream, sentIds, idempotencyKey, position, nonce });
   const receivedAt = host.clock.now();
   const outcome = await host.ledger.file({
-    ...{ tenant, stream, context, idempotencyKey, ownIdField, receivedAt, times },
+    ...{ tenant, stream, context, sentIds, idempotencyKey, ownIdField, receivedAt, times, nonce },
     producer: position?.producer ?? null,
     events: incoming,
     lenient: preferences.lenient,

@@ -41,6 +41,8 @@ function resultOf<R extends Reason>(dialect: Dialect<R>, event: IncomingEvent, f
   return conflictResult(dialect, causeOf(event, fate), index, id);
 }
 
-function causeOf(event: IncomingEvent, fate: "conflict" | "closed"): ConflictCause {
-  return fate === "closed" ? "closed" : event.identity;
+function causeOf({ identity }: IncomingEvent, fate: "conflict" | "closed"): ConflictCause {
+  if (fate === "closed") return "closed";
+  if (identity === "new") throw new RangeError("an event that is like no other conflicts with one");
+  return identity;
 }

@@ -1,7 +1,11 @@
-/** The entity and org ids a request names: allowed to its key, and never mixed with others on the way up. */
+/** Where a request's events go: as it names it, allowed to its key, and never mixed with others on the way up. */
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
+import { type SentIds, sentIdsText } from "../../shared/identity.ts";
+import type { HeaderOf } from "../../shared/intake/request.ts";
+import { sentIdsOf } from "../../shared/intake/sent-ids.ts";
 import type { Principal } from "../accounts/principal.ts";
 
+/** What JSON of a context holds. */
 export interface UpstreamContext {
   readonly entity?: string;
   readonly org?: string;
@@ -9,47 +13,46 @@ export interface UpstreamContext {
 }
 
 export interface ScopeOutcome {
-  /** JSON of an UpstreamContext, or "" where no ids were named. */
+  /** The ids as the client sent them: part of its events' identity. */
+  readonly sentIds: string;
+  /** The ids that go upstream: JSON of an UpstreamContext, or "" for none. */
   readonly context: string;
   readonly errors: readonly ValidationError[];
 }
 
-/** Checks Zuora-Entity-Ids and Zuora-Org-Ids (comma separated) against the key's own lists. */
-export function contextOf(
-  principal: Principal,
-  entityIds: string | null,
-  orgIds: string | null,
-  platformId: string | null = null,
-): ScopeOutcome {
-  const errors = [
-    ...foreign("Zuora-Entity-Ids", entityIds, principal.entityIds),
-    ...foreign("Zuora-Org-Ids", orgIds, principal.orgIds),
-  ];
-  return { context: contextJson(entityIds, orgIds, platformId), errors };
-}
-
-/** JSON of an UpstreamContext, or "" where no ids are named. */
-export function contextJson(entityIds: string | null, orgIds: string | null, platformId: string | null): string {
-  const named: UpstreamContext = {
-    ...(entityIds === null ? {} : { entity: idsOf(entityIds).join(",") }),
-    ...(orgIds === null ? {} : { org: idsOf(orgIds).join(",") }),
-    ...(platformId === null ? {} : { platform: platformId }),
+/**
+ * Reads the ids that a request names and checks them against its key's own lists. A key with entity or org ids that names
+ * none sends its own: nothing it may not reach is reached by leaving a header out.
+ */
+export function scopeOf({ entityIds, orgIds }: Principal, header: HeaderOf): ScopeOutcome {
+  const { ids, errors } = sentIdsOf(header);
+  const passed: SentIds = {
+    entityIds: ids.entityIds ?? ownList(entityIds),
+    orgIds: ids.orgIds ?? ownList(orgIds),
+    platformId: ids.platformId,
   };
-  return Object.keys(named).length === 0 ? "" : JSON.stringify(named);
+  return {
+    sentIds: sentIdsText(ids),
+    context: sentIdsText(passed),
+    errors: [
+      ...errors,
+      ...foreign("Zuora-Entity-Ids", ids.entityIds, entityIds),
+      ...foreign("Zuora-Org-Ids", ids.orgIds, orgIds),
+    ],
+  };
 }
 
-function idsOf(header: string): string[] {
-  return header
+/** In a key's list: any id. */
+const ANY = "*";
+
+function ownList(allowed: readonly string[] | null): string | null {
+  return allowed === null || allowed.length === 0 || allowed.includes(ANY) ? null : allowed.join(",");
+}
+
+function foreign(field: string, sent: string | null, allowed: readonly string[] | null): ValidationError[] {
+  if (sent === null || sent === "" || allowed?.includes(ANY)) return [];
+  return sent
     .split(",")
-    .map((id) => id.trim())
-    .filter((id) => id !== "");
-}
-
-function foreign(field: string, header: string | null, allowed: readonly string[] | null): ValidationError[] {
-  if (header === null) return [];
-  const ids = idsOf(header);
-  if (ids.length === 0) return [validationError(`${field} names no id`, { field })];
-  return ids
     .filter((id) => !(allowed ?? []).includes(id))
     .map((id) => validationError(`the key may not use ${JSON.stringify(id.slice(0, 80))}`, { field }));
 }

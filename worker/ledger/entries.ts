@@ -1,11 +1,14 @@
 /**
  * The compact index of a batch row. An entry is 25 bytes: 16 of its content hash, 4 of its length in the
- * payload, 4 of its index in the request's body, 1 of its status; integers big-endian.
+ * payload, 4 of its ordinal (see ordinal.ts), 1 of its status; integers big-endian.
  */
 
 import { CONTENT_HASH_BYTES } from "../../shared/identity.ts";
 
 export const ENTRY_BYTES = CONTENT_HASH_BYTES + 9;
+
+/** Where in an entry its ordinal begins. */
+export const ORDINAL_AT = CONTENT_HASH_BYTES + 4;
 
 export const ENTRY_STATUS = {
   /** In the payload, to be delivered. */
@@ -22,8 +25,7 @@ export interface Entry {
   readonly hash: Uint8Array;
   /** UTF-16 units of its source in the payload; 0 where it has none there. */
   readonly length: number;
-  /** Its place in the request's body, part of its identity where that is by idempotency key. */
-  readonly index: number;
+  readonly ordinal: number;
   readonly status: EntryStatus;
 }
 
@@ -34,7 +36,7 @@ export function encodeEntries(entries: readonly Entry[]): Uint8Array {
     const at = i * ENTRY_BYTES;
     bytes.set(entry.hash.subarray(0, CONTENT_HASH_BYTES), at);
     view.setUint32(at + CONTENT_HASH_BYTES, entry.length);
-    view.setUint32(at + CONTENT_HASH_BYTES + 4, entry.index);
+    view.setUint32(at + ORDINAL_AT, entry.ordinal);
     bytes[at + CONTENT_HASH_BYTES + 8] = entry.status;
   });
   return bytes;
@@ -44,7 +46,7 @@ export interface EntrySpan {
   /** Where its source stands in the payload, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
-  readonly index: number;
+  readonly ordinal: number;
   readonly status: number;
 }
 
@@ -58,9 +60,9 @@ export function entrySpans(hex: string): EntrySpan[] {
   for (let at = 0; at < hex.length; at += ENTRY_BYTES * 2) {
     const lengthAt = at + CONTENT_HASH_BYTES * 2;
     const length = Number.parseInt(hex.slice(lengthAt, lengthAt + 8), 16);
-    const index = Number.parseInt(hex.slice(lengthAt + 8, lengthAt + 16), 16);
+    const ordinal = Number.parseInt(hex.slice(lengthAt + 8, lengthAt + 16), 16);
     const status = Number.parseInt(hex.slice(lengthAt + 16, lengthAt + 18), 16);
-    spans.push({ start, end: start + length, index, status });
+    spans.push({ start, end: start + length, ordinal, status });
     if (status === ENTRY_STATUS.stored) start += length + 1;
   }
   return spans;

@@ -69,7 +69,7 @@ function storedEvent(
   const held = fates.held.get(placeKey(batch.id, entry));
   const filed = span.status === ENTRY_STATUS.stored ? batch.payload.slice(span.start, span.end) : (held?.event ?? "{}");
   return {
-    id: held?.event_id ?? storedEventId(batch.stream, batch, entry, span.index, filed),
+    id: held?.event_id ?? storedEventId(batch.stream, batch, entry, span.ordinal, filed),
     kind: kindOf(batch.stream),
     stream: batch.stream,
     producer: batch.producer,

@@ -10,6 +10,8 @@ export type ReadBatch = Pick<
   | "stream"
   | "producer"
   | "first"
+  | "nonce"
+  | "sent_ids"
   | "idempotency_key"
   | "own_id_field"
   | "received_at"
@@ -18,7 +20,7 @@ export type ReadBatch = Pick<
   | "entries"
 >;
 
-const COLUMNS = `batches.id, batches.stream, batches.producer, batches.first, batches.idempotency_key,
+const COLUMNS = `batches.id, batches.stream, batches.producer, batches.first, batches.nonce, batches.sent_ids, batches.idempotency_key,
   batches.own_id_field, batches.received_at, batches.times, batches.payload, hex(batches.entries) AS entries`;
 
 /** The batch and entry that a ledger key, in hex, leads to. */
@@ -118,3 +120,16 @@ export const ATTEMPTS = statement<
 >(`SELECT shipment, attempt, at, duration_ms, status, verdict, message
 FROM json_each(:shipments) AS wanted CROSS JOIN attempts ON attempts.shipment = wanted.value
 ORDER BY at, shipment, attempt`);
+
+const NAMING = "batches WHERE tenant = :tenant AND stream = :stream AND sent_ids > ''";
+
+/** The different ids that a stream's requests named: one seek of `batches_sent_ids` each. */
+export const SENT_IDS = statement<
+  { tenant: string; stream: string; count: number },
+  { readonly ids: string }
+>(`WITH RECURSIVE found(ids) AS (
+  SELECT min(sent_ids) FROM ${NAMING}
+  UNION ALL
+  SELECT (SELECT min(sent_ids) FROM ${NAMING} AND sent_ids > found.ids) FROM found WHERE found.ids IS NOT NULL
+  LIMIT :count)
+SELECT ids FROM found WHERE ids IS NOT NULL`);

@@ -25,17 +25,20 @@ export async function fileRequest(
 ): Promise<FileOutcome> {
   let known = NOTHING_KNOWN;
   let cause: unknown;
+  const tried = new Map<number, Plan>();
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const plan = planFiling(filing.events, filing.stream, filing.producer, known);
     if (!filing.lenient && plan.counts.conflict + plan.counts.closed > 0) {
       return { kind: "conflicts", fates: plan.fates };
     }
-    const claim: Claim = { claimId: createRowId(clock.now(), random()), nonce: crypto.randomUUID() };
+    const claim: Claim = { claimId: createRowId(clock.now(), random()), nonce: filing.nonce };
+    tried.set(claim.claimId, plan);
     const attempt = await tryTransaction(db, filing, plan, claim, clock.now());
     if (attempt.kind === "committed") return { kind: "filed", fates: plan.fates };
     if (attempt.kind === "failed") cause = attempt.cause;
-    const held = await lookUp(db, filing, claim, clock.now());
-    if (held.committed) return { kind: "filed", fates: plan.fates };
+    const held = await lookUp(db, filing, [...tried.keys()], clock.now());
+    const committed = held.committed === null ? undefined : tried.get(held.committed);
+    if (committed !== undefined) return { kind: "filed", fates: committed.fates };
     if (!held.keyValid) return { kind: "key-ended" };
     if (held.catalogVersion !== filing.catalogVersion) return { kind: "catalog-changed" };
     known = held.known;

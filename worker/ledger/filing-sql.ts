@@ -45,10 +45,10 @@ export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replay
 };
 
 const BATCH_COLUMNS =
-  "id, nonce, tenant, stream, producer, first, last, context, idempotency_key, own_id_field, received_at, times, entries, payload, seq";
+  "id, nonce, tenant, stream, producer, first, last, context, sent_ids, idempotency_key, own_id_field, received_at, times, entries, payload, seq";
 /** Its seq is drawn here, where the transactions of a stream follow one another: no later commit gets a lower one. */
 const BATCH_VALUES =
-  ":id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :idempotencyKey, :ownIdField, :receivedAt, :times, :entries, :payload,\n  max(:id, 1 + coalesce((SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL), 0))";
+  ":id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :sentIds, :idempotencyKey, :ownIdField, :receivedAt, :times, :entries, :payload,\n  max(:id, 1 + coalesce((SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL), 0))";
 
 /**
  * `runs`: JSON array of [first, last]. `groups`: JSON array of reprocessing groups, of which none may be closed.
@@ -143,12 +143,17 @@ ${COUNT_UP}`);
 export interface Standing {
   readonly key_valid: 0 | 1;
   readonly catalog_version: number;
-  readonly committed: 0 | 1;
+  /** The claim that is in the ledger. */
+  readonly committed: number | null;
 }
 
-/** Why a claim came to nothing. */
-export const STANDING = statement<Claim & Omit<Gate, "catalogVersion">, Standing>(`SELECT ${KEY_VALID} AS key_valid,
-  ${CATALOG_VERSION} AS catalog_version, ${CLAIMED} AS committed`);
+/** Why a claim came to nothing. `claims`: JSON array of the row ids by which the request was tried so far. */
+export const STANDING = statement<
+  Omit<Gate, "catalogVersion"> & { nonce: string; claims: string },
+  Standing
+>(`SELECT ${KEY_VALID} AS key_valid, ${CATALOG_VERSION} AS catalog_version,
+  (SELECT batches.id FROM json_each(:claims) AS tried CROSS JOIN batches ON batches.id = tried.value
+    WHERE batches.nonce = :nonce LIMIT 1) AS committed`);
 
 /** Which groups are closed. `groups`: JSON array of groups. */
 export const CLOSED_GROUPS = statement<
@@ -171,21 +176,34 @@ const OVERLAPPING = `batches.tenant = :tenant AND batches.stream = :stream AND b
     AND producer = :producer AND first <= :first ORDER BY first DESC LIMIT 1), :first)
   AND batches.first <= :last AND batches.last >= :first`;
 
+/** Whether a row's events went where `sentIds` says. */
+const SAME_IDS = "coalesce(batches.sent_ids, batches.context) = :sentIds";
+
 /** The content hashes at the positions a run covers, cut out of the rows that hold them. */
 export const HELD_POSITIONS = statement<
-  Run,
-  { readonly from: number /** Hex, from there on. */; readonly entries: string }
+  Run & { sentIds: string },
+  {
+    readonly from: number;
+    /** 1 where they went where the request's events go. */
+    readonly same_ids: 0 | 1;
+    /** Hex, from there on. */
+    readonly entries: string;
+  }
 >(
-  `SELECT max(first, :first) AS "from",
+  `SELECT max(first, :first) AS "from", ${SAME_IDS} AS same_ids,
   hex(substr(entries, (max(first, :first) - first) * ${ENTRY_BYTES} + 1,
     (min(last, :last) - max(first, :first) + 1) * ${ENTRY_BYTES})) AS entries
 FROM batches WHERE ${OVERLAPPING}`,
 );
 
 /** Second hashes of events that were corrected in quarantine, by position. */
-export const CORRECTED_POSITIONS = statement<Run, { readonly position: number; readonly hash: string }>(
+export const CORRECTED_POSITIONS = statement<
+  Run & { sentIds: string },
+  { readonly position: number; readonly hash: string }
+>(
   `SELECT batches.first + corrections.entry AS position, hex(corrections.hash) AS hash
-FROM batches CROSS JOIN corrections ON corrections.batch = batches.id WHERE ${OVERLAPPING}`,
+FROM batches CROSS JOIN corrections ON corrections.batch = batches.id
+WHERE ${OVERLAPPING} AND ${SAME_IDS}`,
 );
 
 export interface KeyHash {

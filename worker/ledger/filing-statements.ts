@@ -46,7 +46,7 @@ function claiming(db: D1Database, filing: Filing, plan: Plan, columns: SQL.Batch
 }
 
 function batchColumns(filing: Filing, row: PlannedRow, claim: SQL.Claim, i: number): SQL.BatchColumns {
-  const { tenant, stream, producer, context, idempotencyKey, ownIdField, receivedAt, times } = filing;
+  const { tenant, stream, producer, context, sentIds, idempotencyKey, ownIdField, receivedAt, times } = filing;
   return {
     id: claim.claimId + i,
     nonce: claim.nonce,
@@ -56,6 +56,7 @@ function batchColumns(filing: Filing, row: PlannedRow, claim: SQL.Claim, i: numb
     first: row.first,
     last: row.last,
     context,
+    sentIds,
     idempotencyKey,
     ownIdField,
     receivedAt,

@@ -9,8 +9,10 @@ export interface Filing {
   readonly tenant: string;
   readonly stream: string;
   readonly producer: string | null;
-  /** Entity and org ids as JSON, or "" for none: calls upstream never mix them. */
+  /** Ids that go upstream with the events, as JSON, or "" for none: calls never mix them. */
   readonly context: string;
+  /** The ids as the client sent them, part of the events' identity: see `sentIdsText`. */
+  readonly sentIds: string;
   readonly idempotencyKey: string | null;
   /** The top-level field that holds an event's own id, if the stream has one. */
   readonly ownIdField: string | null;
@@ -18,6 +20,8 @@ export interface Filing {
   /** When an agent on the way first received each event, if it says so. */
   readonly times?: readonly string[] | null;
   readonly events: readonly IncomingEvent[];
+  /** Names this request in the ledger, however often it is tried; what makes new events new. */
+  readonly nonce: string;
   /** False: one conflict, and nothing of the request is stored. */
   readonly lenient: boolean;
   /** The key the request came with; the storing transaction looks again whether it is still valid. */

@@ -8,17 +8,18 @@ import type { Known } from "./plan.ts";
 export interface Held {
   readonly keyValid: boolean;
   readonly catalogVersion: number;
-  /** This very claim is in the ledger: the transaction whose end was unclear did commit. */
-  readonly committed: boolean;
+  /** A claim of this request that is in the ledger: its transaction, whose end was unclear, did commit. */
+  readonly committed: number | null;
   readonly known: Known;
 }
 
-export async function lookUp(db: D1Database, filing: Filing, claim: SQL.Claim, now: number): Promise<Held> {
-  const { tenant, stream, producer, apiKeyId, events } = filing;
+/** @param claims by which the request was tried so far. */
+export async function lookUp(db: D1Database, filing: Filing, claims: readonly number[], now: number): Promise<Held> {
+  const { tenant, stream, producer, apiKeyId, events, nonce, sentIds } = filing;
   const keys = JSON.stringify(events.flatMap((event) => (event.key === null ? [] : [event.key])));
   const groups = new Set(events.flatMap((event) => (event.group === null ? [] : [event.group.id])));
   const statements = [
-    SQL.STANDING.bind(db, { ...claim, tenant, apiKeyId, now }),
+    SQL.STANDING.bind(db, { claims: JSON.stringify(claims), nonce, tenant, apiKeyId, now }),
     SQL.KNOWN_KEYS.bind(db, { keys }),
     SQL.CORRECTED_KEYS.bind(db, { keys }),
     SQL.CLOSED_GROUPS.bind(db, { tenant, groups: JSON.stringify([...groups]) }),
@@ -26,7 +27,7 @@ export async function lookUp(db: D1Database, filing: Filing, claim: SQL.Claim, n
   const first = events[0]?.position ?? null;
   const last = events.at(-1)?.position ?? null;
   if (first !== null && last !== null) {
-    const run = { tenant, stream, producer, first, last };
+    const run = { tenant, stream, producer, first, last, sentIds };
     statements.push(SQL.HELD_POSITIONS.bind(db, run), SQL.CORRECTED_POSITIONS.bind(db, run));
   }
   const [standings, known, corrected, closed, held, correctedHeld] = await db.batch(statements);
@@ -36,7 +37,7 @@ export async function lookUp(db: D1Database, filing: Filing, claim: SQL.Claim, n
   return {
     keyValid: standing.key_valid === 1,
     catalogVersion: standing.catalog_version,
-    committed: standing.committed === 1,
+    committed: standing.committed,
     known: {
       keys: hashesBy(hashes, ({ key }) => key),
       closedGroups: new Set(SQL.CLOSED_GROUPS.rows(closed).map(({ id }) => id)),
@@ -61,17 +62,17 @@ function hashesBy<Row extends { readonly hash: string }, K>(
   return found;
 }
 
-/** Adds the hashes that entries hold, each before its position's corrections. */
+/** Adds the hashes that entries hold, each before its position's corrections; none of what went elsewhere. */
 function addHeld(
   positions: Map<number, string[]>,
-  held: readonly { readonly from: number; readonly entries: string }[],
+  held: readonly { readonly from: number; readonly same_ids: 0 | 1; readonly entries: string }[],
 ): Map<number, string[]> {
-  for (const { from, entries: hex } of held) {
+  for (const { from, same_ids, entries: hex } of held) {
     const entries = hex.toLowerCase();
     for (let i = 0; i * ENTRY_BYTES * 2 < entries.length; i++) {
       const at = i * ENTRY_BYTES * 2;
       const hash = entries.slice(at, at + CONTENT_HASH_BYTES * 2);
-      positions.set(from + i, [hash, ...(positions.get(from + i) ?? [])]);
+      positions.set(from + i, same_ids === 1 ? [hash, ...(positions.get(from + i) ?? [])] : []);
     }
   }
   return positions;

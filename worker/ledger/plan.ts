@@ -13,6 +13,7 @@ import {
   digestOf,
   EMPTY_DIGEST,
   eventId,
+  type Identity,
   toHex,
 } from "../../shared/identity.ts";
 import type { Measure } from "../usage/measure.ts";
@@ -21,13 +22,15 @@ import { ENTRY_STATUS, type Entry, encodeEntries } from "./entries.ts";
 /** A checked event with its identity. */
 export interface IncomingEvent {
   readonly index: number;
+  /** What is kept of its identity with its entry: see ordinal.ts. */
+  readonly ordinal: number;
   /** Source text. */
   readonly source: string;
   /** First 16 bytes of the content hash. */
   readonly hash: Uint8Array;
   readonly id: string;
   /** What its identity rests on. */
-  readonly identity: "id" | "key" | "position" | "content";
+  readonly identity: Identity["by"];
   /** Ledger key in hex, 32 digits, where the identity is not the position. */
   readonly key: string | null;
   readonly position: number | null;
@@ -58,7 +61,7 @@ export type Fate =
 export interface Known {
   /** Ledger key → content hashes it is known by, hex. */
   readonly keys: ReadonlyMap<string, readonly string[]>;
-  /** Position → content hashes it is known by, hex. */
+  /** Position → content hashes it is known by, hex; none where what was taken there went elsewhere. */
   readonly positions: ReadonlyMap<number, readonly string[]>;
   /** Reprocessing groups that are closed. */
   readonly closedGroups: ReadonlySet<string>;
@@ -189,6 +192,7 @@ interface OpenRow {
   last: number | null;
   readonly keys: string[];
   readonly entries: Entry[];
+  readonly indexes: number[];
   readonly sources: string[];
   units: number;
   readonly quarantined: { entry: number; event: IncomingEvent }[];
@@ -213,7 +217,8 @@ class RowBuilder {
     if (stored && event.measure !== null)
       row.measured.push({ entry: row.entries.length, event, measure: event.measure });
     const length = stored ? event.source.length : 0;
-    row.entries.push({ hash: event.hash, length, index: event.index, status: STATUS[fate] });
+    row.entries.push({ hash: event.hash, length, ordinal: event.ordinal, status: STATUS[fate] });
+    row.indexes.push(event.index);
     if (stored) row.sources.push(event.source);
     if (position !== null) this.extendRun(position);
   }
@@ -228,6 +233,7 @@ class RowBuilder {
       last: position,
       keys: [],
       entries: [],
+      indexes: [],
       sources: [],
       units: 0,
       quarantined: [],
@@ -245,14 +251,14 @@ class RowBuilder {
 
   private close(): void {
     if (this.row === null) return;
-    const { first, last, keys, entries, sources, quarantined, measured } = this.row;
+    const { first, last, keys, entries, indexes, sources, quarantined, measured } = this.row;
     this.done.push({
       first,
       last,
       keys,
       entries: encodeEntries(entries),
       entryCount: entries.length,
-      indexes: entries.map((entry) => entry.index),
+      indexes,
       payload: sources.join(","),
       events: sources.length,
       quarantined,

@@ -1,6 +1,7 @@
 /** The statements of quarantine: a list, and two ways out of it that each take an entry once. */
 import type { BatchRow, QuarantineRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
+import { ENTRY_BYTES, ORDINAL_AT } from "./entries.ts";
 import { CLAIMED, type Claim, type StreamOf } from "./filing-sql.ts";
 
 /** As the list shows it. */
@@ -72,7 +73,9 @@ export interface QuarantineEntry
       QuarantineRow,
       "id" | "event_id" | "stream" | "producer" | "event" | "context" | "batch" | "entry" | "state"
     >,
-    Pick<BatchRow, "first" | "idempotency_key" | "received_at"> {
+    Pick<BatchRow, "first" | "idempotency_key" | "sent_ids" | "received_at"> {
+  /** What its entry keeps of its identity, in hex. */
+  readonly ordinal: string;
   /** When an agent on the way first received it, if it says so. */
   readonly reported_at: string | null;
   /** 1 where it counts as usage already: the upstream refused it, not Weir. */
@@ -82,7 +85,8 @@ export interface QuarantineEntry
 export const ENTRY = statement<{ id: number; tenant: string }, QuarantineEntry>(`SELECT quarantine.id,
   quarantine.event_id, quarantine.stream, quarantine.producer, ${EVENT} AS event,
   quarantine.context, quarantine.batch, quarantine.entry, quarantine.state,
-  batches.first AS first, batches.idempotency_key AS idempotency_key, batches.received_at AS received_at,
+  batches.first AS first, batches.idempotency_key AS idempotency_key, batches.sent_ids AS sent_ids, batches.received_at AS received_at,
+  hex(substr(batches.entries, quarantine.entry * ${ENTRY_BYTES} + ${ORDINAL_AT} + 1, 4)) AS ordinal,
   batches.times ->> ('$[' || quarantine.entry || ']') AS reported_at,
   EXISTS (SELECT 1 FROM fact_runs CROSS JOIN facts ON facts.tenant = fact_runs.tenant
     AND facts.id BETWEEN fact_runs.first AND fact_runs.last

@@ -146,7 +146,7 @@ function replayStatements(
 ): D1PreparedStatement[] {
   const { id, stream, producer, batch, entry } = held;
   const place = { ...claim, batch, entry };
-  const entries = encodeEntries([{ hash, length: source.length, index: 0, status: ENTRY_STATUS.stored }]);
+  const entries = encodeEntries([{ hash, length: source.length, ordinal: 1, status: ENTRY_STATUS.stored }]);
   const bytes = new TextEncoder().encode(source).length;
   const row = { tenant, stream, batch: claim.claimId, context, entries: 1, events: 1, bytes };
   const correctedHash = toHex(hash.subarray(0, CONTENT_HASH_BYTES));

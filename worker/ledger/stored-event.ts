@@ -1,10 +1,11 @@
 /** Events read back out of the ledger: what was accepted, under which id, and what became of it. */
 import { type Kind, kindOf } from "../../shared/events/kind.ts";
 import { READ_ONLY } from "../../shared/events/solvimon-fields.ts";
-import { contentHash, eventId, type Identity, ownIdOf } from "../../shared/identity.ts";
+import { contentHash, eventId, type Identity, ownIdOf, toHex } from "../../shared/identity.ts";
 import { scanDocument } from "../../shared/json/document.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
 import type { BatchRow } from "../database/rows.ts";
+import { type ReadOrdinal, readOrdinal } from "./ordinal.ts";
 
 export const EVENT_STATES = ["pending", "delivered", "quarantined", "discarded"] as const;
 export type EventState = (typeof EVENT_STATES)[number];
@@ -30,25 +31,42 @@ export interface StoredEvent {
 }
 
 /** What gives the entries of a batch their identity. */
-export type IdentityRow = Pick<BatchRow, "producer" | "first" | "idempotency_key" | "own_id_field">;
+export type IdentityRow = Pick<
+  BatchRow,
+  "producer" | "first" | "idempotency_key" | "own_id_field" | "sent_ids" | "nonce"
+>;
 
 /**
  * The id of an event as it was filed.
- * @param index its place in the request, part of its identity where that is by idempotency key.
+ * @param ordinal what its entry keeps of its identity: see ordinal.ts.
  */
-export function storedEventId(stream: string, row: IdentityRow, entry: number, index: number, source: string): string {
+export function storedEventId(
+  stream: string,
+  row: IdentityRow,
+  entry: number,
+  ordinal: number,
+  source: string,
+): string {
   const kind = kindOf(stream);
-  return eventId(kind, stream, identityOf(kind, row, entry, index, objectOf(source)));
+  return eventId(kind, stream, identityOf(kind, row, entry, ordinal, objectOf(source)), row.sent_ids ?? "");
 }
 
-function identityOf(kind: Kind, row: IdentityRow, entry: number, index: number, event: JsonObject): Identity {
+function identityOf(kind: Kind, row: IdentityRow, entry: number, ordinal: number, event: JsonObject): Identity {
   const ownId = row.own_id_field === null ? null : ownIdOf(event.get(row.own_id_field));
   if (ownId !== null) return { by: "id", id: ownId };
-  if (row.idempotency_key !== null) return { by: "key", key: row.idempotency_key, index };
+  if (row.idempotency_key !== null) return { by: "key", key: row.idempotency_key, index: ordinal };
   if (row.producer !== null && row.first !== null) {
     return { by: "position", producer: row.producer, position: row.first + entry };
   }
-  return { by: "content", hash: contentHash(event, kind === "usage" ? undefined : READ_ONLY[kind]) };
+  const filed = withoutNames(row, ordinal);
+  if (filed.by === "new") return { by: "new", nonce: row.nonce, index: filed.index };
+  const hash = toHex(contentHash(event, kind === "usage" ? undefined : READ_ONLY[kind]));
+  return { by: "content", hash, number: filed.number };
+}
+
+/** How an event was identified that has neither own id, key nor position. */
+export function withoutNames({ sent_ids }: Pick<IdentityRow, "sent_ids">, ordinal: number): ReadOrdinal {
+  return sent_ids === null ? { by: "content", number: 1 } : readOrdinal(ordinal);
 }
 
 function objectOf(source: string): JsonObject {

@@ -1,8 +1,9 @@
 /** What an event would cost: Solvimon's calculate operation, answered from the catalog and the usage so far. */
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { READ_ONLY, referenceOf } from "../../shared/events/solvimon-fields.ts";
-import { contentHash, eventId } from "../../shared/identity.ts";
+import { contentHash, eventId, sentIdsText } from "../../shared/identity.ts";
 import { idempotencyKeyError } from "../../shared/intake/headers.ts";
+import { sentIdsOf } from "../../shared/intake/sent-ids.ts";
 import { resourceText, type SolvimonReason, solvimonErrors } from "../../shared/intake/solvimon-answer.ts";
 import { readSolvimonEvent, type SolvimonEvent } from "../../shared/intake/solvimon-body.ts";
 import { solvimonDialect } from "../../shared/intake/solvimon-dialect.ts";
@@ -84,11 +85,12 @@ async function answerEvent(
   const { catalogs, usage, clock } = c.get("services");
   const { tenant } = c.get("principal");
   const now = clock.now();
-  const { id, key } = identityOf(c, event);
+  let catalog = await catalogs.load(tenant, now);
+  const isComparable = catalog.document.settings.deduplicate_by_content?.["meter-data"] ?? true;
+  const { id, key } = identityOf(c, event, isComparable);
   // Only what its sender calls by a name is the same event in a calculation as in ingestion; equal contents are two.
   const asked = { tenant, event: event.value, now, isPredicted, key: referenceOf(event.value) === null ? null : key };
-  const calculateBy = (catalog: LoadedCatalog) => calculate(catalog, usage, asked);
-  let catalog = await catalogs.load(tenant, now);
+  const calculateBy = (by: LoadedCatalog) => calculate(by, usage, asked);
   let outcome: CalculateOutcome | null = hasPlans(catalog) ? await calculateBy(catalog) : null;
   if (outcome === null || outcome.kind === "errors") {
     // What is unknown may have been added a second ago.
@@ -122,13 +124,21 @@ async function pass(c: WeirContext, body: Uint8Array): Promise<Response | null> 
   return refuse(c, 503, "Solvimon did not answer; try again");
 }
 
-/** The id that ingesting the event would give, and the ledger's key for it. */
-function identityOf(c: WeirContext, { source, value }: SolvimonEvent): Pick<IncomingEvent, "id" | "key"> {
+/**
+ * The id that ingesting the event would give, and the ledger's key for it.
+ * @param isComparable whether meter data of this tenant is known by its content.
+ */
+function identityOf(
+  c: WeirContext,
+  { source, value }: SolvimonEvent,
+  isComparable: boolean,
+): Pick<IncomingEvent, "id" | "key"> {
   const digested = {
     source,
     faults: [],
     hash: contentHash(value, READ_ONLY["meter-data"]),
     ownId: referenceOf(value),
+    isKnownByContent: isComparable && METER_DATA.carriesTime(value),
   };
   const [identified] = identify([digested], {
     tenant: c.get("principal").tenant,
@@ -136,6 +146,8 @@ function identityOf(c: WeirContext, { source, value }: SolvimonEvent): Pick<Inco
     stream: "meter-data",
     idempotencyKey: c.req.header(HEADER.idempotencyKey) ?? null,
     position: null,
+    sentIds: sentIdsText(sentIdsOf((name) => c.req.header(name) ?? null).ids),
+    nonce: crypto.randomUUID(),
   });
   if (identified === undefined) throw new Error("an event without an identity");
   return identified;

@@ -87,8 +87,18 @@ async function getSchemas(c: WeirContext): Promise<Response> {
   c.header("Cache-Control", "private, no-cache");
   const known = (c.req.header("if-none-match") ?? "").split(",").map((item) => item.trim().replace(/^W\//, ""));
   if (known.includes(tag) || known.includes("*")) return c.body(null, 304);
-  return c.json({ streams: catalog.document.streams });
+  const { streams, settings } = catalog.document;
+  const { deduplicate_by_content } = settings;
+  return c.json({ streams, ...(deduplicate_by_content === undefined ? {} : { settings: { deduplicate_by_content } }) });
 }
+
+const SCHEMAS_SETTINGS = object({
+  deduplicate_by_content: {
+    type: "object",
+    additionalProperties: { type: "boolean" },
+    description: "As in the catalog: by Solvimon's kinds, those that are absent are.",
+  },
+});
 
 const VERSION_HEADERS = { ...ANSWER_HEADER.etag, ...ANSWER_HEADER.cacheControl };
 
@@ -135,9 +145,9 @@ export const catalogRoutes = [
       summary: "Read the event schemas, as agents do",
       answers: {
         200: answer(
-          "The catalog's streams.",
-          object({ streams: list(STREAM_SCHEMA) }),
-          { streams: EXAMPLE.streams },
+          "The catalog's streams, and of its settings what bears on events.",
+          object({ streams: list(STREAM_SCHEMA) }, { settings: SCHEMAS_SETTINGS }),
+          { streams: EXAMPLE.streams, settings: { deduplicate_by_content: { charge: false } } },
           VERSION_HEADERS,
         ),
         304: emptyAnswer("What you have still stands.", VERSION_HEADERS),

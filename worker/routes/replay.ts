@@ -3,7 +3,7 @@
 import { type Kind, parseStream } from "../../shared/events/kind.ts";
 import { checkSolvimonEvent, READ_ONLY } from "../../shared/events/solvimon-fields.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import { contentHash, eventId, ownIdOf } from "../../shared/identity.ts";
+import { contentHash, eventId, type Identity, ownIdOf, toHex } from "../../shared/identity.ts";
 import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
 import { type Member, scanMembers } from "../../shared/json/document.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
@@ -11,6 +11,7 @@ import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import type { WeirContext } from "../context.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import type { QuarantineEntry, Replay } from "../ledger/quarantine.ts";
+import { withoutNames } from "../ledger/stored-event.ts";
 import { type Measure, measureOfMeterData, measureOfUsage } from "../usage/measure.ts";
 
 export type Checked =
@@ -59,10 +60,9 @@ export function replayOf(
 ): Replay {
   const hash = contentHash(value, kind === "usage" ? undefined : READ_ONLY[kind]);
   const ownId = ownIdField === null ? null : ownIdOf(value.get(ownIdField));
-  const byContent = entry.idempotency_key === null && entry.first === null;
-  const identity = ownId === null ? { by: "content" as const, hash } : { by: "id" as const, id: ownId };
-  const knownId = eventId(kind, entry.stream, identity);
-  const key = given && knownId !== entry.event_id && (ownId !== null || byContent) ? ledgerKey(tenant, knownId) : null;
+  const identity: Identity | null = ownId === null ? contentIdentity(entry, hash) : { by: "id", id: ownId };
+  const knownId = identity === null ? entry.event_id : eventId(kind, entry.stream, identity, entry.sent_ids ?? "");
+  const key = given && knownId !== entry.event_id ? ledgerKey(tenant, knownId) : null;
   return { source, hash, context, ownIdField, corrected: given && source !== entry.event, key, measure };
 }
 
@@ -114,4 +114,12 @@ function refused(
   reasons: readonly ValidationError[] = [],
 ): Extract<ReplayOutcome, { kind: "refused" }> {
   return { kind: "refused", status, message, reasons };
+}
+
+/** By which a corrected event without own id is known as well; null where its key, its position or nothing tells it. */
+function contentIdentity(entry: QuarantineEntry, hash: Uint8Array): Identity | null {
+  if (entry.idempotency_key !== null || entry.first !== null) return null;
+  const filed = withoutNames(entry, Number.parseInt(entry.ordinal, 16));
+  // Of two equal events that are corrected alike each stays itself.
+  return filed.by === "new" ? null : { by: "content", hash: toHex(hash), number: filed.number };
 }

@@ -23,7 +23,7 @@ function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm, bounds: Bou
   const ownCheck = solvimonCheck(kind);
   return {
     ...solvimonDialect(kind, form),
-    rulesBy: ({ references }) => ({
+    rulesBy: ({ document, references }) => ({
       check(event) {
         const errors = ownCheck(event);
         // Names are looked up only in an event that is right in itself.
@@ -31,6 +31,7 @@ function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm, bounds: Bou
         return [...foreignMeters(kind, event, bounds), ...(references?.unknown(kind, event) ?? [])];
       },
       ownIdField: "reference",
+      deduplicatesByContent: document.settings.deduplicate_by_content?.[kind] ?? true,
       measure: (event) => (kind === "meter-data" ? measureOfMeterData(event) : null),
       group: (event) => (kind === "persist" ? reprocessGroup(event) : null),
     }),

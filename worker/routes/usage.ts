@@ -61,6 +61,7 @@ function edgeUsageDialect(meterGlobalId: string): EdgeDialect<ValidationError> {
       return {
         check: stream.check,
         ownIdField: stream.schema.event_id_field ?? null,
+        deduplicatesByContent: stream.schema.deduplicate_by_content ?? true,
         measure: (event) => measureOfUsage(event, stream.schema),
         group: () => null,
       };

@@ -1,13 +1,14 @@
 /** Withdrawal: what waits leaves the road for quarantine, on an admin's word. */
 import { isDateTime } from "../../shared/events/date-time.ts";
 import { usageStream } from "../../shared/events/kind.ts";
+import { sentIdsText } from "../../shared/identity.ts";
+import { sentIdsOf } from "../../shared/intake/sent-ids.ts";
 import { bodyError } from "../../shared/intake/usage-body.ts";
 import { scanMembers } from "../../shared/json/document.ts";
 import { HEADER } from "../../shared/wire.ts";
 import type { WithdrawFilter } from "../delivery/delivery.ts";
 import { type BodyOutcome, jsonBody, notValid } from "../http/body.ts";
 import { ADMIN, route } from "../http/route.ts";
-import { contextJson } from "../intake/scope.ts";
 import { answer } from "../openapi/answers.ts";
 import { COUNT, described, object, TEXT, TIME } from "../openapi/json-schema.ts";
 import { STREAM_NAME } from "./filters.ts";
@@ -24,8 +25,7 @@ function contextIn(value: unknown): string | null {
     if (!ID_HEADERS.includes(header) || typeof of !== "string") return null;
     ids.set(header, of);
   }
-  const [entity, org, platform] = ID_HEADERS.map((name) => ids.get(name) ?? null);
-  return contextJson(entity ?? null, org ?? null, platform ?? null);
+  return sentIdsText(sentIdsOf((name) => ids.get(name) ?? null).ids);
 }
 
 /** Null for what is no date-time. */

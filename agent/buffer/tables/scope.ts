@@ -1,11 +1,7 @@
+import type { SentIds } from "../../../shared/identity.ts";
+
 /** The vendors' scoping headers: kept with an event and sent on with it, never mixed in one call. */
-export interface Scope {
-  /** Zuora's entities and organisations. */
-  readonly entityIds: string | null;
-  readonly orgIds: string | null;
-  /** Solvimon's platform. */
-  readonly platformId: string | null;
-}
+export type Scope = SentIds;
 
 export const NO_SCOPE: Scope = { entityIds: null, orgIds: null, platformId: null };
 
