@@ -38,7 +38,13 @@ const RULES: readonly Rule[] = [
     files: under("worker/intake"),
     may: ({ target, typeOnly }) =>
       under("shared", "worker/intake")(target) ||
-      named("@noble/hashes", "fflate", "worker/ledger/entries.ts", "worker/ledger/event-key.ts")(target) ||
+      named(
+        "@noble/hashes",
+        "fflate",
+        "worker/ledger/entries.ts",
+        "worker/ledger/event-key.ts",
+        "worker/ledger/ordinal.ts",
+      )(target) ||
       (typeOnly && under("worker")(target)),
   },
   {

@@ -18,6 +18,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/worker/usage-contract.test.ts", "test/worker/positions.model.test.ts"],
   },
   {
+    name: "where an event goes no part of what it is",
+    file: "shared/identity.ts",
+    find: 'const where = sentIds === "" ? "" :',
+    replace: 'const where = sentIds !== null ? "" :',
+    tests: ["test/shared/identity.test.ts", "test/worker/identity.model.test.ts"],
+  },
+  {
+    name: "equal events of one request taken for one",
+    file: "worker/intake/identify.ts",
+    find: "const number = (equals.get(hash) ?? 0) + 1;",
+    replace: "const number = 1;",
+    tests: ["test/worker/identity.model.test.ts"],
+  },
+  {
     name: "conflicts taken for duplicates",
     file: "worker/ledger/plan.ts",
     find: 'before.includes(hash) ? "duplicate" : "conflict"',
