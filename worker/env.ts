@@ -58,6 +58,8 @@ export interface UpstreamSettings {
   readonly baseUrl: string | null;
   /** Null: the vendor's own. */
   readonly ingestPath: string | null;
+  /** Null: the vendor's own path below the base URL. */
+  readonly tokenUrl: string | null;
   /** Where it takes a client's tokens. */
   readonly clientId: string;
   readonly clientSecret: string;
@@ -66,6 +68,8 @@ export interface UpstreamSettings {
   /** Of a call, in place of the vendor's own limits; null: those. */
   readonly bytesMax: number | null;
   readonly eventsMax: number | null;
+  /** That one instance of the Worker may make; null: any number. */
+  readonly callsPerMinute: number | null;
 }
 
 export interface Settings {
@@ -126,11 +130,13 @@ function parseUpstream(name: UpstreamName, bindings: Bindings): UpstreamParsed {
   const settings: UpstreamSettings = {
     baseUrl: set.BASE_URL,
     ingestPath: set.INGEST_PATH === "" ? null : set.INGEST_PATH,
+    tokenUrl: null,
     clientId: set.CLIENT_ID,
     clientSecret: set.CLIENT_SECRET,
     apiKey: set.API_KEY,
     bytesMax: set.MAX_BYTES,
     eventsMax: set.MAX_EVENTS,
+    callsPerMinute: null,
   };
   return { data: [name, settings] as const };
 }

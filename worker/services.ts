@@ -7,6 +7,7 @@ import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
 import { createStanding, type DeliveryStanding } from "./delivery/standing.ts";
 import { createDestinationStore, type DestinationStore } from "./destinations/destinations.ts";
+import { createDirectory, type Directory } from "./destinations/directory.ts";
 import { createSealer } from "./destinations/sealing.ts";
 import { type Bindings, parseSettings, type Settings } from "./env.ts";
 import { Admission } from "./intake/admission.ts";
@@ -35,6 +36,7 @@ export interface Services {
   readonly keyStore: KeyStore;
   readonly tenants: Tenants;
   readonly destinations: DestinationStore;
+  readonly directory: Directory;
   readonly catalogs: Catalogs;
   readonly ledger: Ledger;
   readonly delivery: Delivery;
@@ -70,6 +72,8 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
       logWarning("a nudge was lost; the sweep will find its work", cause, { stream });
     }
   };
+  const sealer = createSealer(settings.destinationKey);
+  const directory = createDirectory(bindings.LEDGER, settings, sealer);
   return {
     bindings,
     settings,
@@ -78,7 +82,8 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     keys: createKeyRing(bindings.LEDGER),
     keyStore: createKeyStore(bindings.LEDGER),
     tenants: createTenants(bindings.LEDGER),
-    destinations: createDestinationStore(bindings.LEDGER, createSealer(settings.destinationKey)),
+    destinations: createDestinationStore(bindings.LEDGER, sealer),
+    directory,
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, runtime),
     delivery: createDelivery({ db: bindings.LEDGER, settings, runtime, nudge }),

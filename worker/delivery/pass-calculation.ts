@@ -1,10 +1,13 @@
 /** Hands a calculation to the upstream that calculates, where Weir has no catalog to answer by, and its answer back. */
 import { UPSTREAM_NAMES, UPSTREAMS } from "../../shared/vendors/vendors.ts";
 import { HEADER } from "../../shared/wire.ts";
-import type { Settings } from "../env.ts";
+import type { Directory } from "../destinations/directory.ts";
 import type { Fetch } from "./exchange.ts";
 
 export interface PassedCall {
+  readonly tenant: string;
+  readonly now: number;
+  readonly timeoutMs: number;
   readonly body: Uint8Array;
   /** With its question mark; empty for none. */
   readonly query: string;
@@ -16,16 +19,17 @@ export type PassOutcome =
   /** No answer in time, or none at all. */
   | { readonly kind: "no-response"; readonly cause: unknown };
 
-/** @returns null where no upstream that calculates is set. */
+/** Goes to the tenant's own account. @returns null where it has none that calculates. */
 export async function passCalculation(
   fetch: Fetch,
-  { upstreams, upstreamTimeoutMs }: Settings,
-  { body, query, platformId }: PassedCall,
+  directory: Directory,
+  { tenant, now, timeoutMs, body, query, platformId }: PassedCall,
 ): Promise<PassOutcome | null> {
-  const name = UPSTREAM_NAMES.find((of) => UPSTREAMS[of].calculatePath !== null && upstreams[of].baseUrl !== null);
-  if (name === undefined) return null;
+  const name = UPSTREAM_NAMES.find((of) => UPSTREAMS[of].calculatePath !== null);
+  const destination = name === undefined ? null : await directory.destinationOf(tenant, name, now);
+  if (name === undefined || destination === null) return null;
   const { calculatePath, credentials } = UPSTREAMS[name];
-  const { baseUrl, apiKey } = upstreams[name];
+  const { baseUrl, apiKey } = destination.settings;
   if (credentials.kind !== "key") return null;
   const headers = {
     ...credentials.headers(apiKey),
@@ -33,7 +37,7 @@ export async function passCalculation(
     ...(platformId === null ? {} : { [HEADER.platformId]: platformId }),
   };
   try {
-    const signal = AbortSignal.timeout(upstreamTimeoutMs);
+    const signal = AbortSignal.timeout(timeoutMs);
     const url = `${baseUrl}${calculatePath}${query}`;
     const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
     const contentType = answer.headers.get("content-type") ?? "application/json";

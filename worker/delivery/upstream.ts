@@ -23,11 +23,17 @@ export const CALL_BYTES_MAX = 4_000_000;
 export function createUpstream(vendor: Vendor, { settings, fetch, now, destination }: UpstreamOptions): Dialect {
   const { credentials } = vendor;
   const bound = { fetch, bytesMax: vendor.answerBytesMax };
-  const post = (request: Omit<VendorRequest, "body">, body: BodyInit | null, headers: object, timeoutMs: number) => {
+  const post = (
+    request: Omit<VendorRequest, "body">,
+    body: BodyInit | null,
+    headers: object,
+    timeoutMs: number,
+    url = settings.baseUrl + request.path,
+  ) => {
     const coded = request.coding === "gzip" ? { "content-encoding": "gzip" } : {};
     const all = { ...request.headers, ...headers, "content-type": request.contentType, ...coded };
     const init = { method: request.method, headers: all, body };
-    return exchange(bound, settings.baseUrl + request.path, init, timeoutMs);
+    return exchange(bound, url, init, timeoutMs);
   };
   const client = { id: settings.clientId, secret: settings.clientSecret };
   const tokens = credentials.kind === "token" ? createTokenKeeper<VendorResponse>(credentials, client, now) : null;
@@ -35,7 +41,8 @@ export function createUpstream(vendor: Vendor, { settings, fetch, now, destinati
   async function sendWith(call: (headers: object) => Promise<VendorResponse>, timeoutMs: number) {
     if (credentials.kind === "key") return { result: await call(credentials.headers(settings.apiKey)), left: true };
     if (tokens === null) throw new Error("a vendor of tokens without a keeper of them");
-    return tokens.send((request) => post(request, request.body, {}, timeoutMs), call);
+    const tokenUrl = settings.tokenUrl ?? undefined;
+    return tokens.send((request) => post(request, request.body, {}, timeoutMs, tokenUrl), call);
   }
 
   return {

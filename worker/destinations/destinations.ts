@@ -53,11 +53,11 @@ export interface DestinationRow {
   readonly revision: string;
 }
 
-const COLUMNS =
+export const DESTINATION_COLUMNS =
   "name, dialect, base_url, ingest_path, token_url, client_id, client_secret, api_key, bytes_max, events_max, calls_per_minute, revision";
 
 const LIST = statement<{ after: string; count: number }, DestinationRow>(
-  `SELECT ${COLUMNS} FROM destinations WHERE name > :after ORDER BY name LIMIT :count`,
+  `SELECT ${DESTINATION_COLUMNS} FROM destinations WHERE name > :after ORDER BY name LIMIT :count`,
 );
 const NAMED = statement<{ name: string }, { readonly name: string }>(
   "SELECT name FROM destinations WHERE name = :name",
@@ -66,7 +66,7 @@ const NAMED = statement<{ name: string }, { readonly name: string }>(
 const USED = "EXISTS (SELECT 1 FROM tenants WHERE zuora = :name OR solvimon = :name)";
 
 /** A secret that is not sent stays; another dialect's secrets would be of no use. */
-const PUT = statement<DestinationRow, DestinationRow>(`INSERT INTO destinations (${COLUMNS})
+const PUT = statement<DestinationRow, DestinationRow>(`INSERT INTO destinations (${DESTINATION_COLUMNS})
 SELECT :name, :dialect, :base_url, :ingest_path, :token_url, :client_id, :client_secret, :api_key, :bytes_max,
   :events_max, :calls_per_minute, :revision
 WHERE NOT EXISTS (SELECT 1 FROM destinations WHERE name = :name AND dialect <> :dialect) OR NOT ${USED}
@@ -76,7 +76,7 @@ ON CONFLICT (name) DO UPDATE SET dialect = excluded.dialect, base_url = excluded
   api_key = coalesce(excluded.api_key, CASE WHEN dialect = excluded.dialect THEN api_key END),
   bytes_max = excluded.bytes_max, events_max = excluded.events_max,
   calls_per_minute = excluded.calls_per_minute, revision = excluded.revision
-RETURNING ${COLUMNS}`);
+RETURNING ${DESTINATION_COLUMNS}`);
 
 const DELETE = statement<{ name: string }>(`DELETE FROM destinations WHERE name = :name AND NOT ${USED}`);
 

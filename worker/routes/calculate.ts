@@ -111,10 +111,15 @@ function hasPlans({ document }: LoadedCatalog): boolean {
 
 /** Null where there is no Solvimon to pass it to. */
 async function pass(c: WeirContext, body: Uint8Array): Promise<Response | null> {
-  const { settings, fetch } = c.get("services");
+  const { settings, fetch, directory, clock } = c.get("services");
   const query = new URL(c.req.url).search;
   const platformId = c.req.header(HEADER.platformId) ?? null;
-  const outcome = await passCalculation(fetch, settings, { body, query, platformId });
+  const outcome = await passCalculation(fetch, directory, {
+    tenant: c.get("principal").tenant,
+    now: clock.now(),
+    timeoutMs: settings.upstreamTimeoutMs,
+    ...{ body, query, platformId },
+  });
   if (outcome === null) return null;
   if (outcome.kind === "answer") {
     return c.body(outcome.text, outcome.status as ContentfulStatusCode, { "Content-Type": outcome.contentType });

@@ -80,7 +80,9 @@ async function listDestinations(c: WeirContext, after: string, limit: number): P
 async function putDestination(c: WeirContext, name: string, wanted: DestinationRequest): Promise<Response> {
   const errors = [...nameErrors(name), ...urlErrors(c, wanted)];
   if (errors.length > 0) return refuse(c, 400, "the destination is not valid", errors);
-  const outcome = await c.get("services").destinations.put(name, wanted, writerOf(c));
+  const { destinations, directory } = c.get("services");
+  const outcome = await destinations.put(name, wanted, writerOf(c));
+  directory.forget();
   switch (outcome.kind) {
     case "put":
       return c.json(outcome.record);

@@ -73,7 +73,7 @@ async function putTenant(c: WeirContext, id: string, wanted: z.infer<typeof tena
     return refuse(c, 400, "the tenant is not valid", [error]);
   }
   const tenant = tenantOf(id, wanted);
-  const { tenants, keys } = c.get("services");
+  const { tenants, keys, directory } = c.get("services");
   const outcome = await tenants.put(tenant, writerOf(c));
   if (outcome.kind === "unknown-destination") {
     const errors = outcome.dialects.map((dialect) =>
@@ -82,6 +82,7 @@ async function putTenant(c: WeirContext, id: string, wanted: z.infer<typeof tena
     return refuse(c, 400, "the tenant names a destination that is not there", errors);
   }
   keys.forget();
+  directory.forget();
   return c.json(shown(tenant));
 }
 
