@@ -1,4 +1,4 @@
-/** How many requests each key has sent this minute, as one instance counts them. */
+/** How many requests each key has sent, or each destination was sent, this minute, as one instance counts them. */
 
 const MINUTE_MS = 60_000;
 
@@ -24,5 +24,12 @@ export class Rates {
     this.counts.set(keyId, count);
     const resetSeconds = Math.max(1, Math.ceil(((minute + 1) * MINUTE_MS - nowMs) / 1000));
     return { allowed: count <= limit, remaining: Math.max(0, limit - count), resetSeconds };
+  }
+
+  /** When the next may be taken (milliseconds since 1970); 0 for at once. */
+  freeAt(keyId: string, limit: number, nowMs: number): number {
+    const minute = Math.floor(nowMs / MINUTE_MS);
+    const isFull = minute === this.minute && (this.counts.get(keyId) ?? 0) >= limit;
+    return isFull ? (minute + 1) * MINUTE_MS : 0;
   }
 }

@@ -86,7 +86,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     directory,
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, runtime),
-    delivery: createDelivery({ db: bindings.LEDGER, settings, runtime, nudge }),
+    delivery: createDelivery({ db: bindings.LEDGER, settings, directory, runtime, nudge }),
     standing: createStanding(bindings.LEDGER, settings),
     events: createEventReader(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, runtime),

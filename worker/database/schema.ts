@@ -205,6 +205,8 @@ export const shipments = sqliteTable(
     context: text("context").notNull(),
     /** The idempotency-key header of every attempt. */
     callKey: text("call_key").notNull(),
+    /** Where its last attempt went; while what came of that is unknown it goes nowhere else. */
+    destination: text("destination"),
     /** JSON array of [batch, first entry, last entry], inclusive. */
     parts: text("parts").notNull(),
     events: integer("events").notNull(),

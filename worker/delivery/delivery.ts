@@ -4,8 +4,7 @@
  */
 
 import type { ClockAndRandom } from "../../shared/clock.ts";
-import type { CallLimits } from "../../shared/vendors/vendor.ts";
-import { UPSTREAM_NAMES, UPSTREAMS } from "../../shared/vendors/vendors.ts";
+import type { Directory } from "../destinations/directory.ts";
 import type { Settings } from "../env.ts";
 import { createRowId } from "../ledger/row-id.ts";
 import type { Dialect } from "./dialect.ts";
@@ -18,7 +17,7 @@ import type { Lane, StreamKey } from "./scopes.ts";
 import { ship } from "./ship.ts";
 import type { Shipment } from "./shipment.ts";
 import { Slots } from "./slots.ts";
-import { createUpstream } from "./upstream.ts";
+import { createWays, type Way } from "./ways.ts";
 import { type Withdrawal, withdrawLanes } from "./withdraw.ts";
 import * as WITHDRAW from "./withdraw-sql.ts";
 
@@ -29,6 +28,8 @@ export interface DeliveryRuntime extends ClockAndRandom {
 export interface DeliveryParts {
   readonly db: D1Database;
   readonly settings: Settings;
+  /** Where each tenant's events go. */
+  readonly directory: Directory;
   readonly runtime: DeliveryRuntime;
   readonly nudge: (tenant: string, stream: string, delaySeconds?: number) => Promise<void>;
 }
@@ -62,30 +63,28 @@ const LEASE_MARGIN_MS = 15_000;
 const NO_SLOT_MS = 2_000;
 /** Longest delay a queue takes. */
 const DELAY_SECONDS_MAX = 43_200;
-/** Which account those of the settings are. */
-const DESTINATION = "default";
-
-/** Where a stream goes, and what one call of it may carry. */
-interface Way {
-  readonly dialect: Dialect;
-  readonly limits: CallLimits;
-}
-
-export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts): Delivery {
+export function createDelivery({ db, settings, directory, runtime, nudge }: DeliveryParts): Delivery {
   const { clock, fetch } = runtime;
   const outbox = createOutbox(db);
   const holds = createHolds(db);
-  const dialects = upstreamsOf(settings, fetch, clock.now);
+  const ways = createWays(directory, fetch, clock.now);
   // Two tries at most go into a call (a fresh token), each with a token fetch before it.
   const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
   const host = { now: clock.now, slots: new Slots(), slotMs: leaseMs, pause, lease };
 
   async function lease(of: RunLane, room: number): Promise<Turn | null> {
-    const way = wayOf(of.lane.stream, dialects);
-    if (way === null) return null;
-    const request = { account: way.dialect.account, lane: of.lane, now: clock.now(), leaseMs, count: 1, room };
+    const own = await leaseBy(await ways.of(of.lane), of, room, false);
+    if (own !== null || of.boundTo === null) return own;
+    return leaseBy(await ways.to(of.lane.stream, of.boundTo), of, room, true);
+  }
+
+  async function leaseBy(way: Way | null, of: RunLane, room: number, onlyBound: boolean): Promise<Turn | null> {
+    if (way === null || way.freeAt(clock.now()) > 0) return null;
+    const { account } = way.dialect;
+    const request = { account, lane: of.lane, now: clock.now(), leaseMs, count: 1, room, onlyBound };
     const [shipment] = await outbox.lease(request, way.limits);
     if (shipment === undefined) return null;
+    way.count(clock.now());
     return { bytes: shipment.bytes, send: () => sendOne(of, shipment, way.dialect) };
   }
 
@@ -112,14 +111,14 @@ export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts):
   async function readyLanes(keys?: readonly StreamKey[]): Promise<RunLane[]> {
     const lanes = (await pendingLanes(keys ?? (await outbox.pending(SWEEP_STREAMS_MAX)))).flat();
     const now = clock.now();
-    return lanes.filter(({ nextAt }) => nextAt <= now).map(({ lane, troubled }) => ({ lane, troubled }));
+    return lanes
+      .filter(({ nextAt }) => nextAt <= now)
+      .map(({ lane, troubled, boundTo }) => ({ lane, troubled, boundTo }));
   }
 
   async function pendingLanes(keys: readonly StreamKey[]): Promise<PendingLane[][]> {
-    const streams = keys.flatMap((key) => {
-      const way = wayOf(key.stream, dialects);
-      return way === null ? [] : [{ key, account: way.dialect.account }];
-    });
+    const found = await Promise.all(keys.map(async (key) => ({ key, way: await ways.of(key) })));
+    const streams = found.flatMap(({ key, way }) => (way === null ? [] : [{ key, account: way.dialect.account }]));
     return outbox.lanes(streams);
   }
 
@@ -129,7 +128,8 @@ export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts):
       const [first] = lanes;
       if (first === undefined) continue;
       const { tenant, stream } = first.lane;
-      const due = Math.max(notBefore, Math.min(...lanes.map(({ nextAt }) => nextAt)));
+      const freeAt = (await ways.of(first.lane))?.freeAt(clock.now()) ?? 0;
+      const due = Math.max(notBefore, freeAt, Math.min(...lanes.map(({ nextAt }) => nextAt)));
       const seconds = Math.max(1, Math.ceil((due - clock.now()) / 1000));
       await nudge(tenant, stream, Math.min(seconds, DELAY_SECONDS_MAX));
     }
@@ -143,11 +143,15 @@ export function createDelivery({ db, settings, runtime, nudge }: DeliveryParts):
   async function withdraw(tenant: string, { stream, context, from, to }: WithdrawFilter): Promise<Withdrawal> {
     const found = stream === null ? await WITHDRAW.STREAMS.all(db, { tenant, count: SWEEP_STREAMS_MAX }) : [{ stream }];
     const lanes = (await pendingLanes(found.map((row) => ({ tenant, stream: row.stream })))).flat();
-    const waiting = lanes.flatMap(({ lane, waits }) => {
-      const way = wayOf(lane.stream, dialects);
-      if (!waits || way === null || (context !== null && lane.context !== context)) return [];
-      return [{ lane, account: way.dialect.account, limits: way.limits }];
-    });
+    const wanted = lanes.filter(({ lane, waits }) => waits && (context === null || lane.context === context));
+    const waiting = (
+      await Promise.all(
+        wanted.map(async ({ lane }) => {
+          const way = await ways.of(lane);
+          return way === null ? [] : [{ lane, account: way.dialect.account, limits: way.limits }];
+        }),
+      )
+    ).flat();
     const range = {
       from: createRowId(from ?? 0, 0),
       to: to === null ? Number.MAX_SAFE_INTEGER : createRowId(to + 1, 0) - 1,
@@ -176,23 +180,4 @@ function streamsOf(lanes: readonly RunLane[]): Lane[] {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Those that have a base URL. */
-function upstreamsOf(settings: Settings, fetch: Fetch, now: () => number): Dialect[] {
-  return UPSTREAM_NAMES.flatMap((name) => {
-    const { baseUrl } = settings.upstreams[name];
-    if (baseUrl === null) return [];
-    const options = { settings: { ...settings.upstreams[name], baseUrl }, fetch, now, destination: DESTINATION };
-    return [createUpstream(UPSTREAMS[name], options)];
-  });
-}
-
-/** By the first that takes the stream. */
-function wayOf(stream: string, dialects: readonly Dialect[]): Way | null {
-  for (const dialect of dialects) {
-    const limits = dialect.limitsOf(stream);
-    if (limits !== null) return { dialect, limits };
-  }
-  return null;
 }

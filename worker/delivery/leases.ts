@@ -20,6 +20,8 @@ export interface LeaseRequest {
   readonly count: number;
   /** Bytes that a call may have to be taken. */
   readonly room: number;
+  /** Only calls in doubt that went to this account before: nothing new goes there. */
+  readonly onlyBound: boolean;
 }
 
 /** Batches read for one packing. */
@@ -33,6 +35,10 @@ const PROBE_MS = 5_000;
 export async function lease(db: D1Database, request: LeaseRequest, limits: CallLimits): Promise<Shipment[]> {
   const { lane, count, now } = request;
   const of = { ...lane, ...laneScopes(request.account, lane) };
+  if (request.onlyBound) {
+    const [bound] = await db.batch(leaseStatements(db, request, count, 0));
+    return SQL.LEASE.rows(bound).map((call) => shipmentOf(call, request));
+  }
   const [leased, , waiting] = await db.batch([
     ...leaseStatements(db, request, count, 1),
     SQL.UNPACKED.bind(db, { ...of, now, count: PACK_ROWS_MAX }),
@@ -49,14 +55,17 @@ export async function lease(db: D1Database, request: LeaseRequest, limits: CallL
 
 function leaseStatements(
   db: D1Database,
-  { account, lane, now, leaseMs, room }: LeaseRequest,
+  { account, lane, now, leaseMs, room, onlyBound }: LeaseRequest,
   count: number,
   packFirst: 0 | 1,
 ): [D1PreparedStatement, D1PreparedStatement] {
   const leaseUntil = now + leaseMs;
   const of = { ...lane, ...laneScopes(account, lane), leaseUntil };
   return [
-    SQL.LEASE.bind(db, { ...of, now, count, room, packFirst }),
+    SQL.LEASE.bind(db, {
+      ...{ ...of, now, count, room, packFirst },
+      ...{ destination: account.destination, onlyBound: onlyBound ? 1 : 0 },
+    }),
     SQL.PROBE.bind(db, { ...of, probingUntil: now + PROBE_MS }),
   ];
 }

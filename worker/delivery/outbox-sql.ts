@@ -94,9 +94,17 @@ export type LeasedCall = Pick<
 /** What a call counts for whose size was never kept, in bytes. */
 export const BYTES_UNKNOWN = 4_000_000;
 
+/** An attempt is under way or its outcome is unknown: sent to another account the call might be counted twice. */
+export const IN_DOUBT = "(in_flight = 1 OR outcome_unknown = 1)";
+/** From before there were several accounts a call has none written on it. */
+const SENT_TO = "coalesce(destination, 'default')";
+
+/** What goes to this account: calls not in doubt and its own in doubt, or (`onlyBound`) these alone. */
+const MAY_GO = `(${SENT_TO} = :destination AND (:onlyBound = 0 OR ${IN_DOUBT}) OR :onlyBound = 0 AND NOT ${IN_DOUBT})`;
+
 /** The least tried come first, so that a call which always fails is no gate to the others. */
 const NEXT_CALLS = `SELECT id FROM shipments WHERE ${OPEN_IN_LANE} AND next_at <= :now AND lease_until <= :now
-    AND coalesce(bytes, ${BYTES_UNKNOWN}) <= :room AND ${READY} ORDER BY next_at, id`;
+    AND coalesce(bytes, ${BYTES_UNKNOWN}) <= :room AND ${MAY_GO} AND ${READY} ORDER BY next_at, id`;
 
 /**
  * Takes the next due calls of a lane for this sender alone until the lease ends; one where it is to tell whether
@@ -104,10 +112,14 @@ const NEXT_CALLS = `SELECT id FROM shipments WHERE ${OPEN_IN_LANE} AND next_at <
  * may be all that is wrong. A call found in flight was left by a sender that died: what became of it is unknown.
  */
 export const LEASE = statement<
-  Lane & LaneScopes & { now: number; leaseUntil: number; count: number; room: number; packFirst: 0 | 1 },
+  Lane &
+    LaneScopes & { now: number; leaseUntil: number; count: number; room: number; packFirst: 0 | 1 } & {
+      destination: string;
+      onlyBound: 0 | 1;
+    },
   LeasedCall
 >(`UPDATE shipments SET attempts = attempts + 1, outcome_unknown = max(outcome_unknown, in_flight),
-  in_flight = 1, lease_until = :leaseUntil
+  in_flight = 1, lease_until = :leaseUntil, destination = :destination
 WHERE id IN (${NEXT_CALLS} LIMIT (SELECT CASE WHEN NOT ${PROBING} THEN :count
     WHEN :packFirst AND EXISTS (SELECT 1 FROM outbox WHERE ${IN_LANE}) AND ${FEW_FIXED} THEN 0 ELSE min(1, :count) END)) AND NOT ${HELD}
 RETURNING id, call_key, parts, events, bytes, attempts, outcome_unknown,
@@ -249,11 +261,13 @@ export interface LaneStanding {
   readonly fixed: number;
   /** 1 where batches of it wait to be packed. */
   readonly unpacked: 0 | 1;
+  /** Another account than the stream's that calls in doubt went to; null for none. */
+  readonly bound: string | null;
 }
 
 /** The lanes of a stream with pending work, those first that may go first. */
 export const LANES = statement<
-  StreamKey & StreamScopes & { lanesMax: number; count: number },
+  StreamKey & StreamScopes & { destination: string; lanesMax: number; count: number },
   LaneStanding
 >(`WITH RECURSIVE ${contextsOf("packed", "shipments", "state = 'open'")},
 ${contextsOf("unpacked", "outbox", "true")},
@@ -270,5 +284,8 @@ SELECT context,
   (SELECT count(*) FROM (SELECT 1 FROM shipments WHERE state = 'open'
     AND tenant = :tenant AND stream = :stream AND context = lanes.context LIMIT ${PROBE_CALLS_MAX})) AS fixed,
   EXISTS (SELECT 1 FROM outbox
-    WHERE tenant = :tenant AND stream = :stream AND context = lanes.context) AS unpacked
+    WHERE tenant = :tenant AND stream = :stream AND context = lanes.context) AS unpacked,
+  (SELECT min(destination) FROM (SELECT ${SENT_TO} AS destination, in_flight, outcome_unknown FROM shipments
+    WHERE state = 'open' AND tenant = :tenant AND stream = :stream AND context = lanes.context ORDER BY id LIMIT 100)
+    WHERE destination <> :destination AND ${IN_DOUBT}) AS bound
 FROM lanes ORDER BY held, coalesce(due, 0) LIMIT :count`);

@@ -19,6 +19,8 @@ export interface PendingLane {
   readonly troubled: boolean;
   /** It waits, or is tried right now: for itself or for what is wider. */
   readonly waits: boolean;
+  /** Another account that calls of it in doubt are bound to; null for none. */
+  readonly boundTo: string | null;
 }
 
 export interface Outbox {
@@ -65,7 +67,11 @@ export function createOutbox(db: D1Database): Outbox {
         const bounds = { lanesMax: LANES_LOOKED_AT_MAX, count: LANES_MAX };
         const results = await db.batch(
           some.map(({ key: { tenant, stream }, account }) =>
-            SQL.LANES.bind(db, { tenant, stream, ...streamScopes(account, { tenant, stream }), ...bounds }),
+            SQL.LANES.bind(db, {
+              ...{ tenant, stream, destination: account.destination },
+              ...streamScopes(account, { tenant, stream }),
+              ...bounds,
+            }),
           ),
         );
         found.push(...some.map(({ key }, i) => SQL.LANES.rows(results[i]).map((row) => pendingLane(key, row))));
@@ -76,10 +82,10 @@ export function createOutbox(db: D1Database): Outbox {
 }
 
 function pendingLane({ tenant, stream }: StreamKey, row: SQL.LaneStanding): PendingLane {
-  const { context, held, probing, troubled, due, fixed, unpacked } = row;
+  const { context, held, probing, troubled, due, fixed, unpacked, bound } = row;
   const mayPack = unpacked === 1 && (probing === 0 || fixed < SQL.PROBE_CALLS_MAX);
   const nextAt = Math.max(held, mayPack ? 0 : (due ?? 0));
-  return { lane: { tenant, stream, context }, nextAt, troubled: troubled === 1, waits: probing === 1 };
+  return { lane: { tenant, stream, context }, nextAt, troubled: troubled === 1, waits: probing === 1, boundTo: bound };
 }
 
 async function loadCargo(

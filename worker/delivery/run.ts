@@ -8,6 +8,8 @@ import type { Slot, Slots } from "./slots.ts";
 export interface RunLane {
   readonly lane: Lane;
   troubled: boolean;
+  /** Another account that calls of it in doubt are bound to; null for none. */
+  readonly boundTo: string | null;
 }
 
 export type TurnOutcome =

@@ -63,7 +63,10 @@ const NAMED = statement<{ name: string }, { readonly name: string }>(
   "SELECT name FROM destinations WHERE name = :name",
 );
 
-const USED = "EXISTS (SELECT 1 FROM tenants WHERE zuora = :name OR solvimon = :name)";
+/** A tenant's events go there, or calls of one that went there before are not settled yet. */
+const USED = `(EXISTS (SELECT 1 FROM tenants WHERE zuora = :name OR solvimon = :name)
+  OR EXISTS (SELECT 1 FROM shipments WHERE state = 'open' AND destination = :name
+    AND (in_flight = 1 OR outcome_unknown = 1)))`;
 
 /** A secret that is not sent stays; another dialect's secrets would be of no use. */
 const PUT = statement<DestinationRow, DestinationRow>(`INSERT INTO destinations (${DESTINATION_COLUMNS})
