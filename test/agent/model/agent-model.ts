@@ -123,7 +123,7 @@ export function createAgentModel() {
      * @param reasonOf what the sender was told of an event that is not as its schema says.
      */
     take(request: ModelRequest, reasonOf: (index: number) => QuarantineReason): ModelAnswer {
-      const known = request.key === null ? [] : (keys.get(`${request.stream} ${request.key}`) ?? []);
+      const known = request.key === null ? [] : (keys.get(keyOf(request)) ?? []);
       const faults = faultsOf(request, known);
       if (faults > 0 && !request.lenient) return { kind: "refused", faults };
       const events = eventsOf(request.stream);
@@ -153,7 +153,7 @@ export function createAgentModel() {
         hold(request.stream, position, reasonOf(index));
         return { position, status: "quarantined" };
       });
-      if (request.key !== null) keys.set(`${request.stream} ${request.key}`, brought);
+      if (request.key !== null) keys.set(keyOf(request), brought);
       return { kind: "taken", events: taken };
     },
 
@@ -258,6 +258,11 @@ export function createAgentModel() {
 }
 
 export type AgentModel = ReturnType<typeof createAgentModel>;
+
+/** A key is one for each stream and entity. */
+function keyOf({ stream, entity, key }: ModelRequest): string {
+  return JSON.stringify([stream, entity, key]);
+}
 
 /** How many events of a body are not as their schema says, or are at odds with what their key brought before. */
 function faultsOf({ texts }: ModelRequest, known: readonly { readonly text: string }[]): number {

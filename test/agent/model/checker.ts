@@ -270,7 +270,8 @@ function textOf(bytes: Uint8Array): string {
 function isOperationOf({ stream, texts, key, entity }: ModelRequest, operation: AppendInput): boolean {
   return (
     operation.stream === stream &&
-    (operation.idempotency?.key ?? null) === key &&
+    // The same key for another entity is another key.
+    (operation.idempotency?.key.split("\n").at(-1) ?? null) === key &&
     operation.scope.entityIds === entity &&
     textOf(operation.events.body) === texts.join(",")
   );
