@@ -133,7 +133,8 @@ it.each<[string, readonly string[], readonly string[]]>([
       await river.edge.sigkill();
       await river.edge.restart();
     }
-    // A life is short and its lanes back off: what no call has met by now is met before the clients end.
+    // A life is short and its lanes back off: what no call has met by now is met before the clients end. Asked here, since
+    // the twin lists its latest requests only.
     await river.faults(FAULTS.slice(1));
     const meets = async () => {
       const statuses = await statusesOf(river.twin.url);
@@ -168,7 +169,6 @@ it.each<[string, readonly string[], readonly string[]]>([
     );
     expect(itemsAfterTheirClosing(taken)).toEqual([]);
     const statuses = await statusesOf(river.twin.url);
-    expect(statuses).toEqual(expect.arrayContaining([429, 503]));
     if (twinArgs.length > 0) expect(statuses, "a repeat of a reference after a cut answer").toContain(409);
   },
 );
