@@ -1,5 +1,6 @@
 /** Quarantine worked by filter, with other ids in the headers, and replays that fail again. */
 import { expect, it } from "vitest";
+import { hashApiKey } from "../../worker/accounts/key-hash.ts";
 import { bindings, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
 
 const LENIENT = { prefer: "handling=lenient, return=representation" };
@@ -44,9 +45,17 @@ async function setup(): Promise<TestEdge> {
   await bindings.LEDGER.prepare("UPDATE api_keys SET org_ids = ?1, entity_ids = ?1 WHERE tenant = ?2")
     .bind('["o7","o9"]', edge.tenant)
     .run();
+  // Events come with a key that may name any and so sends none of its own: each goes up as its sender said.
+  await bindings.LEDGER.prepare(
+    `INSERT INTO api_keys (id, hash, tenant, name, permissions, platform_ids, entity_ids, org_ids, created_at)
+    VALUES (?1, ?2, ?3, 'sender', '["METER_DATA.INGEST"]', '["*"]', '["*"]', '["*"]', 0)`,
+  )
+    .bind(`sender-of-${edge.tenant}`, hashApiKey(senderKey(edge)), edge.tenant)
+    .run();
   await relax(edge, true);
   return edge;
 }
+const senderKey = ({ tenant }: TestEdge) => `sender-key-of-${tenant}`;
 const relax = (edge: TestEdge, required: boolean) =>
   edge.putCatalog({
     streams: ["m", "other"].map((meter_global_id) => ({
@@ -56,7 +65,8 @@ const relax = (edge: TestEdge, required: boolean) =>
   });
 const send = async (edge: TestEdge, meter: string, ns: readonly number[], org: string | null) => {
   const body = `[${ns.map((n) => JSON.stringify({ n, tenant: edge.tenant })).join(",")}]`;
-  const headers = { ...LENIENT, ...(org === null ? {} : { "zuora-org-ids": org }) };
+  const ids = org === null ? {} : { "zuora-org-ids": org };
+  const headers = { ...LENIENT, "x-api-key": senderKey(edge), ...ids };
   expect(await (await edge.post(meter, body, headers)).json()).toMatchObject({ quarantined: ns.length });
 };
 /** What the twin took of a meter by this tenant: number and org. */

@@ -9,7 +9,7 @@ const BAD = { "zuora-entity-ids": "e1" };
 async function setup(vars: Record<string, string> = {}) {
   const base = await setupEdge();
   await bindings.LEDGER.prepare("DELETE FROM holds").run();
-  await bindings.LEDGER.prepare(`UPDATE api_keys SET entity_ids = '["e1"]' WHERE tenant = ?1`).bind(base.tenant).run();
+  await bindings.LEDGER.prepare(`UPDATE api_keys SET entity_ids = '["*"]' WHERE tenant = ?1`).bind(base.tenant).run();
   const meter = `withdraw-${base.tenant}`;
   await base.putCatalog({ streams: [{ meter_global_id: meter }] });
   let now = Date.now();

@@ -158,13 +158,13 @@ export type SentBatch = Pick<
   readonly origin_entry: number | null;
 };
 
+/** Of `batches`, and of `quarantine` as `origin`: what a {@link SentBatch} holds. */
+export const SENT_COLUMNS = `batches.producer, first, nonce, sent_ids, idempotency_key, own_id_field, payload,
+  hex(entries) AS entries, origin.id AS origin, origin.event_id AS origin_id, origin.batch AS origin_batch,
+  origin.entry AS origin_entry`;
+
 /** The identity of a replay is that of the event it sends again. */
-export const BATCH = statement<
-  { id: number },
-  SentBatch
->(`SELECT batches.producer, first, nonce, sent_ids, idempotency_key,
-  own_id_field, payload, hex(entries) AS entries,
-  origin.id AS origin, origin.event_id AS origin_id, origin.batch AS origin_batch, origin.entry AS origin_entry
+export const BATCH = statement<{ id: number }, SentBatch>(`SELECT ${SENT_COLUMNS}
 FROM batches LEFT JOIN quarantine AS origin ON origin.id = batches.replay_of WHERE batches.id = :id`);
 
 /** By what a lease is known. */

@@ -2,7 +2,7 @@
 import type { ShipmentRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
 import type { ToldHold } from "./holds-sql.ts";
-import type { SentBatch, Unpacked } from "./outbox-sql.ts";
+import { SENT_COLUMNS, type SentBatch, type Unpacked } from "./outbox-sql.ts";
 import type { Lane, LaneScopes } from "./scopes.ts";
 
 const IN_LANE = "tenant = :tenant AND stream = :stream AND context = :context";
@@ -64,8 +64,7 @@ RETURNING id, parts, events, attempts, outcome_unknown`);
 export const BATCHES = statement<
   { batches: string },
   SentBatch & { readonly id: number }
->(`SELECT batches.id, batches.producer, first, idempotency_key, own_id_field, payload, hex(entries) AS entries,
-  origin.event_id AS origin_id, origin.batch AS origin_batch, origin.entry AS origin_entry
+>(`SELECT batches.id, ${SENT_COLUMNS}
 FROM json_each(:batches) AS wanted CROSS JOIN batches ON batches.id = wanted.value
 LEFT JOIN quarantine AS origin ON origin.id = batches.replay_of`);
 
