@@ -82,6 +82,19 @@ function arrivedOnce({ arrived }: Followed): Set<number> {
 const reached = (followed: Followed, count: number) =>
   until(() => followed.arrived().length >= count, { what: `${count} lines upstream`, timeoutMs: 120_000 });
 
+/** Waits until every line that stands in some file has arrived; gives those lines. */
+async function leftArrived(followed: Followed): Promise<readonly number[]> {
+  const left = followed.left();
+  await until(
+    () => {
+      const there = new Set(followed.arrived().flatMap(lineNumbers));
+      return left.every((n) => there.has(n));
+    },
+    { what: "every line that is left to arrive", timeoutMs: 120_000 },
+  );
+  return left;
+}
+
 test.skipIf(!hasLogrotate).each(MODES)("what logrotate leaves is delivered once: $name", async (mode) => {
   const followed = await setup(mode);
   const agent = followed.agent.run();
@@ -91,14 +104,7 @@ test.skipIf(!hasLogrotate).each(MODES)("what logrotate leaves is delivered once:
     followed.rotate();
   }
   const written = await followed.written();
-  const left = followed.left();
-  await until(
-    () => {
-      const there = new Set(followed.arrived().flatMap(lineNumbers));
-      return left.every((n) => there.has(n));
-    },
-    { what: "every line that is left to arrive", timeoutMs: 120_000 },
-  );
+  const left = await leftArrived(followed);
   const once = arrivedOnce(followed);
   if (mode.reopens) expect(once.size).toBe(written);
   console.log(`${mode.name}: ${written} written, ${left.length} left by logrotate, ${once.size} delivered`);
@@ -123,14 +129,7 @@ test.skipIf(!hasLogrotate).each(MODES)(
       await reached(followed, followed.arrived().length + LINES_BETWEEN);
     }
     const written = await followed.written();
-    const left = followed.left();
-    await until(
-      () => {
-        const there = new Set(followed.arrived().flatMap(lineNumbers));
-        return left.every((n) => there.has(n));
-      },
-      { what: "every line that is left to arrive", timeoutMs: 120_000 },
-    );
+    await leftArrived(followed);
     const once = arrivedOnce(followed);
     if (mode.reopens) expect(once.size).toBe(written);
     expect((await followed.drained(url)).ledger.quarantined).toBe(0);
