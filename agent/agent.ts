@@ -1,4 +1,4 @@
-/** The agent put together: log, doors, uploader; started, reloaded and stopped as one. */
+/** The agent put together: log, listeners, uploader; started, reloaded and stopped as one. */
 import type { Logger } from "pino";
 import { DEFAULT_LIMITS } from "../shared/wire.ts";
 import { type Config, httpUrl, readConfig } from "./config/config.ts";
@@ -22,7 +22,7 @@ export interface Agent {
   /** Where it listens. */
   readonly url: string;
   status(): Promise<StatusDocument>;
-  /** Reads the configuration again and tries paused uploads; keeps the old one where the new is faulty. */
+  /** Reads the configuration again and tries paused uploads; keeps the old one where the new one is invalid. */
   reload(): void;
   /** Answers the requests in hand, abandons uploads, lets go of the buffer. */
   stop(): Promise<void>;
@@ -68,12 +68,12 @@ async function openListeners(
   const { status, lines, quarantine, snapshots, resend, test, log } = core;
   const followed = createFollowedFiles({ log, lines, clock, logger });
   const routesFor = createRouteTable(options, core, followed.lostBytes);
-  const door = await openHttpServer(
+  const server = await openHttpServer(
     { host, port },
     routesFor(() => token, { host, hosts }),
     logger,
   );
-  opened.push(() => door.close(GRACE_MS));
+  opened.push(() => server.close(GRACE_MS));
   if (socket !== null) {
     // The file's mode guards it, so it asks for no token.
     const routes = routesFor(() => null, null);
@@ -89,7 +89,7 @@ async function openListeners(
   });
   opened.push(() => control.close(GRACE_MS));
   return {
-    url: httpUrl(host, door.port),
+    url: httpUrl(host, server.port),
     status,
     reload() {
       const next = readConfig(config.file, options.env);
@@ -97,7 +97,7 @@ async function openListeners(
       core.configure(next);
       warnOfFixed(config, next, logger);
       token = nextToken;
-      followed.follow(next.tails).catch(options.onFault);
+      followed.follow(next.tails).catch(options.onFatal);
     },
     stop,
   };

@@ -1,4 +1,4 @@
-/** The agent without doors to the network: the log, its schemas and the uploader, started and stopped as one. */
+/** The agent without its listeners: the log, its schemas and the uploader, started and stopped as one. */
 
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
@@ -33,7 +33,7 @@ export interface AgentOptions {
   /** Log lines left out as repeats so far. */
   readonly suppressedLines?: () => number;
   /** The agent cannot go on: its disk or its log's thread failed. */
-  readonly onFault: (error: unknown) => void;
+  readonly onFatal: (error: unknown) => void;
   /** Where the log's writer runs; a thread of its own where none is given. */
   readonly openEngine?: OpenEngine;
   /** What speaks to the destination; HTTP where none is given. */
@@ -69,7 +69,7 @@ export async function openBuffer(config: Config, logger: Logger, openEngine?: Op
 
 export type Core = Awaited<ReturnType<typeof startCore>>;
 
-/** An agent without doors to the network: opens the buffer and starts uploading. */
+/** An agent without its listeners: opens the buffer and starts uploading. */
 export async function startCore(options: AgentOptions) {
   const { clock, random, logger, env } = options;
   let config = options.config;
@@ -77,7 +77,7 @@ export async function startCore(options: AgentOptions) {
   const open = (of: Config) => calls.watched(openDialect(of, env, clock, options.connect));
   let dialect = open(config);
   const log = await openBuffer(config, logger, options.openEngine);
-  log.onFault(options.onFault);
+  log.onFatal(options.onFatal);
   const schemas = createSchemas(log);
   const refresh = startSchemaRefresh({ schemas, transport: () => dialect.schemaSource, clock, logger });
   const uploader = startUploader({
@@ -89,14 +89,14 @@ export async function startCore(options: AgentOptions) {
     dialect: () => dialect,
     createKey: () => randomName(KEY_CHARACTERS, randomInt),
     onLaneRefused: () => void refresh.freshen(),
-    onFault: options.onFault,
+    onFatal: options.onFatal,
   });
   const watch = startDeliveryWatch({
     ...{ producer: log.producer, clock, random, logger },
     transport: () => dialect.schemaSource,
   });
   const fillRate = watchFillRate(log, clock);
-  const tidying = startTidying({ log, clock, retainHours: () => config.buffer.retainHours, onFault: options.onFault });
+  const tidying = startTidying({ log, clock, retainHours: () => config.buffer.retainHours, onFatal: options.onFatal });
   const refusals = openRefusalLog(logger, clock);
   log.onRejected((stream, rejected) => noteRejected(refusals, stream, rejected));
   const lines = createLinesHandler({

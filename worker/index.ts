@@ -1,4 +1,4 @@
-/** The Worker's three doors: requests, nudges from the queue, the clock. */
+/** The Worker's three entries: requests, nudges from the queue, the clock. */
 import { createApp } from "./app.ts";
 import type { Bindings, Nudge } from "./env.ts";
 import { logFailure } from "./log.ts";

@@ -37,7 +37,7 @@ export interface Log extends LogOperations {
   /** False while the disk is full and the reserve given up. */
   readonly reserveWhole: boolean;
   /** Calls back when the writer failed: nothing it had in hand is durable, and it cannot go on. */
-  onFault(listener: (error: unknown) => void): void;
+  onFatal(listener: (error: unknown) => void): void;
   streams(): Iterable<StreamLedger>;
   stream(name: string): StreamLedger | null;
   ledger(): LedgerCounts;
@@ -100,7 +100,7 @@ function createLog(engine: Engine, metadata: Map<string, string>): Log {
   const ledgers = new Map(engine.state.ledgers.map((ledger) => [ledger.stream, ledger]));
   const listeners: ((stream: string, isReopened: boolean) => void)[] = [];
   const rejectedListeners: ((stream: string, rejected: readonly Rejected[]) => void)[] = [];
-  const faultListeners: ((error: unknown) => void)[] = [];
+  const fatalListeners: ((error: unknown) => void)[] = [];
   let reserveWhole = true;
   let queue: Asked[] = [];
   let running: Promise<void> | null = null;
@@ -128,7 +128,7 @@ function createLog(engine: Engine, metadata: Map<string, string>): Log {
       for (const { stream } of result.ledgers) for (const listener of listeners) listener(stream, isReopened);
     } catch (error) {
       for (const asked of group) asked.reject(error);
-      for (const listener of faultListeners) listener(error);
+      for (const listener of fatalListeners) listener(error);
     }
   };
 
@@ -164,7 +164,7 @@ function createLog(engine: Engine, metadata: Map<string, string>): Log {
     get reserveWhole() {
       return reserveWhole;
     },
-    onFault: (listener) => void faultListeners.push(listener),
+    onFatal: (listener) => void fatalListeners.push(listener),
     streams: () => ledgers.values(),
     stream: (name) => ledgers.get(name) ?? null,
     ledger: () => sumLedgers(ledgers.values()),

@@ -7,7 +7,7 @@ export interface TidyingOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly retainHours: () => number;
-  readonly onFault: (error: unknown) => void;
+  readonly onFatal: (error: unknown) => void;
 }
 
 const EVERY_MS = 60_000;
@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 /** Between two goes at least this, however often the buffer runs empty. */
 const REST_MS = 1000;
 
-export function startTidying({ log, clock, retainHours, onFault }: TidyingOptions) {
+export function startTidying({ log, clock, retainHours, onFatal }: TidyingOptions) {
   const stopping = new AbortController();
   const empty = createWakeup(clock);
   let emptied = false;
@@ -38,7 +38,7 @@ export function startTidying({ log, clock, retainHours, onFault }: TidyingOption
       if (!emptied) await empty.wait(EVERY_MS, stopping.signal);
     }
   };
-  const running = loop().catch(onFault);
+  const running = loop().catch(onFatal);
   return {
     /** Tidies now, to the end. */
     tidy,

@@ -59,7 +59,7 @@ export function checkSettings(config: Config): Finding[] {
   return findings;
 }
 
-/** Followed streams that the destination has no door for. */
+/** Followed streams that the destination does not take. */
 export function checkTailStreams(config: Config, dialect: Dialect): Finding[] {
   return config.tails.flatMap(({ path, stream }) => {
     const mode = dialect.deliveryMode(stream);

@@ -1,8 +1,8 @@
 import { listSetAside } from "../buffer/disk/set-aside.ts";
 import { checkDestination } from "../check/destination.ts";
 import { checkDisk } from "../check/disk.ts";
-import { checkDoors } from "../check/doors.ts";
 import { type Finding, failed, sound, warned } from "../check/finding.ts";
+import { checkListeners } from "../check/listeners.ts";
 import { checkSecretFiles } from "../check/secrets.ts";
 import { checkSettings, checkTailStreams } from "../check/settings.ts";
 import { checkTailFiles } from "../check/tails.ts";
@@ -47,7 +47,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
     ...checkSettings(config),
     ...checkSecretFiles(config),
     ...checkTailFiles(config),
-    ...(await checkDoors(config, buffer.producer)),
+    ...(await checkListeners(config, buffer.producer)),
     ...disk,
     buffer.finding,
     ...destination,
@@ -70,12 +70,12 @@ async function checkBuffer(
     const holder = access.kind === "running" ? access.client : access.own;
     const status = access.kind === "running" ? await access.client.status() : null;
     const producer = status?.producer ?? null;
-    const faults = await holder.verify();
+    const damage = await holder.verify();
     await holder.close();
     const aside = listSetAside(directory).map(
       (path) => `a damaged log was set aside in ${path}: look at it, then move it away`,
     );
-    const wrong = [...faults, ...aside];
+    const wrong = [...damage, ...aside];
     return {
       finding: wrong.length === 0 ? sound("buffer", "sound") : failed("buffer", wrong.join("; ")),
       producer,
@@ -103,7 +103,7 @@ async function checkThere(config: Config, { env, clock }: Terminal): Promise<Fin
   try {
     dialect = openDialect(config, env, clock);
   } catch (error) {
-    // Whose fault it is has been said; that the destination was not asked is what is left to say.
+    // What is wrong with it has been said; that the destination was not asked is what is left to say.
     return [
       failed("configuration", messageOf(error)),
       failed("credentials", "not known: the destination was not asked"),

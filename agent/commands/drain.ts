@@ -24,10 +24,10 @@ const PAUSE_PATIENCE_MS = 2000;
 /** Waits until nothing is pending, uploading itself where no agent runs. */
 export async function drain(options: DrainOptions, terminal: Terminal): Promise<ExitCode> {
   const config = readConfig(options.config, terminal.env);
-  const faulted = new AbortController();
+  const failed = new AbortController();
   const open = async (): Promise<Drainable> => {
     const { env, clock, random, logger } = terminal;
-    const core = await startCore({ config, env, clock, random, logger, onFault: () => faulted.abort() });
+    const core = await startCore({ config, env, clock, random, logger, onFatal: () => failed.abort() });
     const close = async () => {
       await core.tidy();
       await core.stop();
@@ -37,7 +37,7 @@ export async function drain(options: DrainOptions, terminal: Terminal): Promise<
   const access = await reachBuffer(config.buffer.directory, open, terminal);
   const drainable = access.kind === "running" ? access.client : access.own;
   try {
-    return await waitUntilEmpty(drainable, options, terminal, faulted.signal);
+    return await waitUntilEmpty(drainable, options, terminal, failed.signal);
   } finally {
     await drainable.close();
   }
@@ -47,11 +47,11 @@ async function waitUntilEmpty(
   drainable: Drainable,
   options: DrainOptions,
   terminal: Terminal,
-  faulted: AbortSignal,
+  failed: AbortSignal,
 ): Promise<ExitCode> {
   const { clock } = terminal;
   const progress = createProgress(terminal, "draining", "events");
-  const endOf = watchEnd(options.timeout, terminal, faulted);
+  const endOf = watchEnd(options.timeout, terminal, failed);
   const reported = new Set<string>();
   try {
     for (;;) {
@@ -64,7 +64,7 @@ async function waitUntilEmpty(
       if (reason !== null && !reported.has(reason)) printError(terminal, `events wait: ${reason}`);
       if (reason !== null) reported.add(reason);
       progress.update(delivered, delivered + pending, reason === null ? null : "waiting");
-      await clock.sleep(LOOK_EVERY_MS, faulted);
+      await clock.sleep(LOOK_EVERY_MS, failed);
     }
   } finally {
     progress.stop();
@@ -77,7 +77,7 @@ interface End {
 }
 
 /** Tells from one status after the other when there is nothing more to wait for; null until then. */
-function watchEnd(timeout: number | null, { clock }: Terminal, faulted: AbortSignal) {
+function watchEnd(timeout: number | null, { clock }: Terminal, failed: AbortSignal) {
   const started = clock.tick();
   let pausedAt: number | null = null;
   return (status: StatusDocument, reason: string | null): End | null => {
@@ -88,7 +88,7 @@ function watchEnd(timeout: number | null, { clock }: Terminal, faulted: AbortSig
     if (pausedAt !== null && clock.tick() - pausedAt >= PAUSE_PATIENCE_MS) {
       return { code: 1, message: `uploads are paused: ${error}` };
     }
-    if (faulted.aborted) return { code: 1, message: "the buffer failed" };
+    if (failed.aborted) return { code: 1, message: "the buffer failed" };
     if (timeout === null || clock.tick() - started < timeout * 1000) return null;
     return { code: 1, message: `${pending} events still pending after ${timeout} s: ${reason ?? streamsText(status)}` };
   };

@@ -18,20 +18,20 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<Exit
   let config = readConfig(options.config, terminal.env);
   for (;;) {
     const startedAt = clock.tick();
-    const faulted = Promise.withResolvers<"fault">();
-    const onFault = (error: unknown) => {
+    const failed = Promise.withResolvers<"failed">();
+    const onFatal = (error: unknown) => {
       logger.fatal({ err: error }, "the log failed");
-      faulted.resolve("fault");
+      failed.resolve("failed");
     };
-    const agent = await startAgent({ config, env, clock, random, logger, suppressedLines, onFault });
+    const agent = await startAgent({ config, env, clock, random, logger, suppressedLines, onFatal });
     reloading.of(agent);
     logger.info({ url: agent.url, destination: config.destination.url }, "agent ready");
     printLine(terminal, `agent ready on ${agent.url}`);
-    const end = await Promise.race([ending.ended, faulted.promise]);
+    const end = await Promise.race([ending.ended, failed.promise]);
     reloading.of(null);
     await agent.stop().catch((error: unknown) => logger.error({ err: error }, "the agent did not stop cleanly"));
-    if (end !== "fault" || clock.tick() - startedAt < AGAIN_AFTER_MS) {
-      const code = end === "fault" ? 1 : end;
+    if (end !== "failed" || clock.tick() - startedAt < AGAIN_AFTER_MS) {
+      const code = end === "failed" ? 1 : end;
       logger.info({ code }, "agent stopped");
       return code;
     }

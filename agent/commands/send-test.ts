@@ -15,7 +15,7 @@ const TIMEOUT_MS = 20_000;
 export async function sendTest(options: SendOptions, terminal: Terminal): Promise<ExitCode> {
   const config = readConfig(options.config, terminal.env);
   const event = await oneEvent(options, terminal);
-  const open = () => startCore({ config, ...terminal, onFault: (error) => terminal.logger.fatal({ err: error }) });
+  const open = () => startCore({ config, ...terminal, onFatal: (error) => terminal.logger.fatal({ err: error }) });
   const access = await reachBuffer(config.buffer.directory, open, terminal);
   const request = { stream: options.stream, event, timeoutMs: TIMEOUT_MS };
   let outcome: TestOutcome;

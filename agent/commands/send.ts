@@ -43,7 +43,7 @@ export async function send(options: SendOptions, terminal: Terminal): Promise<Ex
   }
 }
 
-/** The lines door of a buffer that no agent holds; what goes in is uploaded by the next one that does. */
+/** The handler of lines for a buffer that no agent holds; what goes in is uploaded by the next one that does. */
 async function openLines(config: Config, { clock, logger }: Terminal) {
   const log = await openBuffer(config, logger);
   const lines = createLinesHandler({
@@ -65,7 +65,7 @@ interface Sent {
 
 async function sendFiles(
   options: SendOptions,
-  door: LinesHandler,
+  acceptLines: LinesHandler,
   progress: Progress,
   sent: Sent,
   terminal: Terminal,
@@ -78,11 +78,11 @@ async function sendFiles(
     const name = file === "-" ? "stdin" : file;
     try {
       for await (const chunk of readLineChunks(source(file, terminal))) {
-        const outcome = await door({ stream, lines: chunk.lines, lenient });
-        const fault = noteOutcome(outcome, chunk, stream, sent);
-        if (fault !== null) {
+        const outcome = await acceptLines({ stream, lines: chunk.lines, lenient });
+        const error = noteOutcome(outcome, chunk, stream, sent);
+        if (error !== null) {
           progress.stop();
-          printError(terminal, `${name}${fault}`);
+          printError(terminal, `${name}${error}`);
           return 1;
         }
         done += chunk.bytes;

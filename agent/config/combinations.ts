@@ -11,11 +11,11 @@ export function isLoopback(host: string): boolean {
 }
 
 /** What cannot be done, in words; empty where all fits. */
-export function combinationFaults(settings: ReadSettings): string[] {
-  return [...credentialFaults(settings), ...tailFaults(settings), ...listenFaults(settings), ...waitFaults(settings)];
+export function combinationErrors(settings: ReadSettings): string[] {
+  return [...credentialErrors(settings), ...tailErrors(settings), ...listenErrors(settings), ...waitErrors(settings)];
 }
 
-function credentialFaults({ destination }: ReadSettings): string[] {
+function credentialErrors({ destination }: ReadSettings): string[] {
   const { dialect, apiKeyEnv, apiKeyFile, clientId, clientSecretFile } = destination;
   const hasKey = apiKeyEnv !== null || apiKeyFile !== null;
   if (VENDORS[dialect].credentials.kind === "token") {
@@ -37,7 +37,7 @@ function credentialFaults({ destination }: ReadSettings): string[] {
   return ["destination.api_key_env and destination.api_key_file exclude each other"];
 }
 
-function tailFaults({ tails }: ReadSettings): string[] {
+function tailErrors({ tails }: ReadSettings): string[] {
   const strange = tails.filter(({ stream }) => parseStream(stream) === null);
   const paths = tails.map(({ path }) => path);
   const twice = new Set(paths.filter((path, index) => paths.indexOf(path) !== index));
@@ -47,12 +47,12 @@ function tailFaults({ tails }: ReadSettings): string[] {
   ];
 }
 
-function listenFaults({ listen }: ReadSettings): string[] {
+function listenErrors({ listen }: ReadSettings): string[] {
   if (listen.tokenFile !== null || isLoopback(listen.host)) return [];
   return [`listen.token_file: required, because listen.host ${listen.host} can be reached from elsewhere`];
 }
 
-function waitFaults({ upload }: ReadSettings): string[] {
+function waitErrors({ upload }: ReadSettings): string[] {
   if (upload.backoffMaxMs >= upload.backoffBaseMs) return [];
   return [`upload.backoff_max_ms: ${upload.backoffMaxMs} is below upload.backoff_base_ms (${upload.backoffBaseMs})`];
 }

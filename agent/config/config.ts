@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { AgentError } from "../runtime/agent-error.ts";
 import { fileErrorText } from "../runtime/file-error.ts";
-import { combinationFaults } from "./combinations.ts";
+import { combinationErrors } from "./combinations.ts";
 import { type Environment, fillIn } from "./environment.ts";
 import { type ReadSettings, readSettings } from "./read-settings.ts";
 import type { SettingValues, TailValues } from "./settings.ts";
@@ -37,7 +37,7 @@ export function httpUrl(host: string, port: number): string {
 /**
  * Reads and checks a configuration file. Relative paths in it start at the file's own directory.
  * @param env what `${NAME}` in it stands for.
- * @throws AgentError CONFIG that names every fault, and for an unknown key the nearest known one.
+ * @throws AgentError CONFIG that names every error, and for an unknown key the nearest known one.
  */
 export function readConfig(file: string, env: Environment): Config {
   const absolute = resolve(file);
@@ -53,17 +53,17 @@ export function readConfig(file: string, env: Environment): Config {
 
 /** As {@link readConfig}, of a text. */
 export function parseConfig(text: string, file: string, env: Environment): Config {
-  const faults: string[] = [];
-  const document = fillIn(parseToml(text, file), env, (where, message) => faults.push(`${where}: ${message}`));
+  const errors: string[] = [];
+  const document = fillIn(parseToml(text, file), env, (where, message) => errors.push(`${where}: ${message}`));
   // A value that could not be filled in would be called wrong for that as well.
   const refuse = () => {
-    if (faults.length === 0) return;
-    throw new AgentError("CONFIG", [`${file} cannot be used:`, ...faults.map((fault) => `  ${fault}`)].join("\n"));
+    if (errors.length === 0) return;
+    throw new AgentError("CONFIG", [`${file} cannot be used:`, ...errors.map((error) => `  ${error}`)].join("\n"));
   };
   refuse();
-  const settings = readSettings(document as Record<string, unknown>, dirname(file), (fault) => faults.push(fault));
+  const settings = readSettings(document as Record<string, unknown>, dirname(file), (error) => errors.push(error));
   refuse();
-  faults.push(...combinationFaults(settings));
+  errors.push(...combinationErrors(settings));
   refuse();
   return configOf(settings, file);
 }

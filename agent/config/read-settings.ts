@@ -13,9 +13,9 @@ const TABLE_NAMES = Object.keys(SETTINGS).filter((name): name is Exclude<keyof S
 
 /**
  * @param directory where relative paths start.
- * @param report told of each fault, in words that name the setting. Where there is one, what is returned is not whole.
+ * @param report told of each error, in words that name the setting. Where there is one, what is returned is not whole.
  */
-export function readSettings(document: Document, directory: string, report: (fault: string) => void): ReadSettings {
+export function readSettings(document: Document, directory: string, report: (error: string) => void): ReadSettings {
   const read = (settings: SettingsTable, values: Document, name: string, further: readonly string[] = []) => {
     reportUnknown(settings, values, name, further, report);
     return readTable(settings, values, directory, (key, message) =>
@@ -28,7 +28,7 @@ export function readSettings(document: Document, directory: string, report: (fau
     report(`${name}: must be a table: write [${name}], and its settings below`);
     return {};
   };
-  // What a declaration's kinds read is what its values are; with a fault nobody looks at them.
+  // What a declaration's kinds read is what its values are; with an error nobody looks at them.
   return {
     top: read(TABLES.top, document, "", [...TABLE_NAMES, "tail"]),
     ...Object.fromEntries(TABLE_NAMES.map((name) => [name, table(name)])),
@@ -36,7 +36,7 @@ export function readSettings(document: Document, directory: string, report: (fau
   } as unknown as ReadSettings;
 }
 
-function tailsIn(value: unknown, report: (fault: string) => void): readonly Document[] {
+function tailsIn(value: unknown, report: (error: string) => void): readonly Document[] {
   if (value === undefined) return [];
   if (Array.isArray(value) && value.every(isTable)) return value;
   report("tail: must be tables of their own: write [[tail]], with two brackets, before each");
@@ -68,7 +68,7 @@ function reportUnknown(
   values: Document,
   name: string,
   further: readonly string[],
-  report: (fault: string) => void,
+  report: (error: string) => void,
 ): void {
   const known = [...Object.values(settings).map(({ key }) => key), ...further];
   for (const key of Object.keys(values)) {

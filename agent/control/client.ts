@@ -59,7 +59,7 @@ async function connectTo(socket: SocketPath): Promise<ControlClient | null> {
   };
   const client: ControlClient = {
     status: async () => (await call("/status")) as StatusDocument,
-    verify: async () => ((await call("/verify")) as { faults: string[] }).faults,
+    verify: async () => ((await call("/verify")) as { damage: string[] }).damage,
     async lines({ stream, lines, lenient }) {
       const query = new URLSearchParams({ stream, lenient: String(lenient) });
       const body = joinLines(lines);

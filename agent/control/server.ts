@@ -52,11 +52,11 @@ async function openAt(socket: SocketPath, handle: Handler, logger: Logger): Prom
   const before = process.umask(0o177);
   try {
     rmSync(socket.path, { force: true });
-    const door = await openHttpServer({ path: socket.path }, handle, logger);
+    const server = await openHttpServer({ path: socket.path }, handle, logger);
     chmodSync(socket.path, 0o600);
     return {
       async close(graceMs) {
-        await door.close(graceMs);
+        await server.close(graceMs);
         rmSync(socket.path, { force: true });
         socket.release();
       },
@@ -84,7 +84,7 @@ function createHandler(options: ControlOptions): Handler {
     const { pathname, searchParams } = url;
     if (request.method === "GET") {
       if (pathname === "/status") return { status: 200, body: await status() };
-      if (pathname === "/verify") return { status: 200, body: { faults: await verify() } };
+      if (pathname === "/verify") return { status: 200, body: { damage: await verify() } };
       if (pathname === "/snapshots") return { status: 200, body: await options.snapshots() };
       if (pathname === "/quarantine") return { status: 200, body: await listQuarantine(searchParams, options) };
       return NOTHING_HERE;

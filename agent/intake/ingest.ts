@@ -29,7 +29,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { AgentDialect } from "./agent-dialect.ts";
 import type { BodyRead } from "./body.ts";
 import { bodyHash } from "./body-hash.ts";
-import { faultyOf, type KeptEvent, keepBy, keyedBody } from "./kept-event.ts";
+import { invalidOf, type KeptEvent, keepBy, keyedBody } from "./kept-event.ts";
 import { acceptedOf, conflictsOf } from "./outcome.ts";
 
 export interface IngestRequest {
@@ -89,11 +89,11 @@ async function prepare<R extends Reason>(
   if (errors.length > 0) return { kind: "bad-headers", message: "a header is not valid", errors };
   if (body.kind === "malformed") return body;
   const { events } = body;
-  const faults = events.flatMap((event) => event.errors);
+  const invalid = events.flatMap((event) => event.errors);
   const { preferences, idempotencyKey } = headers;
   // Without a key nothing in the log bears on a strict rejection.
-  if (!preferences.lenient && faults.length > 0 && idempotencyKey === null) {
-    return { kind: "rejected", errors: faults, conflicts: [], total: events.length };
+  if (!preferences.lenient && invalid.length > 0 && idempotencyKey === null) {
+    return { kind: "rejected", errors: invalid, conflicts: [], total: events.length };
   }
   const input = inputOf(dialect, { scope: sent.ids, bytes: read.bytes, headers, events, sources }, host);
   return { kind: "prepared", preferences, events, input, source: dialect.isSingle ? (sources[0] ?? null) : null };
@@ -178,7 +178,7 @@ function inputOf<R extends Reason>(
     scope,
     receivedAt: clock.now(),
     events: packEvents(sources),
-    faulty: faultyOf(dialect, events),
+    invalid: invalidOf(dialect, events),
     idempotency: idempotencyKey === null ? null : keyedBody(idempotencyKey, scope, events),
     ...(isKnownByBody ? { bodyHash: bodyHash(stream, scope, bytes) } : {}),
     strict: !preferences.lenient,

@@ -33,10 +33,10 @@ export function keepBy<R extends Reason>(
 }
 
 /** The events that go to quarantine, each by its first error. */
-export function faultyOf<R extends Reason>(
+export function invalidOf<R extends Reason>(
   dialect: Dialect<R>,
   events: readonly KeptEvent<R>[],
-): AppendInput["faulty"] {
+): AppendInput["invalid"] {
   return events.flatMap(({ errors: [error] }, index) =>
     error === undefined ? [] : [{ index, reason: reasonOf(dialect.listed(error, index)) }],
   );

@@ -56,7 +56,7 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
     if (checked === null) return { kind: "unknown-stream" };
     const bad = lenient ? undefined : checked.find((line) => line.error !== null);
     const good = bad === undefined ? checked : checked.slice(0, checked.indexOf(bad));
-    const faulty = good.flatMap(({ error }, index) => (error === null ? [] : [{ index, reason: reasonOf(error) }]));
+    const invalid = good.flatMap(({ error }, index) => (error === null ? [] : [{ index, reason: reasonOf(error) }]));
     let firstPosition: number | null = null;
     if (good.length > 0) {
       const outcome = await options.log.append({
@@ -64,7 +64,7 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
         scope: NO_SCOPE,
         receivedAt: options.clock.now(),
         events: packBytes(good.map((line) => line.bytes)),
-        faulty,
+        invalid,
         idempotency: null,
         strict: false,
         ...(tail === undefined ? {} : { tail }),
@@ -72,11 +72,11 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
       if (outcome.kind !== "durable") return { kind: "full" };
       firstPosition = outcome.firstPosition;
       const [first] = good.flatMap(({ error }) => error ?? []);
-      if (first !== undefined) options.onQuarantined(stream, faulty.length, first);
+      if (first !== undefined) options.onQuarantined(stream, invalid.length, first);
     }
-    const accepted = good.length - faulty.length;
+    const accepted = good.length - invalid.length;
     if (bad?.error) return { kind: "bad-line", line: bad.index, accepted, error: bad.error };
-    return { kind: "accepted", accepted, quarantined: faulty.length, firstPosition };
+    return { kind: "accepted", accepted, quarantined: invalid.length, firstPosition };
   };
 }
 

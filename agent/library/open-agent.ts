@@ -17,15 +17,15 @@ const LOOK_EVERY_MS = 100;
 export const openAgent: OpenAgent = async ({ config: file, env = process.env }) => {
   const clock = systemClock;
   const limit = createLogLimit(clock);
-  let fault: unknown = null;
+  let failure: unknown = null;
   const core = await startCore({
     config: readConfig(file, env),
     env,
     clock,
     random: Math.random,
     logger: createLogger({ level: "warn", hooks: limit.hooks, stream: process.stderr }),
-    onFault: (error) => {
-      fault = error;
+    onFatal: (error) => {
+      failure = error;
     },
   });
   const { log, schemas, refresh } = core;
@@ -59,7 +59,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
     status: core.status,
     async drain() {
       while ((await core.status()).ledger.pending > 0) {
-        if (fault !== null) throw new AgentError("LOG_STOPPED", messageOf(fault), { cause: fault });
+        if (failure !== null) throw new AgentError("LOG_STOPPED", messageOf(failure), { cause: failure });
         await clock.sleep(LOOK_EVERY_MS);
       }
     },

@@ -29,7 +29,7 @@ export interface SendingOptions {
   /** What every shipment shares, but for its own way to back off. */
   readonly context: Omit<ShipmentContext, "backOff">;
   readonly onEnd: (backlog: Backlog, end: ShipmentEnd) => void;
-  readonly onFault: (error: unknown) => void;
+  readonly onFatal: (error: unknown) => void;
 }
 
 export function createSending(options: SendingOptions): Sending {
@@ -94,7 +94,7 @@ export function createSending(options: SendingOptions): Sending {
           ended();
           options.onEnd(backlog, end);
         })
-        .catch(options.onFault);
+        .catch(options.onFatal);
       shipments.add(shipment);
       void shipment.finally(() => shipments.delete(shipment));
     },

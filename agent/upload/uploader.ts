@@ -68,7 +68,7 @@ export interface UploaderOptions {
   /** A lane the destination refuses: the schemas it takes may have changed. */
   readonly onLaneRefused: () => void;
   /** The log cannot be used any more; nothing is uploaded from here on. */
-  readonly onFault: (error: unknown) => void;
+  readonly onFatal: (error: unknown) => void;
 }
 
 /** Longest wait of an idle uploader; anything that happens wakes it before. */
@@ -111,8 +111,8 @@ export function startUploader(options: UploaderOptions): Uploader {
     lanes.notice(stream);
     wake();
   };
-  const { createKey, onFault } = options;
-  const sending = createSending({ lanes, packing, createKey, context, onEnd, onFault });
+  const { createKey, onFatal } = options;
+  const sending = createSending({ lanes, packing, createKey, context, onEnd, onFatal });
   const sendNext = createSender(options, { lanes, packing, sending, context });
 
   const pump = async (): Promise<void> => {
@@ -135,7 +135,7 @@ export function startUploader(options: UploaderOptions): Uploader {
     if (isReopened) lanes.readAnew(stream);
     lanes.notice(stream);
   });
-  const pumping = pump().catch(onFault);
+  const pumping = pump().catch(onFatal);
   const tryNow = (): void => {
     gate.probe();
     reachable.wake();

@@ -85,7 +85,7 @@ const follow = (path: string, stream = "usage/m") => `[[tail]]\npath = "${path}"
 
 test.each<[what: string, sections: Sections, failures: string[]]>([
   [
-    "doors and followed files",
+    "listeners and followed files",
     {
       listen: `host = "192.0.2.1"\ntoken_file = "absent"\nsocket = "${"s".repeat(200)}"`,
       tails: `${follow("absent/f")}${follow(".")}${follow("f", "usage/x")}${follow("one")}${follow("two")}`,

@@ -71,13 +71,13 @@ test("a clock that starts in 1970 and is set right ages no key and no delivered 
   const start = () =>
     startCore({
       ...{ config, clock, env: { KEY: "k" }, random: Math.random, logger: logLines().logger },
-      onFault: (error) => faults.push(error),
+      onFatal: (error) => faults.push(error),
     });
   const events = { body: Buffer.from(EVENT), ends: Uint32Array.of(Buffer.byteLength(EVENT)) };
   const idempotency = { key: "k", hashes: new Uint8Array(16), ownIds: new Uint8Array(1) };
   const appendTo = (core: Awaited<ReturnType<typeof start>>) =>
     core.log.append({
-      ...{ stream: "usage/m", scope: NO_SCOPE, faulty: [], strict: true },
+      ...{ stream: "usage/m", scope: NO_SCOPE, invalid: [], strict: true },
       ...{ receivedAt: clock.now(), events: structuredClone(events), idempotency: structuredClone(idempotency) },
     });
   const isKnown = async (core: Awaited<ReturnType<typeof start>>) => {

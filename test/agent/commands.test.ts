@@ -149,7 +149,7 @@ test("SIGTERM, however often, answers the request in hand, abandons uploads and 
         () => false,
         () => true,
       ),
-    { what: "the door to close" },
+    { what: "the listener to close" },
   );
   // From a terminal a signal comes twice: by the terminal itself, and passed on by npm.
   void running.kill("SIGTERM");

@@ -18,7 +18,7 @@ const appendOf = (text: string): Operation => ({
   scope: NO_SCOPE,
   receivedAt: 1000,
   events: packEvents([JSON.stringify(text)]),
-  faulty: [],
+  invalid: [],
   idempotency: null,
   strict: true,
 });

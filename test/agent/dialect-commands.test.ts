@@ -83,7 +83,7 @@ test("a followed file feeds any stream", async () => {
   expect([...destination.taken.values()].toSorted()).toEqual(lines.toSorted());
 });
 
-test("the library appends to any stream and gives the doors' ids", async () => {
+test("the library appends to any stream and gives the ids that its routes give", async () => {
   const { agent, destination } = await commandLine();
   const env = { WEIR_API_KEY: "test-key" };
   const library = await openAgent({ config: agent.configFile, env });

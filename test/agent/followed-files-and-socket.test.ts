@@ -101,7 +101,7 @@ test("the unix socket takes the same requests, asks for no token, and is not for
   expect((await agent.drained()).ledger.delivered).toBe(1);
 });
 
-test("the library takes events without HTTP: durable when append resolves, refused whole where one is faulty", async () => {
+test("the library takes events without HTTP: durable when append resolves, refused whole where one is invalid", async () => {
   const { path, remove } = tempDir("weir-library");
   const destination = await openDestination();
   const config = join(path, "weir-agent.toml");

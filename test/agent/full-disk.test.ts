@@ -19,7 +19,7 @@ const append = (): Operation<"append"> => ({
   scope: NO_SCOPE,
   receivedAt: 1000,
   events: packEvents([BODY]),
-  faulty: [],
+  invalid: [],
   idempotency: null,
   strict: true,
 });

@@ -12,7 +12,7 @@ const append = (log: Log, text: string) =>
     scope: NO_SCOPE,
     receivedAt: 1000,
     events: packEvents([JSON.stringify(text)]),
-    faulty: [],
+    invalid: [],
     idempotency: null,
     strict: true,
   });

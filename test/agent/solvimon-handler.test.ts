@@ -141,7 +141,7 @@ test("a list may hold more events than a call upstream, and is cut up for it", a
   expect((await agent.agent.status()).ledger.accepted).toBe(10);
 });
 
-test("a lenient list keeps its faulty events in quarantine and delivers the rest", async () => {
+test("a lenient list keeps its invalid events in quarantine and delivers the rest", async () => {
   await using agent = await setup();
   const events = [solvimonEvent("charge"), solvimonEvent("charge", '"description":5'), solvimonEvent("charge")];
   const answer = await post(agent, "/v1/ingest/charge-datas", `{"charge_datas":[${events.join(",")}]}`, LENIENT);
@@ -273,8 +273,8 @@ test("platforms are sent on and never mixed in one call", async () => {
   ]);
 });
 
-test("the edge's 400 finds the guilty event of a list, its 413 halves one", async () => {
-  const bad = solvimonEvent("charge", '"reference":"guilty"');
+test("the edge's 400 finds the rejected event of a list, its 413 halves one", async () => {
+  const bad = solvimonEvent("charge", '"reference":"rejected"');
   await using agent = await setup({
     upload: "linger_ms = 100",
     reply: (call) => {

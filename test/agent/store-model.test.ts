@@ -15,12 +15,12 @@ interface Model {
 }
 
 type Step =
-  | { readonly do: "append"; readonly texts: string[]; readonly faulty: number[]; readonly crash: boolean }
+  | { readonly do: "append"; readonly texts: string[]; readonly invalid: number[]; readonly crash: boolean }
   | {
       readonly do: "settle";
       readonly first: number;
       readonly count: number;
-      readonly guilty: number;
+      readonly rejected: number;
       readonly crash: boolean;
     }
   | { readonly do: "reopen" };
@@ -30,14 +30,14 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     fc.record({
       do: fc.constant("append" as const),
       texts: fc.array(fc.string({ unit: "grapheme", maxLength: 12 }), { minLength: 1, maxLength: 8 }),
-      faulty: fc.uniqueArray(fc.nat(7), { maxLength: 3 }),
+      invalid: fc.uniqueArray(fc.nat(7), { maxLength: 3 }),
       crash: fc.boolean(),
     }),
     fc.record({
       do: fc.constant("settle" as const),
       first: fc.integer({ min: 1, max: 40 }),
       count: fc.integer({ min: 1, max: 12 }),
-      guilty: fc.nat(14),
+      rejected: fc.nat(14),
       crash: fc.boolean(),
     }),
     fc.record({ do: fc.constant("reopen" as const) }),
@@ -90,8 +90,8 @@ function attempt(store: Store, operation: Operation, crashing: boolean): void {
 
 function operationOf(step: Exclude<Step, { do: "reopen" }>): Operation {
   if (step.do === "settle") {
-    const { first, count, guilty } = step;
-    const quarantine = guilty < count ? [{ position: first + guilty, reason: REASON }] : [];
+    const { first, count, rejected } = step;
+    const quarantine = rejected < count ? [{ position: first + rejected, reason: REASON }] : [];
     return { kind: "settle", stream: "usage/m", first, count, at: 1, quarantine };
   }
   return {
@@ -100,7 +100,7 @@ function operationOf(step: Exclude<Step, { do: "reopen" }>): Operation {
     scope: NO_SCOPE,
     receivedAt: 1,
     events: packEvents(step.texts.map((text) => JSON.stringify(text))),
-    faulty: step.faulty.filter((index) => index < step.texts.length).map((index) => ({ index, reason: REASON })),
+    invalid: step.invalid.filter((index) => index < step.texts.length).map((index) => ({ index, reason: REASON })),
     idempotency: null,
     strict: false,
   };
@@ -109,7 +109,7 @@ function operationOf(step: Exclude<Step, { do: "reopen" }>): Operation {
 function apply(model: Model, step: Exclude<Step, { do: "reopen" }>): void {
   if (step.do === "append") {
     for (const [index, text] of step.texts.entries()) {
-      if (step.faulty.includes(index)) model.quarantined++;
+      if (step.invalid.includes(index)) model.quarantined++;
       else model.pending.set(model.next, text);
       model.next++;
     }
@@ -117,7 +117,7 @@ function apply(model: Model, step: Exclude<Step, { do: "reopen" }>): void {
   }
   for (let offset = 0; offset < step.count; offset++) {
     if (!model.pending.delete(step.first + offset)) continue;
-    if (offset === step.guilty) model.quarantined++;
+    if (offset === step.rejected) model.quarantined++;
     else model.delivered++;
   }
 }

@@ -39,7 +39,7 @@ function appendOf(texts: readonly string[], more: Partial<AppendInput> = {}): Op
     scope: NO_SCOPE,
     receivedAt: 1000,
     events: packEvents(texts),
-    faulty: [],
+    invalid: [],
     idempotency: null,
     strict: true,
     ...more,
@@ -144,10 +144,10 @@ test("what is settled into quarantine keeps its bytes, its position and the reas
   ]);
 });
 
-test("a faulty event of a lenient body takes a position and goes to quarantine at once", () => {
+test("a invalid event of a lenient body takes a position and goes to quarantine at once", () => {
   const store = setup().open();
-  const faulty = [{ index: 1, reason: { status: 400, message: "no" } }];
-  const { ledgers } = store.run([appendOf(json("a", "b", "c"), { faulty, strict: false })]);
+  const invalid = [{ index: 1, reason: { status: 400, message: "no" } }];
+  const { ledgers } = store.run([appendOf(json("a", "b", "c"), { invalid, strict: false })]);
   expect(ledgers).toMatchObject([{ accepted: 3, pending: 2, quarantined: 1, nextPosition: 4 }]);
   expect(readAll(store)).toEqual([
     { first: 1, texts: ["a"] },

@@ -136,10 +136,10 @@ test("a single event that is too large goes to quarantine, everything else is de
   ]);
 });
 
-test.each([400, 409, 422])("%i is halved down to the guilty events; the rest is delivered", async (status) => {
-  const guilty = /"c(3|11)"/;
+test.each([400, 409, 422])("%i is halved down to the rejected events; the rest is delivered", async (status) => {
+  const rejected = /"c(3|11)"/;
   const reply = (call: ReceivedCall) =>
-    guilty.test(call.body)
+    rejected.test(call.body)
       ? { status, body: { success: false, message: "m", reasons: [{ code: 70000000, message: "bad", field: "F" }] } }
       : undefined;
   await using agent = await setup({ reply });
@@ -147,7 +147,7 @@ test.each([400, 409, 422])("%i is halved down to the guilty events; the rest is 
   expect((await agent.drained()).ledger).toMatchObject({ delivered: 14, quarantined: 2 });
   expect(texts(agent)).toEqual(
     events(16)
-      .filter((event) => !guilty.test(event))
+      .filter((event) => !rejected.test(event))
       .sort(),
   );
   const reason = { status, code: 70000000, message: "bad", field: "F" };

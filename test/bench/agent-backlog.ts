@@ -125,7 +125,7 @@ function fill(directory: string, bytesMax: number, count: number): void {
         scope: NO_SCOPE,
         receivedAt: Date.now(),
         events: packEvents(events("bench", first, Math.min(EVENTS_A_ROW, count - first))),
-        faulty: [],
+        invalid: [],
         idempotency: null,
         strict: false,
       },

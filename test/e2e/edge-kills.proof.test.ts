@@ -1,4 +1,4 @@
-/** The edge is killed while the upstream throws every fault; one event is guilty of a 400 for good. */
+/** The edge is killed while the upstream fails in every way; one event is answered 400 for good. */
 import { expect, it } from "vitest";
 import { until } from "../../tools/processes/until.ts";
 import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
@@ -6,7 +6,7 @@ import { METER, post, startRiver } from "./support.ts";
 
 const EVENTS = 5_000;
 const BODY = 100;
-const GUILTY = 2_718;
+const REJECTED = 2_718;
 
 function event(n: number): string {
   return JSON.stringify({ CustomerId: "c", UsageIdentifier: METER, UsageDate: "2015-05-17T10:05:03Z", Quantity: n });
@@ -23,7 +23,7 @@ it(`${EVENTS} events through every fault and three kills of the edge are each at
     { times: 1, drop: "before" },
     { times: 1, status: 500 },
     { times: 1, drop: "after" },
-    { times: 10_000, status: 400, contains: `"Quantity":${GUILTY}}` },
+    { times: 10_000, status: 400, contains: `"Quantity":${REJECTED}}` },
   ]);
   const events = Array.from({ length: EVENTS }, (_, n) => event(n));
   const kills = [1_000, 2_500, 4_000];
@@ -47,11 +47,11 @@ it(`${EVENTS} events through every fault and three kills of the edge are each at
   }
   const [row] = await river.settled(120_000);
   expect(row).toMatchObject({ accepted: EVENTS, delivered: EVENTS - 1, quarantined: 1, pending: 0, gaps: [] });
-  expect((await river.twinEvents()).sort()).toEqual(events.filter((_, n) => n !== GUILTY).sort());
+  expect((await river.twinEvents()).sort()).toEqual(events.filter((_, n) => n !== REJECTED).sort());
   const quarantine = await fetch(`${river.edge.url}/admin/quarantine`, { headers: { "x-api-key": LOCAL_KEYS.admin } });
   const { items } = (await quarantine.json()) as { items: { event: { Quantity: number }; upstream: string }[] };
   expect(items).toMatchObject([
-    { event: { Quantity: GUILTY }, upstream: expect.stringContaining("Data validation failed") },
+    { event: { Quantity: REJECTED }, upstream: expect.stringContaining("Data validation failed") },
   ]);
 });
 

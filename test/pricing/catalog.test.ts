@@ -247,13 +247,13 @@ describe("a config", () => {
   });
 
   test("lists errors of shape and of sense together, all of them", () => {
-    const faulty = config({
+    const invalid = config({
       currency: "euro",
       min_amount: "2",
       max_amount: "1",
       bands: [{ tier_top_bound: "5", amount: "a lot" }, { tier_top_bound: "5" }, {}],
     });
-    const document = catalogWith({ customers: [{ id: "c2", reference: 5 }] }, [faulty]);
+    const document = catalogWith({ customers: [{ id: "c2", reference: 5 }] }, [invalid]);
     expect(errorsOf(document).sort()).toEqual([
       "customers.0.reference",
       `${CONFIG}.bands.0.amount`,

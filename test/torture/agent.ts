@@ -44,7 +44,7 @@ const agent = await startAgent({
   clock: systemClock,
   random: Math.random,
   logger: pino({ level: "warn" }, pino.destination({ dest: 2, sync: true })),
-  onFault: (error) => {
+  onFatal: (error) => {
     console.error(error);
     process.exit(1);
   },

@@ -19,8 +19,8 @@ export function openBooks(): Books {
 export interface Kind {
   readonly path: string;
   readonly event: (name: string) => object;
-  /** One that the door finds fault with; null where it takes none such. */
-  readonly faulty: ((name: string) => object) | null;
+  /** One that does not fit its schema; null where it takes none such. */
+  readonly invalid: ((name: string) => object) | null;
 }
 
 const PRICING = { pricing_id: "p", pricing_item_id: "p", pricing_item_config_id: "p" };
@@ -35,7 +35,7 @@ const usage = (name: string) => ({
 export const USAGE: Kind = {
   path: `/meters/streaming/ingestion/${METER}`,
   event: usage,
-  faulty: (name) => ({ CustomerId: name, UsageIdentifier: METER, UsageDate: "2015-05-17T10:05:03Z" }),
+  invalid: (name) => ({ CustomerId: name, UsageIdentifier: METER, UsageDate: "2015-05-17T10:05:03Z" }),
 };
 
 /** One at a time, as a vendor's own client sends them. */
@@ -43,22 +43,22 @@ export const SOLVIMON: readonly Kind[] = [
   {
     path: "/v1/ingest/persist-data",
     event: (reference) => ({ customer_id: null, ...PRICING, pricing_plan_subscription_id: null, reference }),
-    faulty: null,
+    invalid: null,
   },
   {
     path: "/v1/ingest/charge-data",
     event: (reference) => ({ product_item_id: "p", ...PRICING, value: { number: "1.50" }, reference }),
-    faulty: null,
+    invalid: null,
   },
   {
     path: "/v1/ingest/adjustment-data",
     event: (reference) => ({ product_item_id: "p", amount: { quantity: "-1", currency: "EUR" }, reference }),
-    faulty: null,
+    invalid: null,
   },
   {
     path: "/v1/ingest/meter-data",
     event: (reference) => ({ meter_reference: "m", meter_values: [{ number: "0.10" }], reference }),
-    faulty: null,
+    invalid: null,
   },
 ];
 
@@ -88,15 +88,15 @@ export async function produce({ url, id, kinds, books, random, signal }: Produce
   for (let n = 0; !signal.aborted; n++) {
     const kind = kinds[Math.floor(random() * kinds.length)];
     if (kind === undefined) throw new Error("no kinds to send");
-    const count = kind.faulty === null ? 1 : 1 + Math.floor(random() * EVENTS_MAX);
+    const count = kind.invalid === null ? 1 : 1 + Math.floor(random() * EVENTS_MAX);
     const names = Array.from({ length: count }, (_, i) => `${id}-${n}-${i}`);
     const key = random() < 0.5 ? `key-${id}-${n}` : null;
     // What is held back is told by name only where the answer is sure to come.
-    const faulty = kind.faulty !== null && key !== null && random() < 0.2 ? kind.faulty : null;
-    const events = names.map((name, i) => (i === 0 && faulty !== null ? faulty(name) : kind.event(name)));
-    const isAccepted = await post(`${url}${kind.path}`, kind.faulty === null ? events[0] : events, key, signal);
+    const invalid = kind.invalid !== null && key !== null && random() < 0.2 ? kind.invalid : null;
+    const events = names.map((name, i) => (i === 0 && invalid !== null ? invalid(name) : kind.event(name)));
+    const isAccepted = await post(`${url}${kind.path}`, kind.invalid === null ? events[0] : events, key, signal);
     for (const [i, name] of names.entries()) {
-      const book = !isAccepted ? books.unsure : i === 0 && faulty !== null ? books.held : books.owed;
+      const book = !isAccepted ? books.unsure : i === 0 && invalid !== null ? books.held : books.owed;
       book.add(name);
     }
     await pause(random() * REST_MS);

@@ -34,7 +34,7 @@ test("a scripted status takes no events and speaks in the vendor's shape", async
   expect(await counts()).toMatchObject({ requests: 2, events: 0 });
 });
 
-test("a fault by content strikes until the guilty event stands alone", async () => {
+test("a fault by content strikes until the rejected event stands alone", async () => {
   const { usage, faults, lines } = await setupTwin();
   await faults([{ contains: '"bad"', times: 100, status: 400 }]);
   expect((await usage(`[${EVENT},{"CustomerId":"bad"}]`, { gzip: true })).status).toBe(400);

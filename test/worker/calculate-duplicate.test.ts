@@ -53,7 +53,7 @@ it("a reference is known of the same tenant; another's, another reference, a key
   }
 });
 
-it("a reference is known that was quarantined at the door too: sent again it is a duplicate and adds nothing", async () => {
+it("a reference is known that was quarantined on arrival too: sent again it is a duplicate and adds nothing", async () => {
   const own = await setupEdge();
   expect((await own.putCatalog(pricedCatalog())).status).toBe(200);
   const event = meterData("SUM", "500", { reference: "ingested-already" });

@@ -43,7 +43,7 @@ const settle = (edge: TestEdge, id: string, way: string, body: unknown) =>
   edge.request(`/admin/quarantine/${id}/${way}`, { method: "POST", body: JSON.stringify(body) });
 
 it.each([false, true])(
-  "what the door kept back counts once it was replayed (folded in between: %s)",
+  "what was quarantined on arrival counts once it was replayed (folded in between: %s)",
   async (isFolded) => {
     const edge = await pricedEdge();
     const wrong = { ...meterData("SUM", "5"), meter_values: [{ reference: "SUM", number: 5 }] };

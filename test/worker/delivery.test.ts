@@ -97,7 +97,7 @@ it("413 splits a call in halves, each with a key of its own, down to one event, 
   expect(new Set(keys).size).toBe(keys.length);
 });
 
-it("400 bisects to the guilty event, which is quarantined with the upstream's words; its neighbours are delivered", async () => {
+it("400 bisects to the rejected event, which is quarantined with the upstream's words; its neighbours are delivered", async () => {
   const { edge, meter, deliver, faults, row } = await setup();
   await faults({ times: 1000, status: 400, contains: '"Quantity":437}' });
   await edge.post(meter, `[${events(1000).join(",")}]`);

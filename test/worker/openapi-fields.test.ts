@@ -1,4 +1,4 @@
-/** What the document says of Solvimon's events and what the doors check are one: value by value, the same verdict. */
+/** What the document says of Solvimon's events and what the routes check are one: value by value, the same verdict. */
 
 import { Validator } from "@cfworker/json-schema";
 import { describe, expect, it } from "vitest";

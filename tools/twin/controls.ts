@@ -59,7 +59,7 @@ async function appendFailures(failures: FailureScript, request: IncomingMessage)
   if (body.kind !== "body") return jsonAnswer(413, { success: false, message: "the fault script is too large" });
   const script = parseFailureScript(body.bytes.toString("utf8"));
   if (script.kind === "refused") {
-    return jsonAnswer(400, { success: false, message: "the fault script is faulty", reasons: script.reasons });
+    return jsonAnswer(400, { success: false, message: "the fault script is invalid", reasons: script.reasons });
   }
   failures.append(script.failures);
   return jsonAnswer(200, { items: failures.list() });

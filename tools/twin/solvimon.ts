@@ -111,7 +111,7 @@ export class Solvimon {
 
   #takeOne(call: Call, kind: SolvimonKind, text: string): HandledCall {
     const read = readSingle(text, this.#options.bytesMax);
-    if (read.kind === "faulty") return notAccepted(badRequest(read.message));
+    if (read.kind === "invalid") return notAccepted(badRequest(read.message));
     const { event } = read;
     const fieldError = firstFieldError(kind, event.value);
     if (fieldError !== null)
@@ -175,13 +175,13 @@ const ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 type SingleOutcome =
   | { readonly kind: "event"; readonly event: ScannedEvent }
-  | { readonly kind: "faulty"; readonly message: string };
+  | { readonly kind: "invalid"; readonly message: string };
 
 /** One object; an array or several are none. */
 function readSingle(text: string, bytesMax: number): SingleOutcome {
-  if (text.trimStart().startsWith("[")) return { kind: "faulty", message: "expected an object" };
+  if (text.trimStart().startsWith("[")) return { kind: "invalid", message: "expected an object" };
   const scanned = scanJson(text, { eventsMax: 1, eventBytesMax: bytesMax });
-  if (scanned.kind === "invalid") return { kind: "faulty", message: scanned.error.message };
+  if (scanned.kind === "invalid") return { kind: "invalid", message: scanned.error.message };
   const [event] = scanned.events;
-  return event === undefined ? { kind: "faulty", message: "expected an object" } : { kind: "event", event };
+  return event === undefined ? { kind: "invalid", message: "expected an object" } : { kind: "event", event };
 }

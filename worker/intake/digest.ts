@@ -19,7 +19,7 @@ export function digestBy<R extends Reason>(dialect: Dialect<R>, rules: EdgeRules
     return {
       source,
       errors,
-      faults: isValid ? NONE : errors.map((error) => dialect.listed(error, index)),
+      reasons: isValid ? NONE : errors.map((error) => dialect.listed(error, index)),
       hash: contentHash(value, dialect.readOnly),
       ownId: ownIdField === null ? null : ownIdOf(value.get(ownIdField)),
       isKnownByContent: deduplicatesByContent && dialect.carriesTime(value),

@@ -23,7 +23,7 @@ export interface IdentityRule {
 /** What identity needs of an event, and no more: its parsed value is gone by the time the ledger is asked. */
 export interface DigestedEvent {
   readonly source: string;
-  readonly faults: readonly ValidationError[];
+  readonly reasons: readonly ValidationError[];
   /** SHA-256 of its canonical text, 32 bytes. */
   readonly hash: Uint8Array;
   readonly ownId: string | null;
@@ -52,7 +52,7 @@ export function identify(events: readonly DigestedEvent[], rule: IdentityRule): 
       group: event.group ?? null,
       measure: event.measure ?? null,
       position: rule.position === null ? null : rule.position.first + index,
-      faults: event.faults,
+      reasons: event.reasons,
     };
   });
 }

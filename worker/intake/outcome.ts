@@ -36,7 +36,7 @@ export function acceptedOf<R extends Reason>(
 function resultOf<R extends Reason>(dialect: Dialect<R>, event: IncomingEvent, fate: Fate | undefined): EventResult {
   const { index, id } = event;
   if (fate === undefined) throw new RangeError("an event was filed without a fate");
-  if (fate === "quarantined") return { index, status: fate, id, reasons: event.faults };
+  if (fate === "quarantined") return { index, status: fate, id, reasons: event.reasons };
   if (fate !== "conflict" && fate !== "closed") return { index, status: fate, id };
   return conflictResult(dialect, causeOf(event, fate), index, id);
 }

@@ -87,7 +87,7 @@ function rowStatements(
   }
   if (row.quarantined.length > 0) {
     const held = row.quarantined.map(({ entry, event }) => {
-      return [batch, entry, event.id, event.source, JSON.stringify(event.faults)];
+      return [batch, entry, event.id, event.source, JSON.stringify(event.reasons)];
     });
     const of = { ...claim, tenant, stream, producer: filing.producer ?? "", context, now };
     statements.push(SQL.QUARANTINE.bind(db, { ...of, held: JSON.stringify(held) }));

@@ -39,7 +39,7 @@ export interface IncomingEvent {
   /** What it adds to the usage that is priced; null for nothing. */
   readonly measure: Measure | null;
   /** Why it goes to quarantine; empty for a valid event. */
-  readonly faults: readonly ValidationError[];
+  readonly reasons: readonly ValidationError[];
 }
 
 export interface ReprocessGroup {
@@ -162,12 +162,12 @@ function decideFates(events: readonly IncomingEvent[], known: Known): Fate[] {
     const hash = hashHex(event.hash);
     const before = knownOf(event, known) ?? earlierIn(earlier, event.key);
     if (before !== undefined) return before.includes(hash) ? "duplicate" : "conflict";
-    if (event.group !== null && event.faults.length === 0) {
+    if (event.group !== null && event.reasons.length === 0) {
       if (closed.has(event.group.id)) return "closed";
       if (event.group.closes) closed.add(event.group.id);
     }
     if (event.key !== null) earlier.set(event.key, hash);
-    return event.faults.length > 0 ? "quarantined" : "accepted";
+    return event.reasons.length > 0 ? "quarantined" : "accepted";
   });
 }
 

@@ -140,7 +140,7 @@ function identityOf(
 ): Pick<IncomingEvent, "id" | "key"> {
   const digested = {
     source,
-    faults: [],
+    reasons: [],
     hash: contentHash(value, READ_ONLY["meter-data"]),
     ownId: referenceOf(value),
     isKnownByContent: isComparable && METER_DATA.carriesTime(value),

@@ -18,7 +18,7 @@ export type Checked =
   | {
       readonly kind: "checked";
       readonly of: Kind;
-      readonly faults: readonly ValidationError[];
+      readonly errors: readonly ValidationError[];
       readonly ownIdField: string | null;
       readonly measure: Measure | null;
     }
@@ -33,16 +33,16 @@ export async function checkAgain(
   const parsed = parseStream(stream);
   if (parsed === null) return { kind: "unknown-stream" };
   if (parsed.kind !== "usage") {
-    const faults = checkSolvimonEvent(parsed.kind, value).map((fault) => quarantineError(fault, 0));
+    const errors = checkSolvimonEvent(parsed.kind, value).map((error) => quarantineError(error, 0));
     const measure = parsed.kind === "meter-data" ? measureOfMeterData(value) : null;
-    return { kind: "checked", of: parsed.kind, faults, ownIdField: "reference", measure };
+    return { kind: "checked", of: parsed.kind, errors, ownIdField: "reference", measure };
   }
   const found = (await loadCatalog()).streams.get(parsed.meterGlobalId);
   if (found === undefined) return { kind: "unknown-stream" };
   return {
     kind: "checked",
     of: "usage",
-    faults: found.check(value),
+    errors: found.check(value),
     ownIdField: found.schema.event_id_field ?? null,
     measure: measureOfUsage(value, found.schema),
   };
@@ -98,8 +98,8 @@ export async function replayEntry(
   const checked = await checkAgain(entry.stream, value, () => catalogs.load(tenant, clock.now(), true));
   if (checked.kind === "unknown-stream")
     return refused(404, `there is no stream ${JSON.stringify(entry.stream)} any more`);
-  if (checked.faults.length > 0)
-    return refused(400, "the event is still not valid; it stays in quarantine", checked.faults);
+  if (checked.errors.length > 0)
+    return refused(400, "the event is still not valid; it stays in quarantine", checked.errors);
   const replay = replayOf(tenant, entry, source, value, checked, given !== null, context);
   const outcome = await quarantine.replay(tenant, entry, replay);
   if (outcome.kind === "settled") return refused(409, "the entry was replayed or discarded before");

@@ -96,16 +96,16 @@ export function isDamage(error: unknown): boolean {
   return code !== null && ((code & 0xff) === SQLITE_CORRUPT || code === SQLITE_NOTADB);
 }
 
-/** An error of opening or reading as the fault it stands for. */
+/** An error of opening or reading as the coded error it stands for. */
 export function translate(error: unknown, directory: string): unknown {
   if (error instanceof AgentError) return error;
   const code = errcodeOf(error);
   if (code === SQLITE_BUSY) {
     return new AgentError("BUFFER_HELD", `another process holds the buffer in ${directory}`, { cause: error });
   }
-  const fault = code === SQLITE_NOTADB ? "BUFFER_FOREIGN" : "BUFFER_BROKEN";
+  const own = code === SQLITE_NOTADB ? "BUFFER_FOREIGN" : "BUFFER_BROKEN";
   return new AgentError(
-    fault,
+    own,
     `cannot open the buffer in ${directory}: ${fileErrorText(error)}; the agent's user must be able to write there`,
     { cause: error },
   );

@@ -90,8 +90,8 @@ function tryOpen(directory: string, bounds: Bounds): DatabaseSync | string {
   try {
     db = openDatabase(directory, bounds);
     const missing = isAlone ? missingCommits(directory, db) : null;
-    const [fault = missing] = isChecked(directory) ? verify(db) : verifyEdges(db);
-    if (fault === null) {
+    const [damage = missing] = isChecked(directory) ? verify(db) : verifyEdges(db);
+    if (damage === null) {
       clearSuspect(directory);
       rmSync(join(directory, EARLIER_MARKER), { force: true });
       // The names of the log's files last before anything in them is answered for.
@@ -99,7 +99,7 @@ function tryOpen(directory: string, bounds: Bounds): DatabaseSync | string {
       return db;
     }
     db.close();
-    return fault;
+    return damage;
   } catch (error) {
     if (db?.isOpen) db.close();
     const strange = error instanceof AgentError && error.code === "BUFFER_FOREIGN";

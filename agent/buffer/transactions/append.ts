@@ -13,7 +13,7 @@ export interface AppendInput {
   readonly receivedAt: number;
   readonly events: EventRun;
   /** Events that go to quarantine instead of the destination. */
-  readonly faulty: readonly { readonly index: number; readonly reason: QuarantineReason }[];
+  readonly invalid: readonly { readonly index: number; readonly reason: QuarantineReason }[];
   /** The request's idempotency key and a 16-byte hash of each event's content, laid end to end. */
   readonly idempotency: KeyedBody | null;
   /** The first bytes of a hash of the whole body, where that is what a repeat is told by; see `BODY_HASH_BYTES`. */
@@ -29,7 +29,7 @@ export type AppendOutcome =
   | { readonly kind: "durable"; readonly firstPosition: number; readonly known: readonly KnownEvent[] }
   /** The very same body was taken before, and nothing of it is taken again: its events have positions from there on. */
   | ({ readonly kind: "repeated" } & TakenBody)
-  /** Strict, and the key stood for other content, or events are faulty: nothing was taken. */
+  /** Strict, and the key stood for other content, or events are invalid: nothing was taken. */
   | { readonly kind: "refused"; readonly known: readonly KnownEvent[] }
   /** No room: the buffer's own bound, or the disk's. */
   | { readonly kind: "full"; readonly bound: "buffer" | "disk" };
@@ -60,7 +60,7 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
   const stream = tables.streams.open(name);
   const known = idempotency === null ? NOTHING_KNOWN : tables.keys.known(stream.id, idempotency);
   const conflicts = known.events.some((event) => !event.same);
-  if (strict && (conflicts || input.faulty.length > 0)) return { kind: "refused", known: known.events };
+  if (strict && (conflicts || input.invalid.length > 0)) return { kind: "refused", known: known.events };
 
   if (input.tail !== undefined) tables.tails.keep(input.tail);
   const plan = planOf(input, known);
@@ -73,7 +73,7 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
     pending += part.ends.length;
     pendingBytes += part.body.length;
   }
-  for (const { index, offset, reason } of plan.faulty) {
+  for (const { index, offset, reason } of plan.invalid) {
     const position = stream.nextPosition + offset;
     const event = eventBytes(events, index);
     tables.quarantine.insert({ stream: stream.id, position, ...origin, event, reason, at: receivedAt });
@@ -82,7 +82,7 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
     positions: plan.accepted,
     accepted: plan.accepted,
     pending,
-    quarantined: plan.faulty.length,
+    quarantined: plan.invalid.length,
     pendingBytes,
   });
   if (idempotency !== null) {
@@ -97,7 +97,7 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
 interface AppendPlan {
   /** Runs of events that lie together and are to be sent; `offset` counts positions from the next one. */
   readonly runs: readonly { readonly from: number; readonly to: number; readonly offset: number }[];
-  readonly faulty: readonly { readonly index: number; readonly offset: number; readonly reason: QuarantineReason }[];
+  readonly invalid: readonly { readonly index: number; readonly offset: number; readonly reason: QuarantineReason }[];
   readonly accepted: number;
   /** How many events before `index` the key did not bring before. */
   newBefore(index: number): number;
@@ -106,23 +106,23 @@ interface AppendPlan {
 function planOf(input: AppendInput, known: KnownBody): AppendPlan {
   const count = input.events.ends.length;
   const knownIndexes = new Set(known.events.map((event) => event.index));
-  const reasons = new Map(input.faulty.map(({ index, reason }) => [index, reason]));
+  const reasons = new Map(input.invalid.map(({ index, reason }) => [index, reason]));
   const newBefore = (index: number) =>
     Math.min(index, count) - known.events.reduce((sum, event) => sum + (event.index < index ? 1 : 0), 0);
   if (knownIndexes.size === 0 && reasons.size === 0) {
-    return { runs: [{ from: 0, to: count, offset: 0 }], faulty: [], accepted: count, newBefore };
+    return { runs: [{ from: 0, to: count, offset: 0 }], invalid: [], accepted: count, newBefore };
   }
   const runs: { from: number; to: number; offset: number }[] = [];
-  const faulty: { index: number; offset: number; reason: QuarantineReason }[] = [];
+  const invalid: { index: number; offset: number; reason: QuarantineReason }[] = [];
   let accepted = 0;
   for (let index = 0; index < count; index++) {
     if (knownIndexes.has(index)) continue;
     const reason = reasons.get(index);
     const run = runs.at(-1);
-    if (reason !== undefined) faulty.push({ index, offset: accepted, reason });
+    if (reason !== undefined) invalid.push({ index, offset: accepted, reason });
     else if (run?.to === index) run.to = index + 1;
     else runs.push({ from: index, to: index + 1, offset: accepted });
     accepted++;
   }
-  return { runs, faulty, accepted, newBefore };
+  return { runs, invalid, accepted, newBefore };
 }

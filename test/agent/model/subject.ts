@@ -122,7 +122,7 @@ export function createSubject(options: SubjectOptions) {
     line = [];
     core = await startCore({
       ...{ config, env: { KEY: "test-key" }, clock, random: () => 0.5, logger, connect },
-      onFault(error) {
+      onFatal(error) {
         if (!died) faults.push(error);
       },
       openEngine(place) {

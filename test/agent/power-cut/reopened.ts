@@ -151,7 +151,7 @@ function checkTail(
   if (accepted !== lines.length) wrong(`${accepted} lines were taken of a file that was read for ${lines.length}`);
 }
 
-/** A repeat of the request under its key, as the door would ask for it. */
+/** A repeat of the request under its key, as the intake would ask for it. */
 function keyFaults(store: Store, { stream, events }: ToldRequest, key: string, positions: Positions): CutFault[] {
   const hashes = Buffer.concat(events.map((text) => contentHash(parsed(text)).subarray(0, HASH_BYTES)));
   const outcome = ask(store, {
@@ -161,7 +161,7 @@ function keyFaults(store: Store, { stream, events }: ToldRequest, key: string, p
       scope: NO_SCOPE,
       receivedAt: 0,
       events: packEvents(events),
-      faulty: [],
+      invalid: [],
       strict: false,
     },
     idempotency: { key, hashes, ownIds: new Uint8Array(events.length) },

@@ -82,7 +82,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       clock: options.clock ?? systemClock,
       random: Math.random,
       logger: options.logger ?? pino({ level: "silent" }),
-      onFault: (error) => faults.push(error),
+      onFatal: (error) => faults.push(error),
     });
   let agent = await start();
   const reach: Setup["reach"] = (what, wanted) =>

@@ -1,7 +1,7 @@
 /** One config of a pricing item: its bands, its clamps, and conditions that the meter can meet. */
 import { readDecimal } from "../../pricing/decimal.ts";
 import type { Catalog } from "../schema/document.ts";
-import { type Complain, isFaulty, type Path, type Sound } from "./sound-part.ts";
+import { type Complain, isInvalid, type Path, type Sound } from "./sound-part.ts";
 
 type WholeConfig = Catalog["pricing_plans"][number]["pricings"][number]["pricing_items"][number]["configs"][number];
 export type Config = Sound<WholeConfig>;
@@ -20,14 +20,14 @@ export function checkConfig(config: Config, meter: Meter | undefined, path: Path
 
 function checkBands(config: Config, path: Path, complain: Complain): void {
   const { bands, pricing_type: type } = config;
-  if (isFaulty(config, "bands")) return;
+  if (isInvalid(config, "bands")) return;
   const count = bands?.length ?? 0;
   if (type === "FLAT" || type === "FIXED" || type === "PASS_THROUGH") {
     if (count !== 1) complain(path, `${type} has exactly one band`);
   } else if (count === 0 && type !== undefined && type !== "NONE") complain(path, `${type} needs at least one band`);
   bands?.forEach((band, i) => {
     const isLast = i === count - 1;
-    const isOpen = band !== undefined && !isFaulty(band, "tier_top_bound") && (band.tier_top_bound ?? null) === null;
+    const isOpen = band !== undefined && !isInvalid(band, "tier_top_bound") && (band.tier_top_bound ?? null) === null;
     const boundPath = [...path, i, "tier_top_bound"];
     if (isLast && typeof band?.tier_top_bound === "string") complain(boundPath, "the last band has no bound");
     if (!isLast && isOpen) complain(boundPath, "only the last band may have no bound");

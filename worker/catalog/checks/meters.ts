@@ -1,7 +1,7 @@
 /** Meters and product items: names that may stand once, and what an ENUM may be. */
 import type { Catalog } from "../schema/document.ts";
 import { checkNames, Names } from "./names.ts";
-import { type Complain, isFaulty, type Path, type Sound } from "./sound-part.ts";
+import { type Complain, isInvalid, type Path, type Sound } from "./sound-part.ts";
 
 type Meter = Sound<Catalog["meters"][number]>;
 type MeterProperty = Sound<Catalog["meters"][number]["meter_properties"][number]>;
@@ -24,7 +24,7 @@ function checkMeter(meter: Meter, path: Path, complain: Complain): void {
 
 function checkEnum(property: MeterProperty, path: Path, complain: Complain): void {
   const values = property.enum_values;
-  if (property.type === "ENUM" && !isFaulty(property, "enum_values") && (values ?? []).length === 0) {
+  if (property.type === "ENUM" && !isInvalid(property, "enum_values") && (values ?? []).length === 0) {
     complain(path, "an ENUM needs at least one value");
   }
   const names = new Names(complain);

@@ -28,7 +28,7 @@ export function soundPart<T extends object>(document: unknown, issues: readonly 
 }
 
 /** Whether a field was taken out because of its error, and not just left out by whoever wrote the document. */
-export function isFaulty<T extends object>(holder: T, key: keyof T): boolean {
+export function isInvalid<T extends object>(holder: T, key: keyof T): boolean {
   return Object.hasOwn(holder, key) && holder[key] === undefined;
 }
 

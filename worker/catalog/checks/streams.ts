@@ -2,7 +2,7 @@
 import { DEFAULT_FIELDS } from "../../../shared/events/stream-schema.ts";
 import type { Catalog } from "../schema/document.ts";
 import { Names } from "./names.ts";
-import { type Complain, isFaulty, type Path, type Sound } from "./sound-part.ts";
+import { type Complain, isInvalid, type Path, type Sound } from "./sound-part.ts";
 
 type Stream = Sound<Catalog["streams"][number]>;
 type Feeds = Sound<NonNullable<Catalog["streams"][number]["feeds"]>>;
@@ -41,7 +41,7 @@ function checkFields(stream: Stream, path: Path, complain: Complain): void {
 function checkIdField(stream: Stream, path: Path, complain: Complain): void {
   const { event_id_field: name } = stream;
   // Fields, or names, that are wrong have that error already; which of them was meant nobody knows.
-  if (name === undefined || isFaulty(stream, "fields")) return;
+  if (name === undefined || isInvalid(stream, "fields")) return;
   const fields: NonNullable<Stream["fields"]> = stream.fields ?? DEFAULT_FIELDS;
   if (fields.some((field) => field?.name === undefined)) return;
   const idField = fields.find((field) => field?.name === name);

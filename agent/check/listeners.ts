@@ -1,4 +1,4 @@
-/** Whether the doors can be opened: the port, and the socket's path. */
+/** Whether the agent can listen: the port, and the socket's path. */
 import { accessSync, constants, lstatSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
@@ -11,10 +11,10 @@ import { type Finding, failed } from "./finding.ts";
 
 /** The kernel's room for a socket's path, less the byte that ends it. */
 const SOCKET_PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
-const OWN_DOOR_MS = 5_000;
+const OWN_ANSWER_MS = 5_000;
 
 /** @param producer the name of the agent that runs on this buffer; null where none does. */
-export async function checkDoors({ listen }: Config, producer: string | null): Promise<Finding[]> {
+export async function checkListeners({ listen }: Config, producer: string | null): Promise<Finding[]> {
   const { socket } = listen;
   return [...(await checkPort(listen, producer)), ...(socket === null ? [] : await checkSocket(socket, producer))];
 }
@@ -52,7 +52,7 @@ async function isOwnDoor({ host, port, tokenFile }: Config["listen"], producer: 
     const token = tokenFile === null ? null : readSecretFile(tokenFile, "listen.token_file");
     const { body } = await request(`${httpUrl(host, port)}/status`, {
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(OWN_DOOR_MS),
+      signal: AbortSignal.timeout(OWN_ANSWER_MS),
       reset: true,
     });
     const status: unknown = await body.json();
