@@ -1,7 +1,7 @@
 /**
  * Regressions seen in other projects, as the issues of Vector, the OpenTelemetry Collector and Fluent Bit report them, as
  * promises that the agent keeps: each with the real process, real files and a real kill where the report has one. A commit that cannot
- * be synced and a full disk are in failing-disk.test.ts.
+ * be synced and a full disk are in failing-disk.proof.test.ts.
  */
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

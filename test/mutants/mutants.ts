@@ -241,7 +241,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "agent/buffer/log.ts",
     find: "for (const asked of group) asked.reject(error);",
     replace: 'for (const asked of group) asked.resolve({ kind: "durable", firstPosition: 1, known: [] });',
-    tests: ["test/agent/failing-disk.test.ts"],
+    tests: ["test/agent/failing-disk.proof.test.ts"],
   },
   {
     name: "agent: room that comes back not looked for",
@@ -255,7 +255,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "agent/buffer/tables/batches.ts",
     find: "sound: crc === null || crc === checksum(ends, body)",
     replace: "sound: true",
-    tests: ["test/agent/damaged-row.test.ts"],
+    tests: ["test/agent/damaged-row.proof.test.ts"],
   },
   {
     name: "agent: commits not synced",
