@@ -1,5 +1,6 @@
 /** `npm run bench`: the hot paths, each beside its floor; a table, or JSON. */
 import { Command, InvalidArgumentError } from "commander";
+import { onClosedPipe } from "../../tools/processes/closed-pipe.ts";
 import { grouped, tableLines } from "../../tools/terminal/text-table.ts";
 import { benchAppend } from "./agent-append.ts";
 import { benchBacklog } from "./agent-backlog.ts";
@@ -28,6 +29,7 @@ function isName(name: string): name is Name {
   return name in BENCHES;
 }
 
+onClosedPipe();
 const command = new Command("bench")
   .description("Measures the hot paths, each beside the least program that could do the same, by turns in one run.")
   .argument("[names...]", `which: ${Object.keys(BENCHES).join(", ")}; all where none is named`)

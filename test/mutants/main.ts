@@ -5,6 +5,7 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
+import { onClosedPipe } from "../../tools/processes/closed-pipe.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { copyProduct, ROOT, replaceOnce } from "../support/product-copy.ts";
 import { MUTANTS } from "./mutants.ts";
@@ -31,6 +32,7 @@ async function testsPass(folder: string, tests: readonly string[]): Promise<bool
   return code === 0;
 }
 
+onClosedPipe();
 const chosen = MUTANTS.filter(({ name }) => name.includes(process.argv[2] ?? ""));
 
 // A test run that fails by itself, or does not even start, would count every mutant as caught.

@@ -21,7 +21,7 @@ test("a start that is killed hard leaves no process, and the next one goes on wh
   // To the end of the sample: over both starts, with a twin of its own for each, the numbers shown are equal.
   const events = 10_000;
   const hop = `accepted ${events} pending 0 delivered ${events} quarantined 0`;
-  const equal = `sample ${events}/${events} | agent ${hop} | edge ${hop} | twin received ${events}\n`;
+  const equal = `sample ${events}/${events} | agent ${hop} | edge ${hop} | twin received ${events} | finished and in step`;
   await until(() => second.stdout().includes(equal), { what: "equal ledgers", timeoutMs: 400_000 }).catch((cause) => {
     throw new Error(`the numbers never met:\n${second.stdout().slice(-2_000)}`, { cause });
   });

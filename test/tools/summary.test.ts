@@ -13,10 +13,11 @@ const IN_STEP: Snapshot = {
     twin: { requests: 1, events: 200, distinct: 200, by_stream: {} },
   },
   rates: { agent: 200, edge: 200, twin: 200 },
-  fed: 200,
-  total: 10_000,
+  fed: 1_200,
+  total: 1_200,
   deliveredBefore: 1_000,
 };
+const ledgersWith = (ledgers: Partial<Snapshot["ledgers"]>) => ({ ledgers: { ...IN_STEP.ledgers, ...ledgers } });
 const plain = (snapshot: Snapshot) => summaryLines(snapshot, createColors(false));
 
 test("ledgers are in step when the twins have all that was delivered, this one and those before it", () => {
@@ -56,6 +57,37 @@ test.each<[string, Partial<Snapshot["ledgers"]>, string]>([
   const last = plain({ ...IN_STEP, ledgers: { ...IN_STEP.ledgers, ...ledgers } }).at(-1);
   expect(last).toContain(says);
   expect(last).not.toContain("in step");
+});
+
+test("while the sample flows nothing is called in step, however equal the numbers are at the moment", () => {
+  const last = plain({ ...IN_STEP, fed: 1_200, total: 10_000 }).at(-1);
+  expect(last).toBe("flowing: 0 on their way");
+  expect(plain(IN_STEP).at(-1)).toContain("finished");
+});
+
+test.each<[string, Partial<Snapshot>, string]>([
+  [
+    "an agent with an event in quarantine",
+    ledgersWith({ agent: { producer: "p", ledger: { ...HOP, accepted: 1201, quarantined: 1 } } }),
+    "the agent holds 1 in quarantine",
+  ],
+  [
+    "an edge with an event in quarantine and one discarded",
+    ledgersWith({
+      agent: { producer: "p", ledger: { ...HOP, accepted: 1202, delivered: 1202 } },
+      edge: [{ ...ROW, accepted: 1202, quarantined: 1, discarded: 1 }],
+    }),
+    "the edge holds 1 in quarantine; 1 were discarded at the edge",
+  ],
+  ["a buffer that was removed", { fed: 1_300, total: 1_300 }, "fed were 1,300, the agent has accepted 1,200"],
+])("%s is not in step, since the numbers shown differ", (_, changed, says) => {
+  const last = plain({ ...IN_STEP, ...changed }).at(-1);
+  expect(last).toContain(says);
+  expect(last).not.toContain("in step");
+});
+
+test("the one line of a log says it too", () => {
+  expect(summaryLine(IN_STEP)).toContain("| finished and in step");
 });
 
 test("what is on its way is counted over both hops", () => {

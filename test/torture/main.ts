@@ -1,6 +1,7 @@
 /** `npm run torture -- --kills 1000`: see torture.ts. Exit 0 where nothing was lost, doubled or miscounted. */
 import { randomInt } from "node:crypto";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { onClosedPipe } from "../../tools/processes/closed-pipe.ts";
 import { POINTS } from "./deaths.ts";
 import { DESTINATIONS, type DestinationName } from "./destinations.ts";
 import { torture } from "./torture.ts";
@@ -16,6 +17,7 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
+onClosedPipe();
 const { kills, seed, destination } = new Command("torture")
   .description("Kills the agent under load, with everything upstream misbehaving, and reconciles.")
   .option("--kills <n>", "how often", wholeNumber, 1000)

@@ -4,9 +4,10 @@
  * Runs on ports and in a directory of its own.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { CLOSED_PIPE_EXIT_CODE } from "../processes/closed-pipe.ts";
 import { freePort } from "../processes/free-port.ts";
 import { type Stack, startStack } from "../processes/stack.ts";
-import { stopSignal } from "../processes/stop-signals.ts";
+import { isClosedPipe, stopSignal } from "../processes/stop-signals.ts";
 import { tempDir } from "../processes/temp-dir.ts";
 import { until } from "../processes/until.ts";
 import { type LedgerAddresses, readLedgers } from "../reconcile/ledgers.ts";
@@ -49,6 +50,7 @@ async function run(): Promise<number> {
     return await play(stack, proxy, lines, reporter);
   } catch (error) {
     reporter.end();
+    if (isClosedPipe(stopping)) return CLOSED_PIPE_EXIT_CODE;
     console.error(`npm run demo: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   } finally {

@@ -1,6 +1,7 @@
 /** `npm run edge`: the edge alone, until a signal ends it. */
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
+import { CLOSED_PIPE_EXIT_CODE, onClosedPipe } from "../processes/closed-pipe.ts";
 import { portIfFree } from "../processes/free-port.ts";
 
 interface Flags {
@@ -36,14 +37,14 @@ async function run(): Promise<void> {
   let ending = false;
   // Miniflare ends the process at a signal with 128 + its number; here a signal is how it is meant to end.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.removeAllListeners(signal);
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, async () => {
-      if (ending) return;
-      ending = true;
-      await edge.close();
-      process.exit(0);
-    });
-  }
+  const end = async (code: number) => {
+    if (ending) return;
+    ending = true;
+    await edge.close();
+    process.exit(code);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end(0));
+  onClosedPipe(() => void end(CLOSED_PIPE_EXIT_CODE));
   console.log(`edge ready on ${edge.url}`);
 }
 

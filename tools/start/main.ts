@@ -8,9 +8,11 @@ import { Command, InvalidArgumentError } from "commander";
 import { choosePort } from "../processes/ports.ts";
 import { firstDeath, type Stack, startStack } from "../processes/stack.ts";
 import { stopSignal } from "../processes/stop-signals.ts";
+import type { LedgerAddresses } from "../reconcile/ledgers.ts";
 import { feed } from "../sample/feeder.ts";
 import { readSampleEvents, SAMPLE_METER, SAMPLE_PATH } from "../sample/sample.ts";
 import { FedMark } from "./fed-mark.ts";
+import { invitationLines } from "./invitation.ts";
 import { showLiveSummary } from "./live-summary.ts";
 import { claimState } from "./state-claim.ts";
 
@@ -133,17 +135,8 @@ async function work(stack: Stack, signal: AbortSignal): Promise<void> {
 }
 
 /** What a person may do now. */
-async function printInvitation(urls: { readonly agent: string; readonly edge: string }): Promise<void> {
-  const event = {
-    CustomerId: "cus_you",
-    UsageIdentifier: "egress_bytes",
-    UsageDate: `${new Date().toISOString().slice(0, 19)}Z`,
-    Quantity: 42,
-  };
-  console.log("\nSend one yourself:\n");
-  console.log(
-    `  curl -sS ${urls.agent}${SAMPLE_PATH} -H 'Content-Type: application/json' -d '${JSON.stringify(event)}'`,
-  );
+async function printInvitation(urls: LedgerAddresses): Promise<void> {
+  console.log(`\n${invitationLines(urls, new Date()).join("\n")}`);
   if (await isServed(`${urls.edge}/console`)) console.log(`\nLook inside: ${urls.edge}/console`);
   console.log("\nCtrl-C ends all three.");
 }

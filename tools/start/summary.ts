@@ -25,7 +25,9 @@ export function summaryLines(snapshot: Snapshot, colors: Colors): string[] {
     hopRow("edge", ledgers.edge === null ? null : sumOf(ledgers.edge), rates.edge),
     ["twin", ledgers.twin === null ? "-" : grouped(receivedOf(snapshot)), "", "", "", grouped(rates.twin)],
   ]);
-  return ["", colors.dim(head), ...rows, ...earlier(snapshot), "", sampleLine(snapshot), agreement(snapshot, colors)];
+  const { isGood, text } = agreement(snapshot);
+  const verdict = isGood ? colors.green(text) : colors.yellow(text);
+  return ["", colors.dim(head), ...rows, ...earlier(snapshot), "", sampleLine(snapshot), verdict];
 }
 
 /** For a log: everything in one line. */
@@ -37,7 +39,8 @@ export function summaryLine(snapshot: Snapshot): string {
       : `${name} accepted ${ledger.accepted} pending ${ledger.pending} delivered ${ledger.delivered} quarantined ${ledger.quarantined}`;
   const twin = ledgers.twin === null ? "twin does not answer" : `twin received ${receivedOf(snapshot)}`;
   const edge = hop("edge", ledgers.edge === null ? null : sumOf(ledgers.edge));
-  return `sample ${fed}/${total} | ${hop("agent", ledgers.agent?.ledger ?? null)} | ${edge} | ${twin}`;
+  const agent = hop("agent", ledgers.agent?.ledger ?? null);
+  return `sample ${fed}/${total} | ${agent} | ${edge} | ${twin} | ${agreement(snapshot).text}`;
 }
 
 function hopRow(name: string, ledger: HopLedger | null, rate: number): string[] {
@@ -62,27 +65,44 @@ function earlier({ deliveredBefore }: Snapshot): string[] {
 }
 
 /**
- * In step: nothing is on its way, and each hop has what the one before it delivered, as the table shows it. Where the
- * numbers differ it says how, whatever the reason; the reasons it can know are named.
+ * In step: nothing is on its way or held back, and each hop has what the one before it delivered, as the table shows it;
+ * finished: besides, all of the sample has passed. Where the numbers differ it says how, whatever the reason; the reasons
+ * it can know are named.
  */
-function agreement(snapshot: Snapshot, colors: Colors): string {
-  const { agent, edge, twin } = snapshot.ledgers;
-  if (agent === null || edge === null || twin === null) return colors.yellow("a part does not answer");
+function agreement(snapshot: Snapshot): { readonly isGood: boolean; readonly text: string } {
+  const { fed, total, ledgers } = snapshot;
+  const { agent, edge, twin } = ledgers;
+  if (agent === null || edge === null || twin === null) return { isGood: false, text: "a part does not answer" };
   const sums = sumOf(edge);
   const underWay = agent.ledger.pending + sums.pending;
-  if (underWay > 0) return colors.yellow(`${grouped(underWay)} on their way`);
+  if (fed < total || underWay > 0) return { isGood: false, text: `flowing: ${grouped(underWay)} on their way` };
   const differing = [
+    ...(agent.ledger.accepted >= fed
+      ? []
+      : difference("fed were", fed, "the agent has accepted", agent.ledger.accepted, FED_ELSEWHERE)),
+    ...heldBack("agent", agent.ledger),
     ...difference("the agent has delivered", agent.ledger.delivered, "the edge has accepted", sums.accepted, {
       more: "repeats that the edge folded, or events of another edge",
       less: "events that came to the edge by another way than this agent",
     }),
+    ...heldBack("edge", sums),
     ...difference("the edge has delivered", sums.delivered, "the twin has", receivedOf(snapshot), {
       more: "events that this twin does not have",
       less: "events of another tenant, or sent straight to the twin",
     }),
   ];
-  if (differing.length > 0) return colors.yellow(`none on its way; ${differing.join("; ")}`);
-  return colors.green("in step: each delivered event is with the twin, none is on its way");
+  if (differing.length > 0) return { isGood: false, text: `none on its way; ${differing.join("; ")}` };
+  return { isGood: true, text: "finished and in step: each accepted event is with the twin, none is on its way" };
+}
+
+const FED_ELSEWHERE = { more: "to a buffer that is gone; `npm start -- --fresh` begins anew", less: "" };
+
+/** What a hop accepted and will not deliver by itself. */
+function heldBack(name: string, { quarantined, discarded }: HopLedger): string[] {
+  return [
+    ...(quarantined === 0 ? [] : [`the ${name} holds ${grouped(quarantined)} in quarantine`]),
+    ...(discarded === 0 ? [] : [`${grouped(discarded)} were discarded at the ${name}`]),
+  ];
 }
 
 /** @param why what a difference is made of: where the first number is the greater one, and where it is the smaller. */

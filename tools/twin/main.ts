@@ -1,5 +1,6 @@
 /** The twin as a command of its own: `node tools/twin/main.ts --port 8789`. */
 import { Command, InvalidArgumentError } from "commander";
+import { onClosedPipe } from "../processes/closed-pipe.ts";
 import { portIfFree } from "../processes/free-port.ts";
 import { createTwin } from "./twin.ts";
 import { DEFAULT_ZUORA } from "./zuora.ts";
@@ -32,6 +33,7 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+onClosedPipe();
 const flags = command.parse().opts<Flags>();
 const honoursIdempotencyKeys = !flags.ignoreIdempotencyKeys;
 
