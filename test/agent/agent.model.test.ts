@@ -60,7 +60,7 @@ function createPlaces(): () => Place {
 
 const withoutDisk = canMount ? "" : " (not with a full disk: only root on Linux can mount one to fill)";
 
-test(`whatever is taken, sent, refused, lost, killed, filled, retried, discarded and repaired: after every step all that can be seen is what the model says, and in the end each event is at the destination once, held, or discarded on record${withoutDisk}`, async () => {
+test(`whatever is accepted, sent, refused, lost, killed, filled, retried, discarded and repaired: after every step all that can be seen is what the model says, and in the end each event is at the destination once, held, or discarded on record${withoutDisk}`, async () => {
   const place = createPlaces();
   const found = FOUND.map((steps): [History] => [{ concurrency: 1, batchEvents: 4, steps }]);
   await fc.assert(

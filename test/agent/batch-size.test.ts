@@ -9,7 +9,7 @@ test("without a refusal the settings are the size", () => {
   expect(sizer.next()).toEqual(MOST);
 });
 
-test("after a split what was taken is the size, and one shipment in fifty tries more, by turns", () => {
+test("after a split what was accepted is the size, and one shipment in fifty tries more, by turns", () => {
   const sizer = createBatchSizer(() => MOST);
   sizer.wasSplit(MOST, { bytes: 1000, events: 10 });
   const sizes = Array.from({ length: 2 * PROBE_EVERY }, () => {
@@ -26,7 +26,7 @@ test("after a split what was taken is the size, and one shipment in fifty tries 
   ]);
 });
 
-test("a probe that was taken is remembered; one that was split is not", () => {
+test("a probe that was accepted is remembered; one that was split is not", () => {
   const sizer = createBatchSizer(() => MOST);
   sizer.wasSplit(MOST, { bytes: 1000, events: 10 });
   sizer.wasAccepted({ bytes: 1900, events: 10 });
@@ -57,7 +57,7 @@ test("a split starts the count to the next probe anew", () => {
   expect(sizer.next()).toEqual({ bytes: 500, events: 5 });
 });
 
-test("a shipment of which nothing was taken teaches nothing", () => {
+test("a shipment of which nothing was accepted teaches nothing", () => {
   const sizer = createBatchSizer(() => MOST);
   sizer.wasSplit(MOST, null);
   expect(sizer.next()).toEqual(MOST);

@@ -90,7 +90,7 @@ test("the index finds what is in it and nothing else, with any hashes alike", ()
   );
 });
 
-test("it grows, and rows beyond four billion are told from their marks", () => {
+test("it grows, and rows beyond four billion are known from their marks", () => {
   const index = createHashIndex();
   const first = 2 ** 32 - 5000;
   for (let n = 0; n < 10_000; n++) index.add(hashOf(n), rowMark(first + n));

@@ -202,7 +202,7 @@ test("a port or a socket that another program has fails", async () => {
   ]);
 });
 
-test("the edge's answer to the key is told in its own words, and where the key came from", async () => {
+test("the edge's answer to the key is reported in its own words, and where the key came from", async () => {
   const { findingsOf, directory, destination } = await setup();
   const secret = join(directory, "key");
   writeFileSync(secret, KEY, { mode: 0o600 });

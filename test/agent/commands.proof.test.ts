@@ -15,7 +15,7 @@ async function setup() {
   return { agent, destination };
 }
 
-test("--version tells the package's", async () => {
+test("--version prints the package's", async () => {
   const { agent } = await setup();
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const { code, stdout } = await agent.command(["--version"]);
@@ -24,7 +24,7 @@ test("--version tells the package's", async () => {
 
 const ledgerIn = (text: string) => (JSON.parse(text) as { ledger: Record<string, number> }).ledger;
 
-test("send and drain work without an agent, and status tells what they left", async () => {
+test("send and drain work without an agent, and status shows what they left", async () => {
   const { agent, destination } = await setup();
   const sent = await agent.command(["send", "--stream", "usage/m"], `${events(500).join("\n")}\n`);
   expect(sent).toMatchObject({ code: 0, stdout: "500 accepted, 0 quarantined\n" });

@@ -109,7 +109,7 @@ test("a destination is required, and its credentials are those of its dialect", 
   expect(refusal(`${MINIMAL}api_key_file = "x"`)).toContain("exclude each other");
 });
 
-test("every fault is named at once", () => {
+test("every error of the file is named at once", () => {
   const message = refusal(`${MINIMAL}[listen]\nport = -1\n[upload]\nconcurency = 2`);
   expect(message).toContain("listen.port");
   expect(message).toContain('did you mean "concurrency"?');

@@ -120,7 +120,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-describe("a damaged log is set aside whole and told of, and a new one takes events", () => {
+describe("a damaged log is set aside whole and reported, and a new one accepts events", () => {
   test.each(ROWS)("$what", ({ damage, reason }) => {
     const directory = killedBuffer();
     damage(directory);
@@ -167,7 +167,7 @@ test("what is left of a reserve that was not finished takes no room", () => {
   expect(readdirSync(directory)).not.toContain("reserve.part");
 });
 
-test("a WAL torn in its last transaction loses that one alone, of which nobody was told", () => {
+test("a WAL torn in its last transaction loses that one alone, which nobody was answered", () => {
   const directory = killedBuffer();
   const bytes = readFileSync(wal(directory));
   truncateSync(wal(directory), bytes.length - 1000);

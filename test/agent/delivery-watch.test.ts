@@ -34,7 +34,7 @@ function watched() {
   return { watch, clock, paths, lines, edge };
 }
 
-test("the edge is asked soon after the start, then once a minute; its answer is kept until it says nothing any more", async () => {
+test("the edge is asked soon after the start, then once a minute; its answer is kept until it answers no more", async () => {
   const { watch, clock, paths, edge } = watched();
   expect(watch.delivery()).toBeNull();
   await clock.advance(5_000);
@@ -51,7 +51,7 @@ test("the edge is asked soon after the start, then once a minute; its answer is 
   expect(clock.sleepers).toBe(0);
 });
 
-test("one line tells that events wait there, one that they do no more", async () => {
+test("one line says that events wait there, one that they do no more", async () => {
   const { watch, clock, lines, edge } = watched();
   for (let minute = 0; minute < 5; minute++) await clock.advance(60_000);
   edge.result = answered(200, JSON.stringify({ items: [WELL] }));

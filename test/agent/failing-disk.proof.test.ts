@@ -127,7 +127,7 @@ function spoilPages(file: string): void {
   closeSync(descriptor);
 }
 
-test("a log whose file is spoilt beneath a running agent is set aside whole and told of; the same process goes on with a new one on the same port, and keeps its word for all it says yes to", async () => {
+test("a log whose file is spoilt beneath a running agent is set aside whole and reported; the same process goes on with a new one on the same port, and keeps its word for all it says yes to", async () => {
   const { agent, destination, arrived, drained } = await running();
   const buffer = join(agent.directory, "weir-buffer");
   destination.reply = () => "cut";

@@ -33,7 +33,7 @@ test("a shorter quiet time never ends a longer one, nor does a success", async (
   expect(entered).toEqual([]);
 });
 
-test("a quiet time told while others wait holds for them too", async () => {
+test("a quiet time announced while others wait holds for them too", async () => {
   const { clock, gate, entered, enter } = setup();
   gate.quiet(100);
   enter();
@@ -69,7 +69,7 @@ test("a probe on request passes at once", async () => {
   expect(entered).toEqual([true]);
 });
 
-test("who waits when the agent stops is told so", async () => {
+test("who waits when the agent stops is woken with that outcome", async () => {
   const { gate, entered, enter, settle, stop } = setup();
   gate.pause(60_000);
   enter();

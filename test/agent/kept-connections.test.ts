@@ -30,7 +30,7 @@ test("a kept connection closed under a call is no outage: no wait, no smaller wi
   expect(lines.filter(({ msg }) => msg.startsWith("uploads"))).toEqual([]);
 });
 
-test("to a vendor the repeat goes under the same key, and its 409 says that the first try was taken", async () => {
+test("to a vendor the repeat goes under the same key, and its 409 says that the first try was accepted", async () => {
   const vendor = await openDestination();
   onTestFinished(() => vendor.close());
   const seen = new Set<unknown>();

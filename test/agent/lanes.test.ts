@@ -38,7 +38,7 @@ test.each([403, 404, 431, 451, 500])(
   },
 );
 
-test("a lane that waits is probed by one call at a time, told of when it begins and when it ends", async () => {
+test("a lane that waits is probed by one call at a time, logged when it begins and when it ends", async () => {
   const { logger, lines } = logLines();
   let isRefused = true;
   let most = 0;
@@ -79,7 +79,7 @@ test("ids that are wrong cost tens of calls, not two for each event", async () =
   expect(agent.destination.calls.length).toBe(19);
 });
 
-test("events refused in the same words as their neighbours are told from those that are accepted", async () => {
+test("events refused in the same words as their neighbours are distinguished from those that are accepted", async () => {
   const bad = (call: ReceivedCall) => call.events.some((event) => /"c[0-9]*[05]"/.test(event));
   await using agent = await setup({
     upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 50",
@@ -90,7 +90,7 @@ test("events refused in the same words as their neighbours are told from those t
   expect(agent.destination.disagreements).toEqual([]);
 });
 
-test("at Zuora: a lane that is refused is told of, withdrawn, corrected and delivered, while all else flows", async () => {
+test("at Zuora: a lane that is refused is reported, withdrawn, corrected and delivered, while all else flows", async () => {
   const { agent, twin, taken } = await vendorSetup("zuora", { agent: { upload: UPLOAD } });
   await twin.faults([{ path: "/meters/streaming/ingestion/", contains: "bad-", times: 1_000_000, status: 403 }]);
   const good = events(100);

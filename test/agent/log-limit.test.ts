@@ -42,7 +42,7 @@ test("the first of a burst go out as they are, the last of it with the count, an
   expect(lines.at(-1)).not.toHaveProperty("suppressed");
 });
 
-test("one trouble never hides another: words, level, stream, path and setting tell them apart", () => {
+test("one trouble never hides another: words, level, stream, path and setting keep them apart", () => {
   const { lines, logger } = setup();
   for (let n = 0; n < 50; n++) logger.warn("first");
   for (const stream of ["a", "b", "c", "d"]) logger.warn({ stream }, "second");
@@ -92,7 +92,7 @@ test("more messages than are remembered are printed rather than lost", () => {
   expect(lines.length).toBe(3000);
 });
 
-test("a running agent holds back its own repeats, tells how many in its metrics, and leaves none untold", async () => {
+test("a running agent holds back its own repeats, counts them in its metrics, and leaves none unreported", async () => {
   await using agent = cli("http://127.0.0.1:1");
   const running = agent.run();
   const url = await running.ready;

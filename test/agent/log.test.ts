@@ -90,7 +90,7 @@ test("the name on the wire is made with the buffer and outlives restarts", async
   await second.close();
 });
 
-test("a buffer that has taken events keeps its producer's name", async () => {
+test("a buffer that has accepted events keeps its producer's name", async () => {
   const path = directory();
   const first = await open(openInlineEngine({ directory: path, bytesMax: BYTES_MAX }), "one");
   await first.close();

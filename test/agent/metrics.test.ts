@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { ReceivedCall } from "./support/destination.ts";
 import { EVENT, events, setup } from "./support/setup.ts";
 
-test("the metrics tell what was learned, tried and kept, each under its help and type", async () => {
+test("the metrics report what was learned, tried and kept, each under its help and type", async () => {
   const tooMany = (call: ReceivedCall) => call.events.length > 10;
   await using agent = await setup({
     upload: "linger_ms = 20\nconcurrency = 3\nbackoff_base_ms = 1\nbackoff_max_ms = 60000",

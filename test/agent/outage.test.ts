@@ -45,7 +45,7 @@ test("what needs a person is an error at once, in the middle of another outage t
   ]);
 });
 
-test("an agent's outage of many attempts is told in two lines, with its cause", async () => {
+test("an agent's outage of many attempts is logged in two lines, with its cause", async () => {
   const { logger, lines } = logLines();
   let down = true;
   await using agent = await setup({ logger, reply: () => (down ? { status: 500 } : undefined) });

@@ -8,7 +8,7 @@ const SECRET = "cus_nobody_may_read";
 const PATH = "/meters/streaming/ingestion";
 const REFUSED = "events were refused";
 
-test("a refused body, a quarantined event and one that the destination refuses are told of, each stream's first at once", async () => {
+test("a refused body, a quarantined event and one that the destination refuses are logged, each stream's first at once", async () => {
   const { logger, lines } = logLines();
   await using agent = await setup({
     logger,

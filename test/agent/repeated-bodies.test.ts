@@ -19,7 +19,7 @@ async function counts(agent: Setup, body: string | Uint8Array, headers: Record<s
 const taken = (count: number) => ({ accepted: count, duplicates: 0, conflicts: 0, quarantined: 0 });
 const known = (count: number) => ({ accepted: 0, duplicates: count, conflicts: 0, quarantined: 0 });
 
-test("a body that comes again, byte for byte, is answered as duplicates and not taken again, after a restart too", async () => {
+test("a body that comes again, byte for byte, is answered as duplicates and not accepted again, after a restart too", async () => {
   await using agent = await setup();
   const lines = events(1000).join("\n");
   expect(await counts(agent, lines, NDJSON)).toEqual(taken(1000));
@@ -67,7 +67,7 @@ test("each event of a repeat has the id that it was given at first, those in qua
   expect((await agent.agent.status()).ledger).toMatchObject({ accepted: 3, quarantined: 1 });
 });
 
-test("under an Idempotency-Key the key alone tells a repeat", async () => {
+test("under an Idempotency-Key the key alone decides what is a repeat", async () => {
   await using agent = await setup();
   expect(await counts(agent, EVENT, { "idempotency-key": "a" })).toEqual(taken(1));
   expect(await counts(agent, EVENT, { "idempotency-key": "b" })).toEqual(taken(1));

@@ -32,7 +32,7 @@ test("events go to Solvimon one a call, meter data in lists of 50, byte for byte
   expect(new Set(calls.map((call) => call["idempotency_key"])).size).toBe(calls.length);
 });
 
-test("an absent timestamp is the time of first receipt, the one the 201 told, however late it is delivered", async () => {
+test("an absent timestamp is the time of first receipt, the one the 201 named, however late it is delivered", async () => {
   const { agent, twin, taken } = await vendorSetup("solvimon", { agent: QUICK });
   await twin.faults([{ times: 3, status: 503 }]);
   for (const kind of SOLVIMON_KINDS) {

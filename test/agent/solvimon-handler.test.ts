@@ -110,7 +110,7 @@ test.each<[name: string, path: string, body: string, headers: Record<string, str
   expect((await agent.agent.status()).ledger.accepted).toBe(0);
 });
 
-test("a single event's faults are listed without an index, a strict list's with one; nothing is taken", async () => {
+test("a single event's validation errors are listed without an index, a strict list's with one; nothing is accepted", async () => {
   await using agent = await setup();
   const bad = solvimonEvent("persist", '"persist_usage":1,"timestamp":"yesterday"');
   const single = await post(agent, PERSIST, bad);

@@ -47,7 +47,7 @@ test("an untrusted certificate is refused, whatever NODE_TLS_REJECT_UNAUTHORIZED
   expect(destination.calls.length).toBe(0);
 });
 
-test("a certificate of an authority named in NODE_EXTRA_CA_CERTS is taken, over HTTP/1.1", async () => {
+test("a certificate of an authority named in NODE_EXTRA_CA_CERTS is accepted, over HTTP/1.1", async () => {
   const { agent, destination, reached } = await setup("loopback", TRUSTED);
   expect(await reached()).toMatchObject({ code: 0, finding: { ok: true } });
   await agent.command(["send", "--stream", "usage/m"], EVENT);

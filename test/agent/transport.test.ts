@@ -124,7 +124,7 @@ test("a peer that stops reading is given up in time", async () => {
   expect(connections.length).toBe(1);
 });
 
-test("an answer tells its server's time, and what is no date is none", async () => {
+test("an answer carries its server's time, and what is no date is none", async () => {
   const dates = ["Sun, 06 Nov 1994 08:49:37 GMT", "soon 5", ""];
   const server = httpServer((_, __, response) => {
     response.sendDate = false;

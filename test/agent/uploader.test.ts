@@ -198,7 +198,7 @@ test("after a 429 nothing goes out on any stream before Retry-After, nor much la
   expect(times).toEqual([0, 3000, 3000]);
 });
 
-test("401 pauses every stream with one probe at a time, events are still taken", async () => {
+test("401 pauses every stream with one probe at a time, events are still accepted", async () => {
   let open = false;
   await using agent = await setup({
     upload: "linger_ms = 0\nbackoff_base_ms = 1\nbackoff_max_ms = 150",

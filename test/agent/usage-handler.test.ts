@@ -61,7 +61,7 @@ test.each([PATH, "/usage/bulk/m"])("an object, an array and NDJSON are taken at 
   expect(await accepted(agent)).toBe(5);
 });
 
-test("a strict body with faults is refused whole, every fault named, nothing kept", async () => {
+test("a strict body with validation errors is refused whole, each of them named, nothing kept", async () => {
   await using agent = await setup();
   const answer = await post(agent, `[${EVENT},${BAD},{}]`);
   expect(answer.status).toBe(400);
@@ -72,7 +72,7 @@ test("a strict body with faults is refused whole, every fault named, nothing kep
   expect(await accepted(agent)).toBe(0);
 });
 
-test("a lenient body is taken: valid events go on, invalid ones to quarantine, each result in its place", async () => {
+test("a lenient body is accepted: valid events go on, invalid ones to quarantine, each result in its place", async () => {
   await using agent = await setup();
   const answer = await post(agent, `[${EVENT},${BAD},${EVENT}]`, LENIENT);
   expect(answer.status).toBe(200);
@@ -295,7 +295,7 @@ test("what is no HTTP is answered 400 with a request id", async () => {
   expect(text).toMatch(/x-request-id: reqr_[A-Za-z0-9]{20}/i);
 });
 
-test("status and metrics tell the ledger of every stream", async () => {
+test("status and metrics show the ledger of every stream", async () => {
   await using agent = await setup();
   await post(agent, `[${events(3).join(",")}]`);
   await post(agent, EVENT, {}, "/usage/bulk/b");

@@ -84,7 +84,7 @@ test("whichever sectors of the last transaction are there, it is torn, never dam
   }
 });
 
-test("a frame whose header lies across two sectors, of which the old one tells of a commit, is torn", () => {
+test("a frame whose header lies across two sectors, of which the old one marks a commit, is torn", () => {
   const { before, after, from } = secondRound();
   // Frame 41's page number and size end a sector, its salts and sums begin the next.
   const cut = (frameAt(41) + 8) / SECTOR_BYTES;

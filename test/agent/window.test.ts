@@ -59,7 +59,7 @@ test("a round of successes adds one, up to the configured number", async () => {
   expect(sizes).toEqual([1, 2, 3, 4, 4]);
 });
 
-test("overload halves once a round, however many of its calls tell of it, and never below one", async () => {
+test("overload halves once a round, however many of its calls report it, and never below one", async () => {
   const { window, ask, end } = windowOf(16);
   const sizes: number[] = [];
   for (let round = 0; round < 6; round++) {

@@ -51,7 +51,7 @@ test("through lost answers, 5xx, 429, 401 and 413, each event is at Zuora once",
   expect(await twin.pendingFaults()).toEqual([]);
 });
 
-test("a call that may have been taken is repeated to the letter, over a restart and with more waiting", async () => {
+test("a call that may have been accepted is repeated to the letter, over a restart and with more waiting", async () => {
   const vendor = await openDestination();
   onTestFinished(() => vendor.close());
   let mute = true;

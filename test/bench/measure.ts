@@ -1,6 +1,6 @@
 /**
  * Measuring beside a floor: a subject and the least program that could do the same job run by turns in one go, on the
- * same machine in the same weather, so that their ratio means something where their figures do not.
+ * same machine under the same load, so that their ratio means something where their figures do not.
  */
 
 export interface Measured {

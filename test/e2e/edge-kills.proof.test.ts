@@ -12,7 +12,7 @@ function event(n: number): string {
   return JSON.stringify({ CustomerId: "c", UsageIdentifier: METER, UsageDate: "2015-05-17T10:05:03Z", Quantity: n });
 }
 
-it(`${EVENTS} events through every fault and three kills of the edge are each at the twin exactly once`, async () => {
+it(`${EVENTS} events through every upstream failure and three kills of the edge are each at the twin exactly once`, async () => {
   const river = await startRiver({ ZUORA_MAX_EVENTS: "1000" }, ["--zuora-max-events", "600"]);
   await river.faults([
     { times: 1, status: 401 },

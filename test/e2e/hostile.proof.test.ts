@@ -51,7 +51,7 @@ it("bombs leave the Worker's memory flat", async () => {
   expect(peak - before).toBeLessThan(100);
 });
 
-it("ten bodies of 4 MB at once are all taken, in bounded memory", async () => {
+it("ten bodies of 4 MB at once are all accepted, in bounded memory", async () => {
   const river = await startRiver();
   const { pid } = river.edge.current();
   const body = (n: number) => {

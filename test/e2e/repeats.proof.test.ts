@@ -18,7 +18,7 @@ it("10,000 real events without ids are 10,000 though 107 equal a neighbour, and 
   expect(await river.twinCounts()).toMatchObject({ events: 10_000 });
 });
 
-it("10,000 events with positions are all taken, and repeated in any batch sizes all duplicates", async () => {
+it("10,000 events with positions are all accepted, and repeated in any batch sizes all duplicates", async () => {
   const river = await startRiver();
   const events = sampleEvents();
   expect(await postAll(river.edge.url, events, { size: 250, producer: "p" })).toMatchObject({

@@ -11,7 +11,7 @@ interface Resource {
   readonly timestamp: string;
 }
 
-it("Solvimon's events taken by an agent without an edge arrive as the 201 said, under the id it gave", async () => {
+it("Solvimon's events accepted by an agent without an edge arrive as the 201 said, under the id it gave", async () => {
   const river = await startRiver();
   await river.edge.stop();
   const agent = await river.startAgent();

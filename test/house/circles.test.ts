@@ -98,7 +98,7 @@ describe("none is found", () => {
   });
 });
 
-test("a circle that is new, or gone and still excused, is told", () => {
+test("a circle that is new, or gone and still excused, is reported", () => {
   const found = circlesOfFiles(graph("a.ts → b.ts", "b.ts → a.ts"));
   expect(compare(found, []).new).toEqual(found);
   expect(compare(found, [["a.ts", "b.ts"]])).toEqual({ new: [], gone: [] });

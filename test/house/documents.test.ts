@@ -58,7 +58,7 @@ function partOf(document: unknown, path: string): unknown {
   return path.split(".").reduce((value, key) => (value as Record<string, unknown>)[key], document);
 }
 
-test("the README tells the two commands first", () => {
+test("the README names the two commands first", () => {
   const readme = readDocument("README.md");
   expect(readme).toMatch(/^npm ci && npm start\b/m);
   expect(readme).toMatch(/^npm ci && npm test\b/m);

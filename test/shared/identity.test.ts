@@ -149,7 +149,7 @@ describe("an identity's name space", () => {
 });
 
 describe("where an event goes", () => {
-  test("is part of its identity, but where a position or nothing else tells it", () => {
+  test("is part of its identity, but where a position or nothing else identifies it", () => {
     const ids = sentIdsText({ entityIds: "e1,e2", orgIds: "o1", platformId: "p1" });
     expect(ids).toBe('{"entity":"e1,e2","org":"o1","platform":"p1"}');
     expect(sentIdsText({ entityIds: null, orgIds: null, platformId: null })).toBe("");

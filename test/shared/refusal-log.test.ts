@@ -20,7 +20,7 @@ function openLog() {
   return { log, lines, pass: (ms: number) => (now += ms) };
 }
 
-test("the first refusal of a stream is told at once, a thousand more within its minute in one line with their sum", () => {
+test("the first refusal of a stream is logged at once, a thousand more within its minute in one line with their sum", () => {
   const { log, lines, pass } = openLog();
   for (let i = 0; i <= 1000; i++) log.note({ stream: "usage/m" }, refusal(2));
   log.flush();
@@ -32,7 +32,7 @@ test("the first refusal of a stream is told at once, a thousand more within its 
   expect(lines.slice(2)).toEqual([{ stream: "usage/m", requests: 1, ...refusal(3) }]);
 });
 
-test("what another stream's refusal finds waiting long enough is told with it", () => {
+test("what another stream's refusal finds waiting long enough is logged with it", () => {
   const { log, lines, pass } = openLog();
   log.note({ stream: "a" }, refusal(1));
   log.note({ stream: "a" }, refusal(1));
@@ -65,7 +65,7 @@ test("of a body refused whole all events count, but for those that conflict", ()
   });
 });
 
-test("of a body taken in part conflicts and quarantined events count, and one taken whole is no refusal", () => {
+test("of a body accepted in part conflicts and quarantined events count, and one accepted whole is no refusal", () => {
   const results = (["accepted", "duplicate", "quarantined", "conflict", "quarantined"] as const).map(
     (status, index) => ({ index, status, id: "", reasons: [validationError(`${status} ${index}`)] }),
   );

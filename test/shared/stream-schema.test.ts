@@ -52,8 +52,8 @@ describe.each(TYPES)("a field of type %s", (type) => {
   });
 });
 
-describe("an event's faults", () => {
-  test("say the field, the code of a validation fault, and what is wrong", () => {
+describe("an event's validation errors", () => {
+  test("say the field, the code of a validation error, and what is wrong", () => {
     const check = compileCheck({ meter_global_id: "m" });
     const faults = check(event('{"UsageIdentifier":null,"UsageDate":"yesterday","Quantity":"3"}'));
     expect(faults).toEqual([

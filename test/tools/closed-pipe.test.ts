@@ -15,6 +15,6 @@ test.each([
   });
 });
 
-test("a command of the agent whose reader goes away says nothing either", async () => {
+test("a command of the agent whose reader goes away ends quietly too", async () => {
   expect(await runIntoClosedPipe("agent/main.ts", ["--help"], 0)).toEqual({ code: 0, signal: null, stderr: "" });
 });

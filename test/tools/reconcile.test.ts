@@ -34,7 +34,7 @@ test.each<[string, Ledgers, RegExp]>([
   expect(reconcile(ledgers)).toEqual([expect.stringMatching(difference)]);
 });
 
-test("equal counts with another text are told apart", () => {
+test("equal counts with another text differ", () => {
   expect(reconcile(EQUAL, ["a", "a", "b"])).toEqual([
     expect.stringContaining("lacks 1"),
     expect.stringContaining("1 events that were never fed"),

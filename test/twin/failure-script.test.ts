@@ -4,7 +4,7 @@ import { setupTwin } from "./setup.ts";
 
 const EVENT = '{"CustomerId":"c","Quantity":1}';
 
-test("faults strike matching calls in the order of the script, each as often as it says", async () => {
+test("scripted failures strike matching calls in the order of the script, each as often as it says", async () => {
   const { usage, solvimon, faults } = await setupTwin();
   await faults([
     { path: "/v1/", times: 1, status: 500 },
@@ -34,7 +34,7 @@ test("a scripted status takes no events and speaks in the vendor's shape", async
   expect(await counts()).toMatchObject({ requests: 2, events: 0 });
 });
 
-test("a fault by content strikes until the rejected event stands alone", async () => {
+test("a failure by content strikes until the rejected event stands alone", async () => {
   const { usage, faults, lines } = await setupTwin();
   await faults([{ contains: '"bad"', times: 100, status: 400 }]);
   expect((await usage(`[${EVENT},{"CustomerId":"bad"}]`, { gzip: true })).status).toBe(400);
@@ -43,7 +43,7 @@ test("a fault by content strikes until the rejected event stands alone", async (
   expect(await lines()).toEqual([EVENT]);
 });
 
-test("token calls are struck only by a fault that names their path", async () => {
+test("token calls are struck only by a failure that names their path", async () => {
   const { askToken, faults } = await setupTwin();
   const form = { client_id: "twin-client", client_secret: "twin-secret", grant_type: "client_credentials" };
   await faults([{ times: 1, status: 500 }]);
@@ -84,7 +84,7 @@ test("a delay alone lets the call go on, even when its sender has given up", asy
   await until(async () => (await counts())["events"] === 2, { what: "the call to go on" });
 });
 
-test("headers alone change the answer of a call that is taken", async () => {
+test("headers alone change the answer of a call that is accepted", async () => {
   const { usage, faults, counts } = await setupTwin();
   await faults([{ times: 1, headers: { "ratelimit-remaining": "0" } }]);
   expect((await usage(EVENT)).headers.get("ratelimit-remaining")).toBe("0");

@@ -4,7 +4,7 @@ import { setupTwin } from "./setup.ts";
 const EVENT = '{"CustomerId":"c","Quantity":1}';
 const KEY = { "idempotency-key": "k1" };
 
-test("a repeated key is answered as the first time and its events are not taken again", async () => {
+test("a repeated key is answered as the first time and its events are not accepted again", async () => {
   const { usage, counts } = await setupTwin();
   const first = await usage(EVENT, { headers: KEY });
   const repeat = await usage(EVENT, { headers: KEY, gzip: true });
@@ -21,7 +21,7 @@ test("a key with another body is 409 and takes nothing", async () => {
   expect(await counts()).toMatchObject({ events: 1 });
 });
 
-test("a key whose call was refused or struck by a fault is judged anew", async () => {
+test("a key whose call was refused or struck by a scripted failure is judged anew", async () => {
   const { usage, faults, counts } = await setupTwin();
   await faults([
     { times: 1, status: 503 },
@@ -33,7 +33,7 @@ test("a key whose call was refused or struck by a fault is judged anew", async (
   expect(await counts()).toMatchObject({ requests: 3, events: 1 });
 });
 
-test("a call cut off after its events were taken is answered, once repeated, as taken", async () => {
+test("a call cut off after its events were accepted is answered, once repeated, as accepted", async () => {
   const { usage, faults, counts, requests } = await setupTwin();
   await faults([{ times: 1, drop: "after" }]);
   await expect(usage(EVENT, { headers: KEY })).rejects.toThrow();
@@ -53,7 +53,7 @@ test("a vendor that ignores keys takes a repeat again", async () => {
   expect(await counts()).toMatchObject({ events: 2, distinct: 1 });
 });
 
-test("starting over forgets keys, counts, events and faults", async () => {
+test("starting over forgets keys, counts, events and scripted failures", async () => {
   const { url, usage, faults, counts, lines, requests } = await setupTwin();
   await usage(EVENT, { headers: KEY });
   await faults([{ times: 5, status: 500 }]);

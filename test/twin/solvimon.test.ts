@@ -69,7 +69,7 @@ test("meter data takes a repeated reference with 201", async () => {
   expect((await solvimon("ingest/meter-data", event)).status).toBe(201);
 });
 
-test("a list of meter data is taken whole, up to 50, or not at all", async () => {
+test("a list of meter data is accepted whole, up to 50, or not at all", async () => {
   const { solvimon, lines } = await setupTwin();
   const list = (events: string[]) => `{ "meter_datas" : [${events.join(" , ")}] }`;
   const events = Array.from({ length: 50 }, (_, index) => `{"n": ${index}.0}`);

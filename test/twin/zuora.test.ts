@@ -78,7 +78,7 @@ test("a body over the limit of bytes is 413, gzipped or not, and takes nothing",
   expect(await counts()).toMatchObject({ requests: 4, events: 2 });
 });
 
-test("more events than the limit are 413 and none of them is taken", async () => {
+test("more events than the limit are 413 and none of them is accepted", async () => {
   const { usage, counts } = await setupTwin({ zuora: { eventsMax: 2 } });
   expect((await usage(`[${EVENT},${EVENT}]`)).status).toBe(200);
   expect((await usage(`[${EVENT},${EVENT},${EVENT}]`)).status).toBe(413);
@@ -117,7 +117,7 @@ test("a track id is echoed, on errors too", async () => {
   expect((await usage("[", { headers })).headers.get("zuora-track-id")).toBe("t-1");
 });
 
-test("what the twin has no room for is refused, never half taken", async () => {
+test("what the twin has no room for is refused, never half accepted", async () => {
   const { usage, counts } = await setupTwin({ limits: { eventsMax: 3 } });
   expect((await usage(`[${EVENT},${EVENT}]`)).status).toBe(200);
   expect((await usage(`[${EVENT},${EVENT}]`)).status).toBe(503);

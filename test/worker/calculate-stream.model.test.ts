@@ -117,7 +117,7 @@ it("folds side by side count a fact once", async () => {
   expect(await costOf(edge, meterData("SUM", "1"))).toBe(before);
 });
 
-it("more distinct values in a day than are kept are still told apart", async () => {
+it("more distinct values in a day than are kept are still kept apart", async () => {
   const datas = Array.from({ length: 1_500 }, (_, i) =>
     meterData("UNIQUE", `${i}.0`, { reference: `uniq-${i}-0000000` }),
   );

@@ -47,7 +47,7 @@ it.each<[string, string | Uint8Array, number]>([
   }
 });
 
-it("broken JSON is told by its event and byte offset", async () => {
+it("broken JSON is located by its event and byte offset", async () => {
   const first = event({ é: 1 });
   const response = await edge.post(METER, `[${first},{"a":tru}]`);
   const offset = new TextEncoder().encode(`[${first},{"a":`).length;

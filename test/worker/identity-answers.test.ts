@@ -67,7 +67,7 @@ describe("a Solvimon event that happens when it arrives", () => {
     expect(await postCharge(edge, body, headers)).toEqual({ ...first, replayed: "true" });
   });
 
-  it("is taken once when the end of its transaction is unclear, also when it commits late", async () => {
+  it("is accepted once when the end of its transaction is unclear, also when it commits late", async () => {
     for (const commits of ["at once", "after the next look", "never"] as const) {
       const stable = await setupEdge();
       const edge = connectEdge(stable.tenant, { bindings: { LEDGER: unclearDatabase(commits) } });

@@ -354,7 +354,7 @@ describe("the life of a key", () => {
   const WORKS = [200, 201, 200];
   const ENDED = [401, 401, 401];
 
-  it("is told once: neither list, nor database, nor any later answer holds it", async () => {
+  it("is shown once: neither list, nor database, nor any later answer holds it", async () => {
     const answer = await admin("/admin/api-keys", "POST", {
       name: "shown once",
       permissions: ["METER_DATA.INGEST"],

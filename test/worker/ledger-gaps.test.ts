@@ -32,7 +32,7 @@ const gapsFrom = (first: number, count: number) =>
 
 const ENDS = { first_sequence: 1, last_sequence: 2 * GAPS + 1, gaps_total: GAPS };
 
-it("lists the first thousand gaps, and tells how many there are", async () => {
+it("lists the first thousand gaps, and says how many there are", async () => {
   expect(await row()).toMatchObject({ ...ENDS, gaps: gapsFrom(2, LISTED_MAX) });
 });
 

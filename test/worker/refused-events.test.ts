@@ -12,7 +12,7 @@ function logged(): Record<string, unknown>[] {
   return lines;
 }
 
-it("refused, conflicting and quarantined events are told of with tenant, stream and first reason", async () => {
+it("refused, conflicting and quarantined events are logged with tenant, stream and first reason", async () => {
   const edge = await setupEdge();
   await edge.putCatalog({ streams: ["a", "b", "c"].map((meter_global_id) => ({ meter_global_id })) });
   const bad = event({ CustomerId: SECRET, Quantity: SECRET });

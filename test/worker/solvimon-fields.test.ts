@@ -314,7 +314,7 @@ describe.each(NAMES)("%s", (operation) => {
   const rows = OPERATIONS[operation]?.rows ?? [];
   const tops = rows.filter(([path]) => !path.includes("."));
 
-  it("an event with every field right is taken", async () => {
+  it("an event with every field right is accepted", async () => {
     expect(Object.keys(fresh(operation)).sort(), "the table misses no field").toEqual(
       tops.map(([path]) => path).sort(),
     );
@@ -343,7 +343,7 @@ describe.each(NAMES)("%s", (operation) => {
     else expect(none, "null").toMatchObject(fault("INVALID_FIELD", path));
   });
 
-  it("of several faults the first in the page's order speaks and all are listed in that order", async () => {
+  it("of several validation errors the first in the page's order speaks and all are listed in that order", async () => {
     const backwards = Object.fromEntries(tops.map(([path]) => [path, 7]).reverse());
     const answer = await post(operation, backwards);
     expect(answer).toMatchObject({ status: 400, code: "INVALID_FIELD", field: tops[0]?.[0] });
@@ -351,7 +351,7 @@ describe.each(NAMES)("%s", (operation) => {
     expect(answer.reasons).toHaveLength(tops.length);
   });
 
-  it("what is required and absent is named field by field; null is told from absent", async () => {
+  it("what is required and absent is named field by field; null and absent are distinguished", async () => {
     const required = tops.filter(([, presence]) => presence.startsWith("required")).map(([field]) => field);
     const missing = operation === "adjustment-data" ? [...required, "amount"] : required;
     const answer = await post(operation, {});
@@ -364,7 +364,7 @@ describe.each(NAMES)("%s", (operation) => {
     );
   });
 
-  it("in a list each fault carries its event's index, events in order, fields in the page's order", async () => {
+  it("in a list each validation error carries its event's index, events in order, fields in the page's order", async () => {
     const [first, second] = [tops[0]?.[0] ?? "", tops[1]?.[0] ?? ""];
     const bad = changed(changed(fresh(operation), second, 7), first, 7);
     const member = `${operation.replace("-", "_")}s`;
@@ -391,7 +391,7 @@ describe.each(NAMES)("%s", (operation) => {
     expect(await post(operation, event), "the same content").toEqual(first);
   });
 
-  it("a field of the wrong case or with spaces is an unknown one, kept and not taken for the real one", async () => {
+  it("a field of the wrong case or with spaces is an unknown one, kept and not mistaken for the real one", async () => {
     const event = { ...fresh(operation), Reference: 7, " reference": 8, "reference ": [1] };
     expect(await post(operation, event)).toMatchObject({
       status: 201,
@@ -464,7 +464,7 @@ describe("rules between fields", () => {
     expect(none.reasons?.map(({ code, field }) => [code, field])).toEqual([["INVALID_FIELD", "amount"]]);
   });
 
-  it("faults in the depth stand where their field stands on the page", async () => {
+  it("errors of nested fields stand where their field stands on the page", async () => {
     const event = changed(
       changed(fresh("persist-data"), "pricing_plan_subscription_selector.filters.0.field", undefined),
       "included_volume.amount.currency",
@@ -493,7 +493,7 @@ describe("rules between fields", () => {
     ]);
   });
 
-  it("no more than a hundred faults are listed", async () => {
+  it("no more than a hundred validation errors are listed", async () => {
     const values = Array.from({ length: 150 }, () => ({ number: 1 }));
     expect((await post("meter-data", { ...fresh("meter-data"), meter_values: values })).reasons).toHaveLength(100);
   });

@@ -149,7 +149,7 @@ describe.each(OPERATIONS)("%s", (operation) => {
     expect(await twinOf(stream, two)).toHaveLength(1);
   });
 
-  it("a list is taken strictly or leniently, with counts and results like a usage stream", async () => {
+  it("a list is accepted strictly or leniently, with counts and results like a usage stream", async () => {
     const member = `${operation.replace("-", "_")}s`;
     const events = Array.from({ length: 5 }, () => ({ ...VALID[operation], reference: reference() }));
     const bad = { ...events[0], reference: 7 };

@@ -31,7 +31,7 @@ interface StatsAnswer {
   readonly items: { stream: string; minutes: { at: string; accepted: number }[]; cut_before?: string }[];
 }
 
-it("metrics tell the ledger of each tenant and stream, the age of what waits, and what holds it", async () => {
+it("metrics show the ledger of each tenant and stream, the age of what waits, and what holds it", async () => {
   let clock = NOW;
   const edge = await setupEdge({ runtime: { clock: { now: () => clock } } });
   const headers = await operatorOf(edge);

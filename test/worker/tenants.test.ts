@@ -183,7 +183,7 @@ describe("/admin/destinations", () => {
     expect(await rowOf(name)).toBeNull();
   });
 
-  it("plain http to this machine is taken on a local edge alone", async () => {
+  it("plain http to this machine is accepted on a local edge alone", async () => {
     const deployed = connectEdge(edge.tenant, { vars: { LOOPBACK_DESTINATIONS: "" } });
     for (const host of ["127.0.0.1:8789", "localhost:1", "[::1]:1"]) {
       const body = { ...ZUORA, base_url: `http://${host}` };

@@ -79,7 +79,7 @@ describe("credentials", () => {
       expect(await response.json()).toMatchObject({ success: false, message: expect.any(String), reasons: [] });
   });
 
-  it("a key is taken as a bearer too, and exchanged for a token that ends with it", async () => {
+  it("a key is accepted as a bearer too, and exchanged for a token that ends with it", async () => {
     await addKey("renting");
     expect((await edge.post(METER, event({ by: "bearer" }), { authorization: "Bearer renting" })).status).toBe(200);
     const grant = (form: Record<string, string>) =>
@@ -106,7 +106,7 @@ describe("credentials", () => {
     );
   });
 
-  it("an OAuth client may say who it is by the basic scheme; whoever is refused is told what to try", async () => {
+  it("an OAuth client may say who it is by the basic scheme; a refusal says what to try", async () => {
     await addKey("basic");
     const grant = (user: string) =>
       edge.request("/oauth/token", {
@@ -236,7 +236,7 @@ describe("the event schema", () => {
     edge.post("typed", JSON.stringify({ ...full, ...fields, n: Math.random() }));
 
   for (const type of Object.keys(right)) {
-    it(`${type}: right values are taken, wrong ones named by field`, async () => {
+    it(`${type}: right values are accepted, wrong ones named by field`, async () => {
       for (const field of [`${type}_r`, `${type}_o`]) {
         for (const value of right[type] ?? [])
           expect((await send({ [field]: value })).status, `${field} ${value}`).toBe(200);
@@ -286,7 +286,7 @@ describe("the event schema", () => {
     expect(await refused.json()).toMatchObject({ reasons: [{ field: "More" }] });
   });
 
-  it("every fault of a body is listed, at most 100, each with its index", async () => {
+  it("every validation error of a body is listed, at most 100, each with its index", async () => {
     const body = `[${Array.from({ length: 150 }, () => event({ Quantity: "1" })).join(",")}]`;
     const response = await edge.post(METER, body);
     const { reasons } = await response.json<{ reasons: { index: number }[] }>();
@@ -375,7 +375,7 @@ describe("identity and repeats", () => {
     expect(await (await edge.post("with-id", event({ EventId: "k1#0" }))).json()).toMatchObject({ accepted: 1 });
   });
 
-  it("twenty simultaneous repeats are taken once", async () => {
+  it("twenty simultaneous repeats are accepted once", async () => {
     const body = `[${events(30, 9_000).join(",")}]`;
     const keyed = await Promise.all(Array.from({ length: 20 }, () => edge.post(METER, body)));
     const positioned = await Promise.all(
@@ -415,7 +415,7 @@ describe("a catalog that changes", () => {
     expect((await remembering.post("m", '{"Other":"y"}')).status).toBe(404);
   });
 
-  it("is checked whole: every fault is listed by its path and the old one stands", async () => {
+  it("is checked whole: every validation error is listed by its path and the old one stands", async () => {
     const mine = await setupEdge();
     await mine.putCatalog({ streams: [{ meter_global_id: "m" }] });
     const response = await mine.putCatalog({

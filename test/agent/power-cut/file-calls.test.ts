@@ -42,7 +42,7 @@ describe("a trace's lines", () => {
     ]);
   });
 
-  test("a line that cannot be read is told of", () => {
+  test("a line that cannot be read is reported", () => {
     expect(() => readSystemCalls("1 fsync(5", 40)).toThrow("trace line 40 cannot be read");
   });
 });

@@ -49,7 +49,7 @@ const FORM = { "content-type": "application/x-www-form-urlencoded" };
 const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
 const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}`;
 
-test("the token is taken as a key or as a bearer token; without it 401, but for /healthz and the unix socket", async () => {
+test("the token is accepted as a key or as a bearer token; without it 401, but for /healthz and the unix socket", async () => {
   const { listen, socket } = tokenFile("s3cret");
   await using agent = await setup({ listen });
   const { url } = agent.agent;
@@ -66,7 +66,7 @@ test("the token is taken as a key or as a bearer token; without it 401, but for 
   expect((await ask(url, PATH, { socketPath: socket })).status).toBe(200);
 });
 
-test("without a token any key or none is taken", async () => {
+test("without a token any key or none is accepted", async () => {
   await using agent = await setup();
   for (const headers of [{}, { "x-api-key": "any" }, { authorization: "Bearer any" }]) {
     expect((await ask(agent.agent.url, PATH, { headers })).status).toBe(200);
