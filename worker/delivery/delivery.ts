@@ -4,6 +4,7 @@
  */
 
 import type { ClockAndRandom } from "../../shared/clock.ts";
+import type { Writer } from "../database/key-gate.ts";
 import type { Directory } from "../destinations/directory.ts";
 import type { Settings } from "../env.ts";
 import { createRowId } from "../ledger/row-id.ts";
@@ -41,8 +42,11 @@ export interface Delivery {
   sweep(): Promise<void>;
   /** What waits, since when and why. */
   readonly holds: Holds;
-  /** Takes what waits of a tenant into quarantine, a bounded number of events a call. */
-  withdraw(tenant: string, filter: WithdrawFilter): Promise<Withdrawal>;
+  /**
+   * Takes what waits of a tenant into quarantine, a bounded number of events a call.
+   * @throws KeyEndedError where the writer's key ends; what was taken before that stays taken.
+   */
+  withdraw(tenant: string, filter: WithdrawFilter, writer: Writer): Promise<Withdrawal>;
 }
 
 /** What is null narrows nothing. */
@@ -140,7 +144,8 @@ export function createDelivery({ db, settings, directory, runtime, nudge }: Deli
     await scheduleNext([key], left.length > 0 ? clock.now() + NO_SLOT_MS : 0);
   }
 
-  async function withdraw(tenant: string, { stream, context, from, to }: WithdrawFilter): Promise<Withdrawal> {
+  async function withdraw(tenant: string, filter: WithdrawFilter, { apiKeyId }: Writer): Promise<Withdrawal> {
+    const { stream, context, from, to } = filter;
     const found = stream === null ? await WITHDRAW.STREAMS.all(db, { tenant, count: SWEEP_STREAMS_MAX }) : [{ stream }];
     const lanes = (await pendingLanes(found.map((row) => ({ tenant, stream: row.stream })))).flat();
     const wanted = lanes.filter(({ lane, waits }) => waits && (context === null || lane.context === context));
@@ -156,7 +161,7 @@ export function createDelivery({ db, settings, directory, runtime, nudge }: Deli
       from: createRowId(from ?? 0, 0),
       to: to === null ? Number.MAX_SAFE_INTEGER : createRowId(to + 1, 0) - 1,
     };
-    const withdrawal = await withdrawLanes(db, waiting, range, clock.now);
+    const withdrawal = await withdrawLanes(db, waiting, range, () => ({ apiKeyId, now: clock.now() }));
     logHolds(withdrawal.ended);
     return withdrawal;
   }

@@ -4,6 +4,7 @@
  * and no sender and no withdrawal counts an event twice.
  */
 import type { CallLimits } from "../../shared/vendors/vendor.ts";
+import { type Writer, writeAs } from "../database/key-gate.ts";
 import { ENTRY_STATUS, entrySpans } from "../ledger/entries.ts";
 import { storedEventId } from "../ledger/stored-event.ts";
 import type { HoldChange } from "./holds.ts";
@@ -39,11 +40,15 @@ const LEASE_MS = 60_000;
 const VALUE_CHARS_MAX = 1_000_000;
 const REASON_CHARS = 500;
 
+/**
+ * @param writer the key it is done with, as of now: each transaction looks at it.
+ * @throws KeyEndedError where it ends.
+ */
 export async function withdrawLanes(
   db: D1Database,
   lanes: readonly WaitingLane[],
   range: SQL.Range,
-  now: () => number,
+  writer: () => Writer,
 ): Promise<Withdrawal> {
   let withdrawn = 0;
   let rounds = 0;
@@ -51,12 +56,12 @@ export async function withdrawLanes(
   for (const of of lanes) {
     const { laneScope } = laneScopes(of.account, of.lane);
     while (withdrawn < EVENTS_MAX && rounds++ < ROUNDS_MAX) {
-      const calls = await take(db, of, range, now());
+      const calls = await take(db, of, range, writer());
       if (calls.length === 0) break;
-      withdrawn += await settle(db, of, calls, now());
+      withdrawn += await settle(db, of, calls, writer());
     }
-    const gone = await SQL.END_HOLD.all(db, { ...of.lane, laneScope });
-    ended.push(...gone.map((hold) => ({ kind: "ended" as const, hold })));
+    const [gone] = await writeAs(db, writer(), [SQL.END_HOLD.bind(db, { ...of.lane, laneScope })]);
+    ended.push(...SQL.END_HOLD.rows(gone).map((hold) => ({ kind: "ended" as const, hold })));
   }
   const left = await Promise.all(lanes.map(({ lane }) => SQL.REMAINING.first(db, { ...lane, ...range })));
   return { withdrawn, remaining: left.reduce((sum, row) => sum + (row?.events ?? 0), 0), ended };
@@ -67,22 +72,24 @@ async function take(
   db: D1Database,
   { lane, limits }: WaitingLane,
   range: SQL.Range,
-  now: number,
+  writer: Writer,
 ): Promise<SQL.TakenCall[]> {
+  const { now } = writer;
   const isSingle = limits.eventsMax === 1;
   const taking = SQL.TAKE.bind(db, {
     ...{ ...lane, ...range, now },
     leaseUntil: now + LEASE_MS,
     count: isSingle ? SINGLES_MAX : 1,
   });
-  const [taken, waiting] = await db.batch([
+  const [taken, waiting] = await writeAs(db, writer, [
     taking,
     SQL.UNPACKED.bind(db, { ...lane, ...range, probing: isSingle ? 0 : 1, count: ROWS_MAX }),
   ]);
   const calls = SQL.TAKE.rows(taken);
   const unpacked = SQL.UNPACKED.rows(waiting);
   if (calls.length > 0 || unpacked.length === 0) return calls;
-  const results = await db.batch([...(await packStatements(db, lane, now, unpacked, limits)), taking]);
+  const packing = await packStatements(db, lane, now, unpacked, limits);
+  const results = await writeAs(db, writer, [...packing, taking]);
   return SQL.TAKE.rows(results.at(-1));
 }
 
@@ -98,7 +105,7 @@ async function settle(
   db: D1Database,
   { lane, account }: WaitingLane,
   calls: readonly SQL.TakenCall[],
-  now: number,
+  writer: Writer,
 ): Promise<number> {
   const { tenant, stream, context } = lane;
   const held = await eventsOf(db, stream, calls);
@@ -107,9 +114,9 @@ async function settle(
   const why = {
     reasons: reasonsJson(hold?.status ?? 0, hold?.reason ?? "", calls),
     upstream: hold?.reason ?? "",
-    now,
+    now: writer.now,
   };
-  const results = await db.batch([
+  const results = await writeAs(db, writer, [
     ...valuesOf(held).map((value) => SQL.ADD.bind(db, { ...taken, tenant, stream, context, ...why, ...value })),
     ...[...countsOf(held)].map(([producer, events]) =>
       SQL.COUNT.bind(db, { ...taken, tenant, stream, producer, events }),

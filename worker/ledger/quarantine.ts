@@ -4,6 +4,7 @@
  */
 import type { ClockAndRandom } from "../../shared/clock.ts";
 import { CONTENT_HASH_BYTES, toHex } from "../../shared/identity.ts";
+import { type Writer, writeAs } from "../database/key-gate.ts";
 import type { Measure } from "../usage/measure.ts";
 import { ENTRY_STATUS, encodeEntries } from "./entries.ts";
 import { factJson } from "./fact.ts";
@@ -85,8 +86,9 @@ export interface Quarantine {
   match(tenant: string, filter: QuarantineFilter, after: number, count: number): Promise<Matched[]>;
   /** How many open entries a filter finds. */
   count(tenant: string, filter: QuarantineFilter, after: number): Promise<SQL.MatchCount>;
-  replay(tenant: string, entry: QuarantineEntry, replay: Replay): Promise<SettleOutcome>;
-  discard(tenant: string, entry: Matched, reason: string): Promise<SettleOutcome>;
+  /** @throws KeyEndedError as every write here. */
+  replay(tenant: string, entry: QuarantineEntry, replay: Replay, writer: Writer): Promise<SettleOutcome>;
+  discard(tenant: string, entry: Matched, reason: string, writer: Writer): Promise<SettleOutcome>;
 }
 
 export function createQuarantine(db: D1Database, runtime: ClockAndRandom): Quarantine {
@@ -99,12 +101,12 @@ export function createQuarantine(db: D1Database, runtime: ClockAndRandom): Quara
       return counted;
     },
     find: (tenant, id) => SQL.ENTRY.first(db, { id, tenant }),
-    replay: (tenant, entry, replay) => replayEntry(db, runtime, tenant, entry, replay),
-    async discard(tenant, { id, batch, entry }, reason) {
-      const results = await db.batch([
+    replay: (tenant, entry, replay, writer) => replayEntry(db, runtime.random, writer, tenant, entry, replay),
+    async discard(tenant, { id, batch, entry }, reason, writer) {
+      const results = await writeAs(db, writer, [
         ...FACTS.VOID_BY_DISCARD.map((voiding) => voiding.bind(db, { id, tenant, batch, entry })),
         SQL.COUNT_DISCARD.bind(db, { id, tenant }),
-        SQL.DISCARD.bind(db, { id, tenant, now: runtime.clock.now(), reason }),
+        SQL.DISCARD.bind(db, { id, tenant, now: writer.now, reason }),
       ]);
       return { kind: results.at(-1)?.meta.changes === 1 ? "done" : "settled" };
     },
@@ -116,7 +118,8 @@ const DRAWS_MAX = 4;
 
 async function replayEntry(
   db: D1Database,
-  { clock, random }: ClockAndRandom,
+  random: () => number,
+  writer: Writer,
   tenant: string,
   entry: QuarantineEntry,
   replay: Replay,
@@ -124,10 +127,10 @@ async function replayEntry(
   const key = await keyToAdd(db, entry, replay);
   if (key === "known-elsewhere") return { kind: "known-elsewhere" };
   for (let draw = 1; ; draw++) {
-    const now = clock.now();
-    const claim = { claimId: createRowId(now, random()), nonce: crypto.randomUUID() };
+    const claim = { claimId: createRowId(writer.now, random()), nonce: crypto.randomUUID() };
+    const statements = replayStatements(db, claim, tenant, entry, { ...replay, key }, writer.now);
     try {
-      const [claimed] = await db.batch(replayStatements(db, claim, tenant, entry, { ...replay, key }, now));
+      const [claimed] = await writeAs(db, writer, statements);
       return { kind: (claimed?.meta.changes ?? 0) > 0 ? "done" : "settled" };
     } catch (error) {
       if (!isDrawnTwice(error) || draw === DRAWS_MAX) throw error;

@@ -1,7 +1,7 @@
 /** Quarantine worked by filter: all that it finds is replayed or discarded, a bounded share a call. */
 import type { z } from "zod";
 import { validationError } from "../../shared/events/validation-error.ts";
-import { refuse, type WeirContext } from "../context.ts";
+import { refuse, type WeirContext, writerOf } from "../context.ts";
 import { type Body, jsonBody } from "../http/body.ts";
 import { ADMIN, route } from "../http/route.ts";
 import type { QuarantineFilter } from "../ledger/quarantine.ts";
@@ -111,7 +111,7 @@ async function discardAll(c: WeirContext, body: z.infer<typeof discardSchema>): 
   const matched = await quarantine.match(tenant, filter, after, DISCARDED_AT_ONCE);
   let discarded = 0;
   for (const entry of matched) {
-    const outcome = await quarantine.discard(tenant, entry, body.reason);
+    const outcome = await quarantine.discard(tenant, entry, body.reason, writerOf(c));
     if (outcome.kind === "done") discarded++;
   }
   const message = `${discarded} of ${matched.length} events are discarded`;

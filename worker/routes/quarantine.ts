@@ -4,7 +4,7 @@ import { validationError } from "../../shared/events/validation-error.ts";
 import { eventId } from "../../shared/identity.ts";
 import { bodyError } from "../../shared/intake/usage-body.ts";
 import { type Member, scanMembers } from "../../shared/json/document.ts";
-import { refuse, type WeirContext } from "../context.ts";
+import { refuse, type WeirContext, writerOf } from "../context.ts";
 import type { Settings } from "../env.ts";
 import { type BodyOutcome, jsonBody, notValid } from "../http/body.ts";
 import { LIMIT, pageOf, ROW_CURSOR } from "../http/page.ts";
@@ -168,7 +168,7 @@ async function replayQuarantined(c: WeirContext, entry: QuarantineEntry, given: 
 }
 
 async function discardQuarantined(c: WeirContext, entry: QuarantineEntry, reason: string): Promise<Response> {
-  const outcome = await c.get("services").quarantine.discard(c.get("tenant"), entry, reason);
+  const outcome = await c.get("services").quarantine.discard(c.get("tenant"), entry, reason, writerOf(c));
   if (outcome.kind !== "done") return refuse(c, 409, "the entry was replayed or discarded before");
   return c.json({ success: true, message: DISCARDED, id: String(entry.id), event_id: entry.event_id });
 }

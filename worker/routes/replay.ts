@@ -8,7 +8,7 @@ import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
 import { type Member, scanMembers } from "../../shared/json/document.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
-import type { WeirContext } from "../context.ts";
+import { type WeirContext, writerOf } from "../context.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import type { QuarantineEntry, Replay } from "../ledger/quarantine.ts";
 import { withoutNames } from "../ledger/stored-event.ts";
@@ -101,7 +101,7 @@ export async function replayEntry(
   if (checked.errors.length > 0)
     return refused(400, "the event is still not valid; it stays in quarantine", checked.errors);
   const replay = replayOf(tenant, entry, source, value, checked, given !== null, context);
-  const outcome = await quarantine.replay(tenant, entry, replay);
+  const outcome = await quarantine.replay(tenant, entry, replay, writerOf(c));
   if (outcome.kind === "settled") return refused(409, "the entry was replayed or discarded before");
   if (outcome.kind === "known-elsewhere")
     return refused(409, "the corrected event was accepted before under another id");

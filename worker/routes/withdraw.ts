@@ -6,6 +6,7 @@ import { sentIdsOf } from "../../shared/intake/sent-ids.ts";
 import { bodyError } from "../../shared/intake/usage-body.ts";
 import { scanMembers } from "../../shared/json/document.ts";
 import { HEADER } from "../../shared/wire.ts";
+import { writerOf } from "../context.ts";
 import type { WithdrawFilter } from "../delivery/delivery.ts";
 import { type BodyOutcome, jsonBody, notValid } from "../http/body.ts";
 import { ADMIN, route } from "../http/route.ts";
@@ -106,7 +107,7 @@ export const withdrawRoutes = [
       },
     },
     async (c, { body }) => {
-      const { withdrawn, remaining } = await c.get("services").delivery.withdraw(c.get("tenant"), body);
+      const { withdrawn, remaining } = await c.get("services").delivery.withdraw(c.get("tenant"), body, writerOf(c));
       const message = withdrawn === 1 ? "1 event is in quarantine" : `${withdrawn} events are in quarantine`;
       return c.json({ success: true, message, withdrawn, remaining });
     },
