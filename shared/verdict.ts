@@ -27,8 +27,8 @@ export type Verdict =
   | { readonly kind: "wait"; readonly waitMs: number; readonly holds: "destination" }
   /** Only a person can mend it: keep everything, probe now and then. */
   | { readonly kind: "pause"; readonly holds: Hold }
-  /** Passing trouble: the same call again after a backoff, without end. */
-  | { readonly kind: "retry" }
+  /** Passing trouble: the same call again after a backoff, without end, and not before `atLeastMs` have passed. */
+  | { readonly kind: "retry"; readonly atLeastMs: number }
   /** Some event in it is rejected: halve until it stands alone, quarantine it, deliver the rest. */
   | { readonly kind: "bisect" };
 
@@ -44,29 +44,33 @@ export interface CallHistory {
  * @param nowMs the time the answer came in, for a Retry-After that is a date.
  */
 export function decide(result: CallResult, history: CallHistory, nowMs: number): Verdict {
-  if (result.kind === "no-response") return { kind: "retry" };
+  if (result.kind === "no-response") return RETRY;
   const { status } = result;
   if (isSuccess(status)) return BY_ACCOUNT[result.accounted];
   if (status === 413) return { kind: "split" };
-  if (status === 429 || status === 503) {
+  if (status === 429) {
     const waitMs = retryAfterMs(result.retryAfter, nowMs);
-    return waitMs === null ? { kind: "retry" } : { kind: "wait", waitMs, holds: "destination" };
+    return waitMs === null ? RETRY : { kind: "wait", waitMs, holds: "destination" };
   }
+  // One meter or account that is out of order answers it too, so that it makes nobody wait whom a 500 would not.
+  if (status === 503) return { kind: "retry", atLeastMs: retryAfterMs(result.retryAfter, nowMs) ?? 0 };
   if (status === 401) return { kind: "pause", holds: "credentials" };
   // The call's own first try, whose answer was lost, is what it conflicts with: it was accepted.
   if (status === 409 && history.outcomeUnknown) return { kind: "delivered" };
   if (status === 400 || status === 409 || status === 422) return { kind: "bisect" };
-  if (status === 408 || status === 425 || status < 400 || status >= 500) return { kind: "retry" };
+  if (status === 408 || status === 425 || status < 400 || status >= 500) return RETRY;
   // 403, 404, 431 and their kin blame the address, the ids or who may use them, not an event: quarantining every event
   // would only move the damage. Nor do they blame others: a stream with other ids may pass.
   return { kind: "pause", holds: "lane" };
 }
 
+const RETRY: Verdict = { kind: "retry", atLeastMs: 0 };
+
 /** A 2xx that proves nothing is no answer: what sent it may be a proxy, and the events still have to arrive. */
 const BY_ACCOUNT: Record<(CallResult & { kind: "answer" })["accounted"], Verdict> = {
   all: { kind: "delivered" },
   some: { kind: "bisect" },
-  none: { kind: "retry" },
+  none: RETRY,
 };
 
 /** Whether a call may have been accepted though it is not known to be: no response, or a success that proves nothing. */

@@ -21,9 +21,14 @@ export type Fate =
   | { readonly kind: "delivered"; readonly conflicts: readonly Conflict[] }
   /** Refused as it is: halve it; of a single event this is the reason for its quarantine. */
   | { readonly kind: "refused"; readonly why: "size" | "content"; readonly reason: QuarantineReason }
-  /** To be given back to the log: its lane waits so long, or as its failures say. */
-  | { readonly kind: "held"; readonly reason: QuarantineReason; readonly waitMs: number | null }
+  /** To be given back to the log: its lane waits. */
+  | { readonly kind: "held"; readonly reason: QuarantineReason; readonly wait: LaneWait }
   | { readonly kind: "stopped" };
+
+/** How long a lane waits: until its next probe, or as its failures say and at least so long. */
+export type LaneWait =
+  | { readonly kind: "refused"; readonly probeMs: number }
+  | { readonly kind: "failed"; readonly atLeastMs: number };
 
 /** What is written down of a call's attempts, so that its next sender knows of them. */
 export interface AttemptRecord {
@@ -112,19 +117,20 @@ async function repeatUntilKnown(
         return { kind: "refused", why: verdict.kind === "split" ? "size" : "content", reason: refusalOf(result) };
       case "pause":
         if (verdict.holds !== "lane") break;
-        return { kind: "held", reason: refusalOf(result), waitMs: settings().backoffMaxMs };
+        return { kind: "held", reason: refusalOf(result), wait: { kind: "refused", probeMs: settings().backoffMaxMs } };
       case "wait":
         break;
       case "retry": {
         failures++;
         const { backoffBaseMs: baseMs, backoffMaxMs: maxMs } = settings();
-        const waitMs = backoffMs(failures, context.random(), { baseMs, maxMs });
+        const waitMs = Math.max(verdict.atLeastMs, backoffMs(failures, context.random(), { baseMs, maxMs }));
         health.backingOff(clock.tick() + waitMs);
         const { reachable, retryNow } = context;
         const wakeup = result.kind === "no-response" && result.reason === "network" ? reachable : retryNow;
         const reason = result.kind === "answer" ? refusalOf(result) : null;
         if (await context.backOff(reason, () => wakeup.wait(waitMs, signal))) break;
-        return { kind: "held", reason: reason ?? refusalOf(result), waitMs: null };
+        const { atLeastMs } = verdict;
+        return { kind: "held", reason: reason ?? refusalOf(result), wait: { kind: "failed", atLeastMs } };
       }
     }
   }

@@ -1,5 +1,6 @@
 /** One line in the log when a lane begins to wait, one each minute while it does, one when it goes on. */
 import type { Logger } from "pino";
+import { printable } from "../../shared/printable.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Lane } from "./lane.ts";
 
@@ -20,7 +21,7 @@ export function createLaneLog(logger: Logger, clock: Clock): LaneLog {
     stream,
     ...idsOf(scope),
     status: reason.status,
-    reason: reason.message,
+    reason: printable(reason.message),
     for_s: Math.round((clock.tick() - since) / 1000),
   });
   return {

@@ -6,6 +6,7 @@ import type { Log } from "../buffer/log.ts";
 import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
 import { type Scope, scopeText } from "../buffer/tables/scope.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { LaneWait } from "./call.ts";
 import { type Backlog, isFull, type Lane, newLane, nothingHeld, waiting } from "./lane.ts";
 import type { LaneLog } from "./lane-log.ts";
 import type { UploadSettings } from "./settings.ts";
@@ -22,8 +23,8 @@ export interface Lanes {
   readAnew(stream: string): void;
   /** What may be sent now; else when something may. */
   pick(): Picked;
-  /** Nothing of a lane goes before `waitMs` have passed, then one shipment. */
-  hold(backlog: Backlog, scope: Scope, reason: QuarantineReason, waitMs: number | null): void;
+  /** Nothing of a lane goes for as long as it waits, then one shipment. */
+  hold(backlog: Backlog, scope: Scope, reason: QuarantineReason, wait: LaneWait): void;
   /** A shipment backs off by itself, beside others; false where so many do that it had better be given back. */
   backOff(backlog: Backlog, scope: Scope, reason: QuarantineReason): boolean;
   /** One that backed off has come to its end. */
@@ -108,13 +109,13 @@ export function createLanes(options: LanesOptions): Lanes {
       }
       return picked;
     },
-    hold(backlog, scope, reason, waitMs) {
+    hold(backlog, scope, reason, wait) {
       const lane = laneOf(backlog, scope, reason);
-      const ms = waitMs ?? options.backoffMs(++lane.failures);
+      const ms = wait.kind === "refused" ? wait.probeMs : Math.max(wait.atLeastMs, options.backoffMs(++lane.failures));
       if (lane.heldUntil === null) backlog.held = nothingHeld();
       lane.heldUntil = clock.tick() + ms;
       // Passing trouble is told of once it has lasted.
-      if (waitMs !== null) laneLog.began(lane, ms);
+      if (wait.kind === "refused") laneLog.began(lane, ms);
       else lane.remindAt ??= clock.tick() + laneLog.everyMs;
     },
     backOff(backlog, scope, reason) {

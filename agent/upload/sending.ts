@@ -89,7 +89,7 @@ export function createSending(options: SendingOptions): Sending {
         .then((end) => {
           calling--;
           backlog.inFlight.splice(backlog.inFlight.indexOf(range), 1);
-          if (end.kind === "held") lanes.hold(backlog, piece.run.scope, end.reason, end.waitMs);
+          if (end.kind === "held") lanes.hold(backlog, piece.run.scope, end.reason, end.wait);
           else if (end.kind === "settled") lanes.release(backlog, piece.run.scope);
           ended();
           options.onEnd(backlog, end);

@@ -43,7 +43,13 @@ export function readRefusal(status: number, body: string | null): RejectionReaso
   return reasonOf(status, reasons?.[0], message ?? fallback);
 }
 
-/** One listed reason as it is kept with an event. */
+const CODE_KEPT = 100;
+
+function cut(code: number | string): number | string {
+  return typeof code === "string" ? code.slice(0, CODE_KEPT) : code;
+}
+
+/** One listed reason as it is kept with an event, cut to a bound. */
 export function reasonOf(
   status: number,
   reason: z.infer<typeof reasonSchema> | undefined,
@@ -51,8 +57,8 @@ export function reasonOf(
 ): RejectionReason {
   return {
     status,
-    ...(reason?.code === undefined ? {} : { code: reason.code }),
-    message: reason?.message ?? fallback,
-    ...(typeof reason?.field === "string" ? { field: reason.field } : {}),
+    ...(reason?.code === undefined ? {} : { code: cut(reason.code) }),
+    message: (reason?.message ?? fallback).slice(0, TEXT_KEPT),
+    ...(typeof reason?.field === "string" ? { field: reason.field.slice(0, TEXT_KEPT) } : {}),
   };
 }

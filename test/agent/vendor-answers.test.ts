@@ -99,7 +99,8 @@ function meaningOf({ fate, gate, health }: ReturnType<typeof setup>): Meaning {
   const state = gate.state();
   if (state.kind === "paused") return { kind: "pause", holds: "credentials" };
   const isWait = (health.counts().attempts.get("wait") ?? 0) > 0;
-  return isWait ? { kind: "wait", seconds: state.kind === "quiet" ? state.nextMs / 1000 : 0 } : { kind: "retry" };
+  if (isWait) return { kind: "wait", seconds: state.kind === "quiet" ? state.nextMs / 1000 : 0 };
+  return { kind: "retry", seconds: health.status(state).next_attempt_s ?? 0 };
 }
 
 describe.each(["zuora", "solvimon", "edge"] as const)("%s", (recipient) => {

@@ -91,7 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a 2xx that does not account for the events taken for delivered",
     file: "shared/verdict.ts",
-    find: 'none: { kind: "retry" },',
+    find: "none: RETRY,",
     replace: 'none: { kind: "delivered" },',
     tests: ["test/shared/verdict.test.ts"],
   },
@@ -182,7 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "agent: no response taken for a yes",
     file: "shared/verdict.ts",
-    find: 'if (result.kind === "no-response") return { kind: "retry" };',
+    find: 'if (result.kind === "no-response") return RETRY;',
     replace: 'if (result.kind === "no-response") return { kind: "delivered" };',
     tests: ["test/e2e/torture.proof.test.ts"],
   },

@@ -12,7 +12,7 @@ const answer = (status: number, more: Partial<CallResult & { kind: "answer" }> =
   ...more,
 });
 
-const RETRY: Verdict = { kind: "retry" };
+const RETRY: Verdict = { kind: "retry", atLeastMs: 0 };
 const BISECT: Verdict = { kind: "bisect" };
 const CREDENTIALS: Verdict = { kind: "pause", holds: "credentials" };
 const LANE: Verdict = { kind: "pause", holds: "lane" };
@@ -44,18 +44,13 @@ describe("an answer", () => {
     expect(decide(answer(status), KNOWN, NOW)).toEqual(expected);
   });
 
-  test.each([429, 503])("of status %i holds everything for as long as it asks, in either form", (status) => {
-    expect(decide(answer(status, { retryAfter: "3" }), KNOWN, NOW)).toEqual({
-      kind: "wait",
-      waitMs: 3_000,
-      holds: "destination",
-    });
+  test.each([
+    [429, (waitMs: number): Verdict => ({ kind: "wait", waitMs, holds: "destination" })],
+    [503, (atLeastMs: number): Verdict => ({ kind: "retry", atLeastMs })],
+  ])("of status %i waits for as long as it asks, in either form; only after 429 all others do too", (status, waits) => {
+    expect(decide(answer(status, { retryAfter: "3" }), KNOWN, NOW)).toEqual(waits(3_000));
     const date = new Date(NOW + 5_000).toUTCString();
-    expect(decide(answer(status, { retryAfter: date }), KNOWN, NOW)).toEqual({
-      kind: "wait",
-      waitMs: 5_000,
-      holds: "destination",
-    });
+    expect(decide(answer(status, { retryAfter: date }), KNOWN, NOW)).toEqual(waits(5_000));
     for (const retryAfter of [null, undefined, "", "soon"]) {
       expect(decide(answer(status, retryAfter === undefined ? {} : { retryAfter }), KNOWN, NOW)).toEqual(RETRY);
     }

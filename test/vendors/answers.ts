@@ -23,7 +23,8 @@ export type Reply = ScriptedAnswer | "cut";
 export type Meaning =
   | { readonly kind: "delivered" }
   | { readonly kind: "quarantined" }
-  | { readonly kind: "retry" }
+  /** `seconds`: at least so long; 0 for a backoff alone. */
+  | { readonly kind: "retry"; readonly seconds: number }
   | { readonly kind: "wait"; readonly seconds: number }
   | { readonly kind: "pause"; readonly holds: "credentials" | "lane" };
 
@@ -39,10 +40,11 @@ export interface AnswerRow {
 
 const DELIVERED: Meaning = { kind: "delivered" };
 const QUARANTINED: Meaning = { kind: "quarantined" };
-const RETRY: Meaning = { kind: "retry" };
+const RETRY: Meaning = { kind: "retry", seconds: 0 };
 const LANE: Meaning = { kind: "pause", holds: "lane" };
 const CREDENTIALS: Meaning = { kind: "pause", holds: "credentials" };
 const wait = (seconds: number): Meaning => ({ kind: "wait", seconds });
+const retryIn = (seconds: number): Meaning => ({ kind: "retry", seconds });
 
 const ALL: readonly Recipient[] = ["zuora", "solvimon", "edge"];
 const VENDORS: readonly Recipient[] = ["zuora", "solvimon"];
@@ -167,33 +169,38 @@ const REFUSALS: readonly AnswerRow[] = [
 
 const TROUBLE: readonly AnswerRow[] = [
   ...[408, 425, 429, 500, 502, 503, 504, 520, 599].map((status) => row(`${status}`, RETRY, answer(status))),
-  ...[429, 503].flatMap((status) => [
-    row(`${status} with seconds`, wait(30), answer(status, ERROR, { "retry-after": "30" })),
-    row(`${status} with parts of a second`, wait(2), answer(status, ERROR, { "retry-after": "2.0" })),
+  ...(
+    [
+      [429, wait],
+      [503, retryIn],
+    ] as const
+  ).flatMap(([status, later]) => [
+    row(`${status} with seconds`, later(30), answer(status, ERROR, { "retry-after": "30" })),
+    row(`${status} with parts of a second`, later(2), answer(status, ERROR, { "retry-after": "2.0" })),
     row(
       `${status} with a date, by the server's own clock`,
-      wait(30),
+      later(30),
       answer(status, ERROR, { date: DATE, "retry-after": "Wed, 21 Oct 2015 07:28:30 GMT" }),
     ),
     row(
       `${status} with a date in the oldest form`,
-      wait(90),
+      later(90),
       answer(status, ERROR, { date: DATE, "retry-after": "Wed Oct 21 07:29:30 2015" }),
     ),
     row(
       `${status} with a date that has passed`,
-      wait(0),
+      later(0),
       answer(status, ERROR, { date: DATE, "retry-after": "Tue, 20 Oct 2015 07:28:00 GMT" }),
     ),
     row(
       `${status} with a date of which the server's own is unknown`,
-      wait(0),
+      later(0),
       answer(status, ERROR, { "retry-after": DATE }),
     ),
-    row(`${status} with years`, wait(86_400), answer(status, ERROR, { "retry-after": "99999999999" })),
+    row(`${status} with years`, later(86_400), answer(status, ERROR, { "retry-after": "99999999999" })),
     row(
       `${status} with a date in years`,
-      wait(86_400),
+      later(86_400),
       answer(status, ERROR, { "retry-after": "Fri, 31 Dec 2199 23:59:59 GMT" }),
     ),
     row(`${status} with a word`, RETRY, answer(status, ERROR, { "retry-after": "soon" })),
@@ -201,7 +208,7 @@ const TROUBLE: readonly AnswerRow[] = [
     row(`${status} with an empty Retry-After`, RETRY, answer(status, ERROR, { "retry-after": "" })),
     row(
       `${status} with two Retry-After, the longer one`,
-      wait(30),
+      later(30),
       answer(status, ERROR, { "retry-after": ["3", "30"] }),
     ),
   ]),
@@ -227,7 +234,7 @@ const TOKENS: readonly AnswerRow[] = [
   ...[408, 425, 429, 500, 502, 503, 504].map((status) => token(`${status}`, RETRY, answer(status))),
   ...[201, 202, 204, 301, 302].map((status) => token(`${status}`, RETRY, answer(status, status === 204 ? "" : "{}"))),
   token("429 with seconds", wait(30), answer(429, ERROR, { "retry-after": "30" })),
-  token("503 with seconds", wait(30), answer(503, ERROR, { "retry-after": "30" })),
+  token("503 with seconds", retryIn(30), answer(503, ERROR, { "retry-after": "30" })),
   token("401 with a Retry-After", CREDENTIALS, answer(401, ERROR, { "retry-after": "30" })),
   token("no answer", RETRY, "cut"),
   token("no answer, then a token", DELIVERED, ["cut", GRANTED]),

@@ -1,7 +1,7 @@
 /** Who waits for whom: a lane for itself, all with the same credentials for those, nobody for another's mistake. */
 import { afterEach, expect, it, vi } from "vitest";
 import { Slots } from "../../worker/delivery/slots.ts";
-import { bindings, connectEdge, event, events, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
+import { bindings, connectEdge, event, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
 
 const MINUTE_MS = 60_000;
 const E1 = { "zuora-entity-ids": "e1" };
@@ -245,6 +245,40 @@ it("the log says when a lane begins to wait, each minute that it does, and when 
   ]);
 });
 
+it("a line of the log holds the beginning of the response's text, its control characters escaped", async () => {
+  const { edge, meter } = await setup();
+  await fail(`bad-${meter}`, { status: 403 });
+  await edge.post(meter, named(`bad-${meter}`), E1);
+  await sweep(edge);
+  const reason = `\u001b[2J\u009b1mno\u202e${"x".repeat(900)}`;
+  await bindings.LEDGER.prepare("UPDATE holds SET reason = ?1, tell_at = 0").bind(reason).run();
+  const reasons: string[] = [];
+  vi.spyOn(console, "warn").mockImplementation((line: string) => void reasons.push(JSON.parse(line).reason));
+  await sweep(edge);
+  expect(reasons).toEqual([`\\u001b[2J\\u009b1mno\\u202e${"x".repeat(190)}…`]);
+});
+
+it("a 503 with Retry-After holds its own lane for so long, and nobody else", async () => {
+  const { edge, meter, connect, pass, calls } = await setup();
+  const other = connect((await setupEdge()).tenant);
+  await other.putCatalog({ streams: [{ meter_global_id: `other-${meter}` }] });
+  await fail(`bad-${meter}`, { status: 503, headers: { "retry-after": "300" } });
+  await edge.post(meter, named(`bad-${meter}`), E1);
+  await sweep(edge);
+  for (let n = 0; n < 5; n++) {
+    await edge.post(meter, named("good", n), E2);
+    await other.post(`other-${meter}`, named("theirs", n));
+    pass(MINUTE_MS - 1);
+    await sweep(edge);
+    expect(await edge.twinEvents(meter)).toHaveLength(n + 1);
+    expect(await edge.twinEvents(`other-${meter}`)).toHaveLength(n + 1);
+  }
+  expect((await calls()).filter(({ status }) => status === 503)).toHaveLength(1);
+  pass(5);
+  await sweep(edge);
+  expect((await calls()).filter(({ status }) => status === 503)).toHaveLength(2);
+});
+
 it("slots are shared: a tenant leaves one to the others, and its troubled lanes take one at a time", () => {
   const slots = new Slots();
   const take = (tenant: string, troubled = false, at = 0) =>
@@ -270,12 +304,4 @@ it("calls together hold no more bytes than the isolate has for them", () => {
   expect(take("a")).toBeNull();
   take("b")?.shrink(4_000_000);
   expect(take("c")).toBeNull();
-});
-
-it("what waited before lanes were kept is delivered after the migration", async () => {
-  const { edge, meter, row } = await setup();
-  await edge.post(meter, `[${events(3).join(",")}]`, E1);
-  await bindings.LEDGER.prepare("UPDATE shipments SET bytes = NULL WHERE tenant = ?1").bind(edge.tenant).run();
-  await sweep(edge);
-  expect(await row()).toMatchObject({ delivered: 3, pending: 0 });
 });

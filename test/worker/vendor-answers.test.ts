@@ -66,7 +66,9 @@ async function meaningOf(edge: TestEdge, now: number): Promise<Meaning> {
     case "pause":
       return { kind: "pause", holds: held.kind };
     default:
-      return { kind: attempt?.verdict === "retry" ? "retry" : "delivered" };
+      // Likewise: its backoff is over at once.
+      if (attempt?.verdict === "retry") return { kind: "retry", seconds: (attempt.next_at - now) / 1000 };
+      return { kind: "delivered" };
   }
 }
 

@@ -44,6 +44,7 @@ async function setup(vars: Record<string, string> = {}) {
 const bad = (meter: string, n: number) => event({ CustomerId: `bad-${meter}`, Quantity: n });
 
 async function refuse(meter: string, status: number): Promise<void> {
+  await fetch(`${twinUrl()}/twin/faults`, { method: "DELETE" });
   const script = [{ contains: `bad-${meter}`, times: 1_000_000, status }];
   const answer = await fetch(`${twinUrl()}/twin/faults`, { method: "POST", body: JSON.stringify(script) });
   if (!answer.ok) throw new Error(await answer.text());
@@ -97,6 +98,32 @@ it("what waits, fixed or not, is in quarantine with why it waited; replayed it i
   await sweep();
   expect(await edge.twinEvents(meter)).toHaveLength(20);
   expect(await row()).toMatchObject({ delivered: 20, pending: 0, quarantined: 0 });
+});
+
+it("a replay that waits and is withdrawn is the same entry again: its attempts, its newest reason, its corrected text", async () => {
+  const { edge, meter, post, sweep, row } = await setup();
+  await post(1);
+  await post(2);
+  await sweep();
+  expect((await withdraw(edge, {})).body).toMatchObject({ withdrawn: 2 });
+  const before = await held(edge);
+  for (const attempts of [1, 2]) {
+    await refuse(meter, attempts === 1 ? 404 : 431);
+    for (const { id, event: text } of before) {
+      const corrected = { ...text, Quantity: text.Quantity + 10 * attempts };
+      const body = new TextEncoder().encode(JSON.stringify({ event: corrected }));
+      const answer = await edge.request(`/admin/quarantine/${id}/replay`, { method: "POST", body });
+      expect(answer.status).toBe(202);
+    }
+    await sweep();
+    expect((await withdraw(edge, {})).body).toMatchObject({ withdrawn: 2, remaining: 0 });
+    const after = await held(edge);
+    expect(after.map(({ id, event_id }) => [id, event_id])).toEqual(before.map(({ id, event_id }) => [id, event_id]));
+    expect(after.map((item) => item.event.Quantity)).toEqual(before.map((item) => item.event.Quantity + 10 * attempts));
+    const reasons = [{ code: attempts === 1 ? 404 : 431 }];
+    expect(after).toMatchObject(after.map(() => ({ attempts, reasons, state: "open" })));
+  }
+  expect(await row()).toMatchObject({ accepted: 2, pending: 0, quarantined: 2, delivered: 0 });
 });
 
 it("it takes what the filter finds, of what waits, and nothing else", async () => {

@@ -1,4 +1,5 @@
 /** Who waits for what: kept in the ledger with each settlement, told in the log, read by those who watch. */
+import { printable } from "../../shared/printable.ts";
 import { logLine } from "../log.ts";
 import * as SQL from "./holds-sql.ts";
 import type { Lease } from "./outbox-sql.ts";
@@ -92,15 +93,16 @@ export function createHolds(db: D1Database): Holds {
 const MESSAGE = { begun: "delivery waits", "goes-on": "delivery still waits", ended: "delivery waits no longer" };
 
 /**
- * A line of the log for each that begins, goes on or ends: names and a vendor's words, never an event. Passing trouble
- * of which nothing was said ends unsaid.
+ * A line of the log for each that begins, goes on or ends: names and the beginning of the response's text, never an
+ * event. Passing trouble of which nothing was said ends unsaid.
  */
 export function logHolds(changes: readonly HoldChange[]): void {
   for (const { kind, hold } of changes) {
     if (hold.told === 0) continue;
-    const { kind: holds, vendor, destination, tenant, stream, context, status, reason, attempts } = hold;
+    const { kind: holds, vendor, destination, tenant, stream, context, status, attempts } = hold;
     const whose = holds === "lane" ? { tenant, stream, context } : {};
     const since = new Date(hold.since).toISOString();
+    const reason = printable(hold.reason);
     const level = kind === "ended" ? "info" : "warn";
     logLine(level, MESSAGE[kind], { holds, vendor, destination, ...whose, status, reason, attempts, since });
   }

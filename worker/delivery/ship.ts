@@ -86,13 +86,12 @@ function settlementOf(verdict: Verdict, of: Circumstances): Shipping["settlement
       return postponed({ kind: "destination", verdict: "wait" }, verdict.waitMs + Math.min(WAIT_MORE_MS, retryMs));
     case "pause":
       return postponed({ kind: verdict.holds, verdict: "pause" }, backoff.maxMs);
-    case "retry":
+    case "retry": {
       // The call waits by its own failures, its lane by those since something of it got through.
-      return postponed(
-        { kind: "lane", verdict: "retry" },
-        retryMs,
-        backoffMs(shipment.laneFailures + 1, random, backoff),
-      );
+      const { atLeastMs } = verdict;
+      const laneMs = backoffMs(shipment.laneFailures + 1, random, backoff);
+      return postponed({ kind: "lane", verdict: "retry" }, Math.max(retryMs, atLeastMs), Math.max(laneMs, atLeastMs));
+    }
   }
 }
 

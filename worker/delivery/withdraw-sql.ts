@@ -1,5 +1,5 @@
 /** The statements that take waiting calls off the road into quarantine. A call that a sender holds is never taken. */
-import type { ShipmentRow } from "../database/rows.ts";
+import type { QuarantineRow, ShipmentRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
 import type { ToldHold } from "./holds-sql.ts";
 import { SENT_COLUMNS, type SentBatch, type Unpacked } from "./outbox-sql.ts";
@@ -78,14 +78,21 @@ export interface Taken {
 const TAKEN = `(SELECT count(*) FROM json_each(:calls) AS wanted CROSS JOIN shipments ON shipments.id = wanted.value ->> 0
   WHERE shipments.attempts = wanted.value ->> 1 AND shipments.state = 'open') = :callCount`;
 
-/** `held`: JSON [[producer, batch, entry, event id, event], …]; `event`: of a single one that is too large for that. */
+/** `held`: JSON [[producer, batch, entry, event id, null, event], …]; `event`: of a single one that is too large for that. */
 export const ADD = statement<
   Taken & Lane & { held: string; event: string | null; reasons: string; upstream: string; now: number }
 >(`INSERT INTO quarantine
   (tenant, stream, producer, batch, entry, event_id, event, context, reasons, upstream, created_at, state)
-SELECT :tenant, :stream, value ->> 0, value ->> 1, value ->> 2, value ->> 3, coalesce(:event, value ->> 4), :context,
+SELECT :tenant, :stream, value ->> 0, value ->> 1, value ->> 2, value ->> 3, coalesce(:event, value ->> 5), :context,
   :reasons, :upstream, :now, 'open'
 FROM json_each(:held) WHERE ${TAKEN}`);
+
+/** Opens entries again whose replay is what is taken: what they were corrected to is in that replay's batch. */
+export const REOPEN = statement<
+  Taken & Pick<QuarantineRow, "context" | "reasons" | "upstream"> & { origins: string }
+>(`UPDATE quarantine SET state = 'open', context = :context, reasons = :reasons, upstream = :upstream,
+  settled_at = NULL, note = NULL
+WHERE id IN (SELECT value FROM json_each(:origins)) AND ${TAKEN}`);
 
 export const COUNT = statement<
   Taken & { tenant: string; stream: string; producer: string; events: number }

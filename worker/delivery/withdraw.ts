@@ -96,8 +96,8 @@ async function take(
 interface HeldEvent {
   readonly producer: string;
   readonly event: string;
-  /** As ADD reads it. */
-  readonly row: readonly [producer: string, batch: number, entry: number, eventId: string];
+  /** As ADD and REOPEN read it; of what a replay sent again with its quarantine entry. */
+  readonly row: readonly [producer: string, batch: number, entry: number, eventId: string, origin: number | null];
 }
 
 /** @returns how many events went into quarantine: all of them, or none where a sender has the calls meanwhile. */
@@ -117,7 +117,10 @@ async function settle(
     now: writer.now,
   };
   const results = await writeAs(db, writer, [
-    ...valuesOf(held).map((value) => SQL.ADD.bind(db, { ...taken, tenant, stream, context, ...why, ...value })),
+    ...valuesOf(held.filter(({ row }) => row[4] === null)).map((value) =>
+      SQL.ADD.bind(db, { ...taken, tenant, stream, context, ...why, ...value }),
+    ),
+    ...reopenStatements(db, taken, held, { context, reasons: why.reasons, upstream: why.upstream }),
     ...[...countsOf(held)].map(([producer, events]) =>
       SQL.COUNT.bind(db, { ...taken, tenant, stream, producer, events }),
     ),
@@ -143,8 +146,20 @@ function eventsOfPart(stream: string, { batch, from, to }: Part, row: Batch | un
     if (entry < from || entry > to || span.status !== ENTRY_STATUS.stored) return [];
     const event = row.payload.slice(span.start, span.end);
     const id = row.origin_id ?? storedEventId(stream, row, entry, span.ordinal, event);
-    return [{ producer, event, row: [producer, row.origin_batch ?? batch, row.origin_entry ?? entry, id] }];
+    const place = [row.origin_batch ?? batch, row.origin_entry ?? entry] as const;
+    return [{ producer, event, row: [producer, ...place, id, row.origin] }];
   });
+}
+
+/** The text of what was sent again is in that replay's batch: its entry needs it no second time. */
+function reopenStatements(
+  db: D1Database,
+  taken: SQL.Taken,
+  held: readonly HeldEvent[],
+  why: { readonly context: string; readonly reasons: string; readonly upstream: string },
+): D1PreparedStatement[] {
+  const origins = held.flatMap(({ row }) => row[4] ?? []);
+  return origins.length === 0 ? [] : [SQL.REOPEN.bind(db, { ...taken, origins: JSON.stringify(origins), ...why })];
 }
 
 /** In pieces that a statement takes; what is large by itself is bound by itself. */
