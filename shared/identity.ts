@@ -11,7 +11,8 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { idPrefixOf, type Kind } from "./events/kind.ts";
 import { canonicalText } from "./json/canonical.ts";
-import { JsonNumber, type JsonObject } from "./json/value.ts";
+import { type Fields, SpanObject } from "./json/span.ts";
+import { JsonNumber } from "./json/value.ts";
 
 /** What is kept of an event's content hash: the first bytes of SHA-256, in ledger and log alike. */
 export const CONTENT_HASH_BYTES = 16;
@@ -82,14 +83,15 @@ export function identityText(identity: Identity, sentIds = ""): string {
 }
 
 /** SHA-256 of an event's canonical text, 32 bytes. `readOnly` names top-level fields that are not content. */
-export function contentHash(event: JsonObject, readOnly: ReadonlySet<string> = new Set()): Uint8Array {
-  let content = event;
-  for (const field of readOnly) {
-    if (!content.has(field)) continue;
-    if (content === event) content = new Map(event);
-    content.delete(field);
-  }
-  return sha256(utf8ToBytes(canonicalText(content)));
+export function contentHash(event: Fields, readOnly: ReadonlySet<string> = NOTHING): Uint8Array {
+  return sha256(utf8ToBytes(contentText(event, readOnly)));
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+function contentText(event: Fields, readOnly: ReadonlySet<string>): string {
+  if (event instanceof SpanObject) return event.canonical(readOnly);
+  return canonicalText(new Map([...event].filter(([name]) => !readOnly.has(name))));
 }
 
 /**

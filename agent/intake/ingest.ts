@@ -11,6 +11,7 @@ import type { SentIds } from "../../shared/identity.ts";
 import {
   type Answerable,
   type BodyOutcome,
+  type Conflicting,
   type Reason,
   type Refusal,
   refused,
@@ -19,17 +20,18 @@ import {
 import type { BodyCoding, Preferences } from "../../shared/intake/headers.ts";
 import { bodyTypeOf, type HeaderOf, type IngestHeaders, ingestHeadersOf } from "../../shared/intake/request.ts";
 import { sentIdsOf } from "../../shared/intake/sent-ids.ts";
+import { textOf } from "../../shared/json/source.ts";
 import { type BodyForm, type BodyLimits, HEADER } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import type { TakenBody } from "../buffer/tables/bodies.ts";
-import { packEvents } from "../buffer/tables/event-run.ts";
+import { freeBytes, packSpans } from "../buffer/tables/event-run.ts";
 import type { KnownEvent } from "../buffer/tables/keys.ts";
 import type { AppendInput, AppendOutcome } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { AgentDialect } from "./agent-dialect.ts";
 import type { BodyRead } from "./body.ts";
 import { bodyHash } from "./body-hash.ts";
-import { invalidOf, type KeptEvent, keepBy, keyedBody } from "./kept-event.ts";
+import { createEventKeeper, invalidOf, type KeptEvents, keyedBody, listedErrors } from "./kept-event.ts";
 import { acceptedOf, conflictsOf } from "./outcome.ts";
 
 export interface IngestRequest {
@@ -61,7 +63,7 @@ export function createIngest(host: IngestHost): Ingest {
 interface Prepared<R> {
   readonly kind: "prepared";
   readonly preferences: Preferences;
-  readonly events: readonly KeptEvent<R>[];
+  readonly events: KeptEvents<R>;
   readonly input: AppendInput;
   /** Of a body that is one event. */
   readonly source: string | null;
@@ -82,21 +84,29 @@ async function prepare<R extends Reason>(
   const headers = ingestHeadersOf(request.header, dialect);
   const found = await readByLatest(dialect, { bytes: read.bytes, form: type.form, headers, limits: host.limits });
   if (found === null) return refused("unknown-stream", dialect.unknown);
-  const { body, sources } = found;
+  const { body, events } = found;
   if (body.kind === "too-large") return refused("too-large", body.message);
   const sent = sentIdsOf(request.header);
   const errors = [...headers.errors, ...positionErrors(request.header), ...sent.errors];
   if (errors.length > 0) return { kind: "bad-headers", message: "a header is not valid", errors };
   if (body.kind === "malformed") return body;
-  const { events } = body;
-  const invalid = events.flatMap((event) => event.errors);
   const { preferences, idempotencyKey } = headers;
   // Without a key nothing in the log bears on a strict rejection.
-  if (!preferences.lenient && invalid.length > 0 && idempotencyKey === null) {
-    return { kind: "rejected", errors: invalid, conflicts: [], total: events.length };
-  }
-  const input = inputOf(dialect, { scope: sent.ids, bytes: read.bytes, headers, events, sources }, host);
-  return { kind: "prepared", preferences, events, input, source: dialect.isSingle ? (sources[0] ?? null) : null };
+  if (!preferences.lenient && events.invalid > 0 && idempotencyKey === null) return rejection(events, []);
+  const source = dialect.isSingle ? firstSource(read.bytes, events) : null;
+  const input = inputOf(dialect, { scope: sent.ids, bytes: read.bytes, headers, events }, host);
+  // Nobody looks at it again, and the collector would leave it for long.
+  freeBytes(read.bytes);
+  return { kind: "prepared", preferences, events: { ...events, spans: [] }, input, source };
+}
+
+function firstSource(bytes: Uint8Array, { spans: [from, to] }: KeptEvents<unknown>): string {
+  return textOf(bytes, from ?? 0, to ?? 0);
+}
+
+function rejection<R extends Reason>(events: KeptEvents<R>, conflicts: readonly Conflicting<R>[]): Answerable<R> {
+  const { count: total, invalid } = events;
+  return { kind: "rejected", errors: listedErrors(events), invalid, conflicts, total };
 }
 
 /** Why there is no body. */
@@ -124,9 +134,8 @@ interface ReadRequest {
 }
 
 interface ReadEvents<R> {
-  readonly body: BodyOutcome<KeptEvent<R>, R>;
-  /** The text of each event. */
-  readonly sources: readonly string[];
+  readonly body: BodyOutcome<void, R>;
+  readonly events: KeptEvents<R>;
 }
 
 /** Checks again by newer rules before an event is called invalid; null where the stream is gone by then. */
@@ -135,13 +144,12 @@ async function readByLatest<R extends Reason>(
   { bytes, form, headers, limits }: ReadRequest,
 ): Promise<ReadEvents<R> | null> {
   const readBy = (rules: StreamRules<R>): ReadEvents<R> => {
-    const sources: string[] = [];
-    const keep = keepBy<R>(rules.ownIdField, dialect, headers.idempotencyKey !== null, sources);
-    return { body: dialect.read(bytes, form, rules.check, limits, keep), sources };
+    const { keep, kept } = createEventKeeper<R>(rules.ownIdField, dialect, headers.idempotencyKey !== null);
+    return { body: dialect.read(bytes, form, rules.check, limits, keep), events: kept() };
   };
   const before = dialect.rules();
   const read = before === null ? null : readBy(before);
-  if (read?.body.kind !== "events" || read.body.events.every((event) => event.errors.length === 0)) return read;
+  if (read?.body.kind !== "events" || read.events.invalid === 0) return read;
   await dialect.freshen();
   const current = dialect.rules();
   if (current === null) return null;
@@ -158,27 +166,24 @@ interface CheckedRequest<R> {
   readonly scope: SentIds;
   readonly bytes: Uint8Array;
   readonly headers: IngestHeaders;
-  readonly events: readonly KeptEvent<R>[];
-  readonly sources: readonly string[];
+  readonly events: KeptEvents<R>;
 }
 
 function inputOf<R extends Reason>(
   dialect: AgentDialect<R>,
-  { scope, bytes, headers: { preferences, idempotencyKey }, events, sources }: CheckedRequest<R>,
+  { scope, bytes, headers: { preferences, idempotencyKey }, events }: CheckedRequest<R>,
   { clock, knowsBodies }: IngestHost,
 ): AppendInput {
   const { stream } = dialect;
   const isKnownByBody =
-    knowsBodies &&
-    idempotencyKey === null &&
-    dialect.rules()?.deduplicatesByContent === true &&
-    events.every((event) => event.isRepeatable);
+    knowsBodies && idempotencyKey === null && dialect.rules()?.deduplicatesByContent === true && events.areRepeatable;
   return {
     stream,
     scope,
     receivedAt: clock.now(),
-    events: packEvents(sources),
+    events: packSpans(bytes, events.spans),
     invalid: invalidOf(dialect, events),
+    namesIndex: true,
     idempotency: idempotencyKey === null ? null : keyedBody(idempotencyKey, scope, events),
     ...(isKnownByBody ? { bodyHash: bodyHash(stream, scope, bytes) } : {}),
     strict: !preferences.lenient,
@@ -197,13 +202,11 @@ async function append<R extends Reason>(
       return outcome.bound === "buffer"
         ? refused("buffer-full", "the buffer is full (buffer.max_bytes)")
         : refused("disk-full", "the disk is full");
-    case "refused": {
-      const errors = events.flatMap((event) => event.errors);
-      return { kind: "rejected", errors, conflicts: conflictsOf(dialect, outcome.known), total: events.length };
-    }
+    case "refused":
+      return rejection(events, conflictsOf(dialect, outcome.known));
     case "repeated":
     case "durable": {
-      const known = outcome.kind === "repeated" ? allKnown(events.length, outcome) : outcome.known;
+      const known = outcome.kind === "repeated" ? allKnown(events.count, outcome) : outcome.known;
       const { firstPosition } = outcome;
       const appended = { preferences, producer: log.producer, receivedAt, scope, source, firstPosition, known };
       return acceptedOf(dialect, events, appended);

@@ -12,7 +12,7 @@ export interface CheckedLine {
 }
 
 function isBlank(bytes: Uint8Array): boolean {
-  return bytes.length < 64 && isBlankLine(Buffer.from(bytes).toString("latin1"));
+  return bytes.length < 64 && isBlankLine(bytes);
 }
 
 /**
@@ -28,13 +28,13 @@ export function checkLine<R extends Reason>(
 ): CheckedLine | null {
   if (isBlank(bytes)) return null;
   const form = dialect.forms.includes("ndjson") ? "ndjson" : "json";
-  const read = dialect.read(bytes, form, check, limits, ({ source, errors: [error] }) => ({ source, error }));
+  const read = dialect.read(bytes, form, check, limits, ({ from, to, errors: [error] }) => ({ from, to, error }));
   if (read.kind === "too-large") return { index, bytes, error: validationError(read.message) };
   if (read.kind === "malformed") return { index, bytes, error: withoutIndex(dialect.listed(read.reason, 0)) };
   const [event] = read.events;
   if (event === undefined) return null;
   const error = event.error === undefined ? null : withoutIndex(dialect.listed(event.error, 0));
-  return { index, bytes: Buffer.from(event.source, "utf8"), error };
+  return { index, bytes: bytes.subarray(event.from, event.to), error };
 }
 
 /** A line is a body of its own here, and its index there would say nothing. */

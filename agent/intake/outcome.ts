@@ -5,7 +5,7 @@ import type { Accepted, Conflicting, Dialect, Reason, Resource } from "../../sha
 import type { Preferences } from "../../shared/intake/headers.ts";
 import type { EventResult } from "../../shared/intake/usage-answer.ts";
 import type { KnownEvent } from "../buffer/tables/keys.ts";
-import type { KeptEvent } from "./kept-event.ts";
+import type { KeptEvents } from "./kept-event.ts";
 
 /** The events of a strict request whose idempotency key brought other content before. */
 export function conflictsOf<R extends Reason>(dialect: Dialect<R>, known: readonly KnownEvent[]): Conflicting<R>[] {
@@ -25,32 +25,31 @@ export interface Appended {
   readonly known: readonly KnownEvent[];
 }
 
-export function acceptedOf<R extends Reason>(
-  dialect: Dialect<R>,
-  events: readonly KeptEvent<R>[],
-  appended: Appended,
-): Accepted {
+export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEvents<R>, appended: Appended): Accepted {
   const { preferences, producer } = appended;
   const sentIds = sentIdsText(appended.scope);
   // Hashing is the dearest part of an answer, and most callers never see the ids.
   const isShown = dialect.isSingle || preferences.representation;
   const known = new Map(appended.known.map((event) => [event.index, event]));
   let next = appended.firstPosition;
-  const results = events.map((event, index): EventResult => {
+  const results = Array.from({ length: events.count }, (_, index): EventResult => {
     const before = known.get(index);
     const position = before?.position ?? next++;
-    const id = isShown ? eventId(dialect.kind, dialect.stream, identityOf(event, producer, position), sentIds) : "";
+    const identity = identityOf(events.ownIds.get(index), producer, position);
+    const id = isShown ? eventId(dialect.kind, dialect.stream, identity, sentIds) : "";
     if (before?.same === true) return { index, status: "duplicate", id };
     if (before !== undefined) return conflictResult(dialect, "key", index, id);
-    if (event.errors.length === 0) return { index, status: "accepted", id };
-    return { index, status: "quarantined", id, reasons: event.errors.map((error) => dialect.listed(error, index)) };
+    const errors = events.errors.get(index);
+    if (errors === undefined) return { index, status: "accepted", id };
+    const reasons = errors.map((error) => dialect.listed({ ...error, index }, index));
+    return { index, status: "quarantined", id, reasons };
   });
   const resource = dialect.isSingle ? resourceOf(results, appended) : null;
   return { kind: "accepted", results, preferences, resource };
 }
 
-function identityOf({ ownId }: { readonly ownId: string | null }, producer: string, position: number): Identity {
-  return ownId === null ? { by: "position", producer, position } : { by: "id", id: ownId };
+function identityOf(ownId: string | undefined, producer: string, position: number): Identity {
+  return ownId === undefined ? { by: "position", producer, position } : { by: "id", id: ownId };
 }
 
 function resourceOf([result]: readonly EventResult[], { source, known: [before], receivedAt }: Appended): Resource {

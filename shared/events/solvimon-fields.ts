@@ -3,9 +3,11 @@
  * from them. Nullable and optional are told apart exactly as there: "Optional" without "or null" refuses null.
  */
 
-import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.ts";
+import { type Fields, type FieldValue, isFields, isList } from "../json/span.ts";
+import { JsonNumber } from "../json/value.ts";
 import { isDateTime } from "./date-time.ts";
 import type { SolvimonKind } from "./kind.ts";
+import { ERRORS_LISTED_MAX } from "./validation-error.ts";
 
 export type FieldCode = "MISSING_FIELD" | "INVALID_FIELD";
 
@@ -190,7 +192,7 @@ export const READ_ONLY: Record<SolvimonKind, ReadonlySet<string>> = {
 };
 
 /** Every error of an event, in the order of the vendor's fields. */
-export function checkSolvimonEvent(kind: SolvimonKind, event: JsonObject): FieldError[] {
+export function checkSolvimonEvent(kind: SolvimonKind, event: Fields): FieldError[] {
   const errors: FieldError[] = [];
   for (const spec of FIELDS[kind]) {
     checkMember(spec, event, "", errors);
@@ -199,7 +201,7 @@ export function checkSolvimonEvent(kind: SolvimonKind, event: JsonObject): Field
   return errors;
 }
 
-function checkMember(spec: FieldSpec, object: JsonObject, prefix: string, errors: FieldError[]): void {
+function checkMember(spec: FieldSpec, object: Fields, prefix: string, errors: FieldError[]): void {
   const field = prefix + spec.name;
   const value = object.get(spec.name);
   if (value === undefined) {
@@ -209,15 +211,15 @@ function checkMember(spec: FieldSpec, object: JsonObject, prefix: string, errors
   } else checkShape(spec, value, field, errors);
 }
 
-function checkShape(shape: Shape, value: JsonValue, field: string, errors: FieldError[]): void {
+function checkShape(shape: Shape, value: FieldValue, field: string, errors: FieldError[]): void {
   switch (shape.type) {
     case "object":
-      if (!(value instanceof Map)) errors.push(invalid(field, "must be an object"));
+      if (!isFields(value)) errors.push(invalid(field, "must be an object"));
       else for (const member of shape.members) checkMember(member, value, `${field}.`, errors);
       return;
     case "list":
-      if (!Array.isArray(value)) errors.push(invalid(field, "must be a list"));
-      else for (const [i, item] of value.entries()) checkShape(shape.items, item, `${field}.${i}`, errors);
+      if (!isList(value)) errors.push(invalid(field, "must be a list"));
+      else checkItems(shape.items, value, field, errors);
       return;
     default: {
       const wrong = scalarError(shape, value);
@@ -226,7 +228,16 @@ function checkShape(shape: Shape, value: JsonValue, field: string, errors: Field
   }
 }
 
-function scalarError(shape: Exclude<Shape, { type: "object" | "list" }>, value: JsonValue): string | null {
+/** Looks no further once there are more errors than any answer lists. */
+function checkItems(shape: Shape, items: Iterable<FieldValue>, field: string, errors: FieldError[]): void {
+  let index = 0;
+  for (const item of items) {
+    if (errors.length >= ERRORS_LISTED_MAX) return;
+    checkShape(shape, item, `${field}.${index++}`, errors);
+  }
+}
+
+function scalarError(shape: Exclude<Shape, { type: "object" | "list" }>, value: FieldValue): string | null {
   switch (shape.type) {
     case "string":
       return typeof value === "string" ? textError(shape, value) : "must be a string";
@@ -241,7 +252,7 @@ function scalarError(shape: Exclude<Shape, { type: "object" | "list" }>, value: 
     case "date-time":
       return typeof value === "string" && isDateTime(value) ? null : "must be a date-time with offset (ISO 8601)";
     case "any-object":
-      return value instanceof Map ? null : "must be an object";
+      return isFields(value) ? null : "must be an object";
     case "any":
       return null;
   }
@@ -250,7 +261,8 @@ function scalarError(shape: Exclude<Shape, { type: "object" | "list" }>, value: 
 function textError(shape: Extract<Shape, { type: "string" }>, value: string): string | null {
   const { min = 0, max, pattern } = shape;
   if (min > 0 || max !== undefined) {
-    const length = [...value].length;
+    // As many code points as may be have at most twice as many units; a longer text is not counted out.
+    const length = max !== undefined && value.length > 2 * max ? value.length : [...value].length;
     if (length < min) return min === 1 ? "may not be empty" : `must have at least ${min} characters`;
     if (max !== undefined && length > max) return `must have at most ${max} characters`;
   }
@@ -262,54 +274,49 @@ function invalid(field: string, message: string): FieldError {
 }
 
 /** Rules that hold between fields; looked at once the field itself is right. */
-function acrossFields(
-  kind: SolvimonKind,
-  name: string,
-  event: JsonObject,
-  before: readonly FieldError[],
-): FieldError[] {
+function acrossFields(kind: SolvimonKind, name: string, event: Fields, before: readonly FieldError[]): FieldError[] {
   const value = event.get(name);
   const isSound = (part: string) => !before.some((error) => error.field === part || error.field.startsWith(`${part}.`));
-  if (name === "period" && value instanceof Map && isSound(name)) return periodErrors(value);
-  if (kind === "charge" && name === "value" && value instanceof Map && isSound(name)) return chargeValueErrors(value);
+  if (name === "period" && isFields(value) && isSound(name)) return periodErrors(value);
+  if (kind === "charge" && name === "value" && isFields(value) && isSound(name)) return chargeValueErrors(value);
   if (kind === "adjustment" && name === "fixed_amount") {
     return adjustmentErrors(event, isSound("amount") && isSound("fixed_amount"));
   }
   return [];
 }
 
-function periodErrors(period: JsonObject): FieldError[] {
+function periodErrors(period: Fields): FieldError[] {
   const at = (name: string) => Date.parse(String(period.get(name)).replace(/:60(?=[.Zz+-])/, ":59"));
   if (!(at("end_at") < at("start_at"))) return [];
   return [invalid("period.end_at", "may not be before start_at")];
 }
 
-function chargeValueErrors(value: JsonObject): FieldError[] {
+function chargeValueErrors(value: Fields): FieldError[] {
   const given = ["number", "amount", "count"].filter((name) => value.has(name));
   return given.length === 1 ? [] : [invalid("value", "takes exactly one of number, amount, count")];
 }
 
-function adjustmentErrors(event: JsonObject, isSound: boolean): FieldError[] {
+function adjustmentErrors(event: Fields, isSound: boolean): FieldError[] {
   const amount = event.get("amount");
   const fixed = event.get("fixed_amount");
   if (amount === undefined && fixed === undefined) {
     return [{ code: "MISSING_FIELD", message: "amount or fixed_amount is required", field: "amount" }];
   }
-  if (!isSound || !(amount instanceof Map) || !(fixed instanceof Map)) return [];
+  if (!isSound || !isFields(amount) || !isFields(fixed)) return [];
   const [one, other] = [amount.get("currency"), fixed.get("currency")];
   const differ = typeof one === "string" && typeof other === "string" && one !== other;
   return differ ? [invalid("fixed_amount.currency", "must be the currency of amount")] : [];
 }
 
 /** The reprocessing group of a persist event and whether it closes it; null for an event without one. */
-export function reprocessGroup(event: JsonObject): { readonly id: string; readonly closes: boolean } | null {
+export function reprocessGroup(event: Fields): { readonly id: string; readonly closes: boolean } | null {
   const group = event.get("reprocess_id");
   if (typeof group !== "string" || group === "") return null;
   return { id: group, closes: event.get("is_last_reprocess_item") === true };
 }
 
 /** An event's own id: its `reference`; an empty or null one is none. */
-export function referenceOf(event: JsonObject): string | null {
+export function referenceOf(event: Fields): string | null {
   const reference = event.get("reference");
   if (reference instanceof JsonNumber) return reference.text;
   return typeof reference === "string" && reference !== "" ? reference : null;

@@ -5,6 +5,7 @@
  */
 import type { Kind } from "../events/kind.ts";
 import type { ValidationError } from "../events/validation-error.ts";
+import type { Fields, SpanObject } from "../json/span.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { BodyForm, BodyLimits } from "../wire.ts";
 import type { Preferences } from "./headers.ts";
@@ -19,15 +20,23 @@ export interface Reason {
 }
 
 export interface CheckedEvent<R> {
-  /** Source text, byte for byte. */
+  /** Source text, byte for byte; made when it is asked for. */
   readonly source: string;
+  /** Where it lies in the body, in bytes. */
+  readonly from: number;
+  readonly to: number;
+  /** Its members, each read when it is asked for. */
+  readonly fields: SpanObject;
+  /** Parsed whole when it is asked for: many times its text. */
   readonly value: JsonObject;
-  /** What is wrong with it, with its index in the body; empty for a valid event. */
+  /** What is wrong with it, without its index; empty for a valid event, and often one list for many events. */
+  readonly found: readonly R[];
+  /** The same, each with the event's index in the body. */
   readonly errors: readonly R[];
 }
 
 /** Everything wrong with one event, without its index. */
-export type Check<R> = (event: JsonObject) => readonly R[];
+export type Check<R> = (event: Fields) => readonly R[];
 
 /** What a stream's events are held against, by the catalog or the schemas of the moment. */
 export interface StreamRules<R> {
@@ -50,7 +59,7 @@ export type BodyOutcome<T, R> =
   /** Not a body of JSON objects: 400 whatever the preference. */
   | { readonly kind: "malformed"; readonly reason: R };
 
-/** Takes each checked event; what it returns is kept in its place, so that parsed values need not be. */
+/** Takes each checked event; what it returns is kept in its place, and nothing else of the event is. */
 export type Keep<T, R> = (event: CheckedEvent<R>, index: number) => T;
 
 /** Why an event conflicts: by which identity it was accepted before, or that its reprocessing group was closed. */
@@ -70,7 +79,7 @@ export interface Dialect<R extends Reason> {
   /** Top-level fields that are no content. */
   readonly readOnly: ReadonlySet<string>;
   /** Whether an event says when it happened; one that does not happens when it arrives, and is like no other. */
-  carriesTime(event: JsonObject): boolean;
+  carriesTime(event: Fields): boolean;
   /** Reads an inflated body and checks each event, which leaves memory once it was handed to `keep`. */
   read<T>(bytes: Uint8Array, form: BodyForm, check: Check<R>, limits: BodyLimits, keep: Keep<T, R>): BodyOutcome<T, R>;
   /** Why an event conflicts, in the API's form. */
@@ -126,8 +135,10 @@ export type Answerable<R> =
   /** Strict, and some events are not valid or conflict: nothing was stored. */
   | {
       readonly kind: "rejected";
-      /** Of events that are not valid, in order. */
+      /** Of events that are not valid, in order; as many as an answer lists, or more. */
       readonly errors: readonly R[];
+      /** How many events are not valid, where `errors` does not tell of all. */
+      readonly invalid?: number;
       readonly conflicts: readonly Conflicting<R>[];
       /** Events in the body. */
       readonly total: number;

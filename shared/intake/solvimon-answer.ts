@@ -116,7 +116,7 @@ export function withTimestamp(source: string, receivedAt: string): string {
   const given = scanned.members.get("timestamp");
   const filled = JSON.stringify(receivedAt);
   if (given !== undefined) {
-    if (given.value !== null) return source;
+    if (given.span !== null) return source;
     return source.slice(0, given.start) + filled + source.slice(given.start + given.source.length);
   }
   const end = source.lastIndexOf("}");

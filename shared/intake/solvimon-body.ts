@@ -3,12 +3,15 @@
 import { isDateTime } from "../events/date-time.ts";
 import { SOLVIMON, type SolvimonKind } from "../events/kind.ts";
 import { checkSolvimonEvent } from "../events/solvimon-fields.ts";
-import { scanJson } from "../json/bodies.ts";
-import { countEvents } from "../json/count-events.ts";
+import { type Part, scanJson } from "../json/bodies.ts";
+import { OPEN_BRACE } from "../json/characters.ts";
+import { countIn } from "../json/count-events.ts";
 import { type Member, scanMembers } from "../json/document.ts";
 import type { ScanError } from "../json/scan-error.ts";
-import { decodeBody } from "../json/utf8.ts";
+import { skipSpace } from "../json/skip.ts";
+import { SpanList } from "../json/span.ts";
 import type { BodyLimits } from "../wire.ts";
+import { checkedEvent } from "./checked-event.ts";
 import type { BodyOutcome, Check, CheckedEvent, Keep } from "./dialect.ts";
 import type { SolvimonReason } from "./solvimon-answer.ts";
 import { bodyError } from "./usage-body.ts";
@@ -29,16 +32,15 @@ export function readSolvimonEvent<T>(
   keep: Keep<T, SolvimonReason>,
   check: Check<SolvimonReason> = solvimonCheck(kind),
 ): SolvimonBody<T> {
-  const text = textOf(bytes, limits);
-  if (typeof text !== "string") return text;
-  if (!/^[ \t\r\n]*\{/.test(text)) {
+  if (bytes.length > limits.bodyBytesMax) return tooManyBytes(limits);
+  if (bytes[skipSpace(bytes, 0)] !== OPEN_BRACE) {
     // An array is no event here, and what is no JSON is refused where it fails.
-    const scanned = scanJson(text, { ...limits, eventsMax: 1 });
+    const scanned = scanJson(bytes, { ...limits, eventsMax: 1 });
     const reason =
       scanned.kind === "invalid" && scanned.error.kind !== "too-many-events" ? reasonOf(scanned.error) : null;
     return malformed(reason?.message ?? "send one JSON object");
   }
-  return readList(text, { ...limits, eventsMax: 1 }, keep, check, 0);
+  return readList(bytes, { from: 0, to: bytes.length }, { ...limits, eventsMax: 1 }, keep, check);
 }
 
 /** Reads a body `{"…_datas":[…],"received_at":[…]?}`. */
@@ -49,13 +51,12 @@ export function readSolvimonList<T>(
   keep: Keep<T, SolvimonReason>,
   check: Check<SolvimonReason> = solvimonCheck(kind),
 ): SolvimonBody<T> {
-  const text = textOf(bytes, limits);
-  if (typeof text !== "string") return text;
-  const envelope = scanMembers(text, 2);
+  if (bytes.length > limits.bodyBytesMax) return tooManyBytes(limits);
+  const envelope = scanMembers(bytes, 2);
   const member = SOLVIMON[kind].listMember;
   if (envelope.kind === "invalid") return { kind: "malformed", reason: reasonOf(envelope.error) };
   const list = envelope.members.get(member);
-  if (list === undefined || !Array.isArray(list.value)) {
+  if (list === undefined || !(list.span instanceof SpanList)) {
     return {
       kind: "malformed",
       reason: {
@@ -65,39 +66,31 @@ export function readSolvimonList<T>(
       },
     };
   }
-  if (list.value.length > limits.eventsMax) return tooMany(limits);
-  const read = readList(list.source, limits, keep, check, list.start);
+  if (countIn(bytes, list.from, list.to) > limits.eventsMax) return tooMany(limits);
+  const read = readList(bytes, list, limits, keep, check);
   if (read.kind !== "events") return read;
   const times = receivedTimes(envelope.members.get("received_at"), read.events.length);
   return times.kind === "malformed" ? times : { ...read, receivedAt: times.times };
 }
 
-function textOf(
-  bytes: Uint8Array,
-  limits: BodyLimits,
-): string | (SolvimonBody<never> & { kind: "too-large" | "malformed" }) {
-  if (bytes.length > limits.bodyBytesMax)
-    return { kind: "too-large", message: `the body has more than ${limits.bodyBytesMax} bytes` };
-  const decoded = decodeBody(bytes);
-  return decoded.kind === "text" ? decoded.text : { kind: "malformed", reason: reasonOf(decoded.error) };
-}
-
-/** @param base where the text stands in the body, for the offsets of errors. */
+/** @param part where the events lie in the body. */
 function readList<T>(
-  text: string,
+  bytes: Uint8Array,
+  part: Part,
   limits: BodyLimits,
   keep: Keep<T, SolvimonReason>,
   check: Check<SolvimonReason>,
-  base: number,
 ): SolvimonBody<T> {
-  const scanned = scanJson(text, limits, ({ source, value }, index) =>
-    keep({ source, value, errors: check(value).map((reason) => ({ ...reason, index })) }, index),
-  );
+  const scanned = scanJson(bytes, limits, (event, index) => keep(checkedEvent(event, index, check), index), part);
   if (scanned.kind === "events") return { kind: "events", events: scanned.events, receivedAt: null };
   const { error } = scanned;
-  if (error.kind === "too-many-events" || countEvents(text, "json") > limits.eventsMax) return tooMany(limits);
+  if (error.kind === "too-many-events" || countIn(bytes, part.from, part.to) > limits.eventsMax) return tooMany(limits);
   if (error.kind === "event-too-large") return { kind: "too-large", message: error.message };
-  return { kind: "malformed", reason: reasonOf({ ...error, offset: error.offset + base }) };
+  return { kind: "malformed", reason: reasonOf(error) };
+}
+
+function tooManyBytes({ bodyBytesMax }: BodyLimits): SolvimonBody<never> {
+  return { kind: "too-large", message: `the body has more than ${bodyBytesMax} bytes` };
 }
 
 function tooMany(limits: BodyLimits): SolvimonBody<never> {
@@ -120,9 +113,9 @@ function receivedTimes(
 ):
   | { readonly kind: "times"; readonly times: readonly string[] | null }
   | { readonly kind: "malformed"; readonly reason: SolvimonReason } {
-  if (member === undefined || member.value === null) return { kind: "times", times: null };
-  const times = Array.isArray(member.value) ? member.value : [];
-  if (times.length !== count) {
+  const times = member?.span ?? null;
+  if (times === null) return { kind: "times", times: null };
+  if (!(times instanceof SpanList) || times.length !== count) {
     return {
       kind: "malformed",
       reason: {
@@ -132,13 +125,16 @@ function receivedTimes(
       },
     };
   }
-  const wrong = times.findIndex((time) => typeof time !== "string" || !isDateTime(time));
-  if (wrong >= 0) {
-    const field = `received_at.${wrong}`;
-    return {
-      kind: "malformed",
-      reason: { code: "INVALID_FIELD", message: `${field} must be a date-time with offset (ISO 8601)`, field },
-    };
+  const read: string[] = [];
+  for (const time of times) {
+    if (typeof time === "string" && isDateTime(time)) read.push(time);
+    else {
+      const field = `received_at.${read.length}`;
+      return {
+        kind: "malformed",
+        reason: { code: "INVALID_FIELD", message: `${field} must be a date-time with offset (ISO 8601)`, field },
+      };
+    }
   }
-  return { kind: "times", times: times.map(String) };
+  return { kind: "times", times: read };
 }

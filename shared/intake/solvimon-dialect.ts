@@ -1,7 +1,7 @@
 /** Solvimon's ingest operations: one event answered with its resource, or a list answered by counts. */
 import { SOLVIMON, type SolvimonKind } from "../events/kind.ts";
 import { READ_ONLY } from "../events/solvimon-fields.ts";
-import type { JsonObject } from "../json/value.ts";
+import { type Fields, kindOf } from "../json/span.ts";
 import { countsAnswer, refusalAnswer } from "./answers.ts";
 import type { Accepted, Answerable, ConflictCause, Dialect, IngestAnswer } from "./dialect.ts";
 import {
@@ -35,8 +35,8 @@ export function solvimonDialect(kind: SolvimonKind, form: SolvimonForm): Dialect
   };
 }
 
-function carriesTime(event: JsonObject): boolean {
-  return (event.get("timestamp") ?? null) !== null;
+function carriesTime(event: Fields): boolean {
+  return (kindOf(event, "timestamp") ?? "null") !== "null";
 }
 
 /** Why an event was not accepted, in Solvimon's words. */

@@ -46,10 +46,16 @@ export function usageRefusal(message: string, reasons: readonly ValidationError[
   return { success: false, message, reasons: reasons.slice(0, ERRORS_LISTED_MAX) };
 }
 
-/** The refusal of a body of `total` events for what is wrong with some of them. */
-export function validationRefusal(errors: readonly ValidationError[], total: number): UsageRefusal {
+/**
+ * The refusal of a body of `total` events for what is wrong with some of them.
+ * @param invalid how many those are, where the errors do not tell of all.
+ */
+export function validationRefusal(
+  errors: readonly ValidationError[],
+  total: number,
+  invalid = new Set(errors.map((error) => error.index)).size,
+): UsageRefusal {
   const [first] = errors;
-  const invalid = new Set(errors.map((error) => error.index)).size;
   const where = first?.index === undefined ? "" : ` The first: event ${first.index}, ${first.message}.`;
   return usageRefusal(`Data validation failed: ${invalid} of ${total} events; nothing was stored.${where}`, errors);
 }

@@ -50,11 +50,16 @@ function answer(outcome: Answerable<ValidationError>): IngestAnswer {
   }
 }
 
-function rejection({ errors, conflicts, total }: Answerable<ValidationError> & { kind: "rejected" }): UsageRefusal {
+function rejection({
+  errors,
+  invalid,
+  conflicts,
+  total,
+}: Answerable<ValidationError> & { kind: "rejected" }): UsageRefusal {
   const reasons = conflicts.map(({ reason }) => reason);
   if (errors.length > 0) {
     const all = [...errors, ...reasons].sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
-    return validationRefusal(all, total);
+    return validationRefusal(all, total, invalid === undefined ? undefined : invalid + conflicts.length);
   }
   return usageRefusal(`${reasons.length} events conflict with ones accepted before; nothing was stored`, reasons);
 }

@@ -2,29 +2,48 @@
 import { CLOSE_BRACKET, COMMA, OPEN_BRACKET } from "./characters.ts";
 import { endOfLine } from "./lines.ts";
 import { type ScanError, ScanStop, scanErrorOf } from "./scan-error.ts";
-import { type ScanLimits, type ScannedEvent, Scanner } from "./scanner.ts";
+import type { ScannedEvent } from "./scanned-event.ts";
+import { type ScanLimits, Scanner } from "./scanner.ts";
+import { Source } from "./source.ts";
 
 export type ScanOutcome<T = ScannedEvent> =
   | { readonly kind: "events"; readonly events: T[] }
   | { readonly kind: "invalid"; readonly error: ScanError };
 
-/** Takes each event as it is found; what it returns is kept in its place, so that parsed values need not be. */
+/** Takes each event as it is found; what it returns is kept in its place. */
 export type Visit<T> = (event: ScannedEvent, index: number) => T;
+
+/** A part of a body, in bytes. */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * Scans a body of one object or one array of objects.
+ * @param part where in the body that lies; all of it where nothing is said.
  * @returns every event with its source slice, or the first error with the event's index and byte offset.
  */
-export function scanJson(text: string, limits: ScanLimits): ScanOutcome;
-export function scanJson<T>(text: string, limits: ScanLimits, visit: Visit<T>): ScanOutcome<T>;
+export function scanJson(body: string | Uint8Array, limits: ScanLimits): ScanOutcome;
+export function scanJson<T>(
+  body: string | Uint8Array,
+  limits: ScanLimits,
+  visit: Visit<T>,
+  part?: Part,
+): ScanOutcome<T>;
 export function scanJson(
-  text: string,
+  body: string | Uint8Array,
   limits: ScanLimits,
   visit: Visit<unknown> = (event) => event,
+  part?: Part,
 ): ScanOutcome<unknown> {
-  return scanWith(text, limits, visit, (scanner, take) => {
+  return scanWith(body, limits, visit, (scanner, take) => {
+    if (part !== undefined) {
+      scanner.position = part.from;
+      scanner.end = part.to;
+    }
     scanner.space();
-    if (scanner.position === text.length) throw new ScanStop("empty", "the body holds no event", scanner.position);
+    if (scanner.position === scanner.end) throw new ScanStop("empty", "the body holds no event", scanner.position);
     if (scanner.peek() !== OPEN_BRACKET) {
       take();
     } else {
@@ -42,22 +61,23 @@ export function scanJson(
       }
     }
     scanner.space();
-    if (scanner.position < text.length) throw scanner.unexpected(scanner.position, "the end of the body");
+    if (scanner.position < scanner.end) throw scanner.unexpected(scanner.position, "the end of the body");
   });
 }
 
 /** Scans a body of one object a line; blank lines are passed over, the last newline may be missing. */
-export function scanLines(text: string, limits: ScanLimits): ScanOutcome;
-export function scanLines<T>(text: string, limits: ScanLimits, visit: Visit<T>): ScanOutcome<T>;
+export function scanLines(body: string | Uint8Array, limits: ScanLimits): ScanOutcome;
+export function scanLines<T>(body: string | Uint8Array, limits: ScanLimits, visit: Visit<T>): ScanOutcome<T>;
 export function scanLines(
-  text: string,
+  body: string | Uint8Array,
   limits: ScanLimits,
   visit: Visit<unknown> = (event) => event,
 ): ScanOutcome<unknown> {
-  return scanWith(text, limits, visit, (scanner, take) => {
+  return scanWith(body, limits, visit, (scanner, take) => {
+    const { bytes } = scanner;
     let lineStart = 0;
-    while (lineStart < text.length) {
-      const lineEnd = endOfLine(text, lineStart);
+    while (lineStart < bytes.length) {
+      const lineEnd = endOfLine(bytes, lineStart);
       scanner.position = lineStart;
       scanner.end = lineEnd;
       scanner.space();
@@ -73,19 +93,21 @@ export function scanLines(
 }
 
 function scanWith<T>(
-  text: string,
+  body: string | Uint8Array,
   limits: ScanLimits,
   visit: Visit<T>,
   run: (scanner: Scanner, take: () => void) => void,
 ): ScanOutcome<T> {
-  const scanner = new Scanner(text, limits);
+  const source = new Source(body);
+  const scanner = new Scanner(source, limits);
   const events: T[] = [];
   try {
     scanner.refuseByteOrderMark();
     run(scanner, () => events.push(visit(scanner.event(), events.length)));
     return { kind: "events", events };
   } catch (stop) {
-    const error = scanErrorOf(stop, text);
-    return { kind: "invalid", error: scanner.began > 0 ? { ...error, index: scanner.began - 1 } : error };
+    const error = scanErrorOf(stop, source);
+    const hasIndex = scanner.began > 0 && error.kind !== "not-utf8";
+    return { kind: "invalid", error: hasIndex ? { ...error, index: scanner.began - 1 } : error };
   }
 }

@@ -1,4 +1,6 @@
 /** What a scan refuses, and where: an expected outcome, handed back as a value. */
+import type { Source } from "./source.ts";
+import { invalidUtf8At, NOT_UTF8 } from "./utf8-sequence.ts";
 
 export type ScanErrorKind =
   /** Not JSON at all. */
@@ -31,7 +33,7 @@ export interface ScanError {
 /** Ends a scan from deep inside it. Never leaves shared/json: each entry turns it into a ScanError. */
 export class ScanStop extends Error {
   readonly kind: ScanErrorKind;
-  /** Where in the text, in UTF-16 units. */
+  /** Where in the body, in bytes. */
   readonly at: number;
   constructor(kind: ScanErrorKind, message: string, at: number) {
     super(message);
@@ -40,9 +42,12 @@ export class ScanStop extends Error {
   }
 }
 
-/** The error that ended a scan of `text`. Throws anything that is not a ScanStop. */
-export function scanErrorOf(stop: unknown, text: string): ScanError {
+/**
+ * The error that ended a scan: that the body is no UTF-8, wherever, before anything else. Throws what is not a ScanStop.
+ */
+export function scanErrorOf(stop: unknown, { bytes, isBytes }: Source): ScanError {
   if (!(stop instanceof ScanStop)) throw stop;
-  const offset = new TextEncoder().encode(text.slice(0, stop.at)).length;
-  return { kind: stop.kind, message: stop.message, offset };
+  const invalidAt = isBytes ? invalidUtf8At(bytes) : -1;
+  if (invalidAt >= 0) return { kind: "not-utf8", message: NOT_UTF8, offset: invalidAt };
+  return { kind: stop.kind, message: stop.message, offset: stop.at };
 }

@@ -17,7 +17,11 @@ const CHECK = compileCheck({
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const read = (body: string | Uint8Array, form: BodyForm = "json", limits = LIMITS) =>
-  readUsageBody(typeof body === "string" ? utf8(body) : body, form, CHECK, limits, (event) => event);
+  readUsageBody(typeof body === "string" ? utf8(body) : body, form, CHECK, limits, ({ source, value, errors }) => ({
+    source,
+    value,
+    errors,
+  }));
 const padded = (bytes: number) => `{"a":1}${" ".repeat(bytes - 7)}`;
 
 describe("a body of usage events", () => {

@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import { idPrefixOf } from "../../shared/events/kind.ts";
 import { scanJson } from "../../shared/json/bodies.ts";
 import { canonicalText } from "../../shared/json/canonical.ts";
-import type { ScannedEvent } from "../../shared/json/scanner.ts";
+import type { ScannedEvent } from "../../shared/json/scanned-event.ts";
 import { decodeBody } from "../../shared/json/utf8.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
 import { type Answer, textAnswer } from "./answer.ts";

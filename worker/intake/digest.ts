@@ -1,4 +1,4 @@
-/** What is kept of an event while it is filed: its parsed value, many times its text, is not. */
+/** What is kept of an event while it is filed: what is read of it here is not. */
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { contentHash, ownIdOf } from "../../shared/identity.ts";
 import type { Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
@@ -14,17 +14,17 @@ const NONE: readonly ValidationError[] = [];
 
 export function digestBy<R extends Reason>(dialect: Dialect<R>, rules: EdgeRules<R>): Keep<Digested<R>, R> {
   const { ownIdField, deduplicatesByContent, measure, group } = rules;
-  return ({ source, value, errors }, index) => {
+  return ({ source, fields, errors }, index) => {
     const isValid = errors.length === 0;
     return {
       source,
       errors,
       reasons: isValid ? NONE : errors.map((error) => dialect.listed(error, index)),
-      hash: contentHash(value, dialect.readOnly),
-      ownId: ownIdField === null ? null : ownIdOf(value.get(ownIdField)),
-      isKnownByContent: deduplicatesByContent && dialect.carriesTime(value),
-      group: group(value),
-      measure: isValid ? measure(value) : null,
+      hash: contentHash(fields, dialect.readOnly),
+      ownId: ownIdField === null ? null : ownIdOf(fields.get(ownIdField)),
+      isKnownByContent: deduplicatesByContent && dialect.carriesTime(fields),
+      group: group(fields),
+      measure: isValid ? measure(fields) : null,
     };
   };
 }

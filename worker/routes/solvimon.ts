@@ -6,6 +6,7 @@ import type { SolvimonReason } from "../../shared/intake/solvimon-answer.ts";
 import { solvimonCheck } from "../../shared/intake/solvimon-body.ts";
 import { type SolvimonForm, solvimonDialect } from "../../shared/intake/solvimon-dialect.ts";
 import { usageAnswer } from "../../shared/intake/usage-answer.ts";
+import { parsed } from "../../shared/json/span.ts";
 import { type Route, type RouteSpec, route } from "../http/route.ts";
 import type { EdgeDialect } from "../intake/edge-dialect.ts";
 import { ANSWER_HEADER, answer } from "../openapi/answers.ts";
@@ -28,11 +29,11 @@ function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm, bounds: Bou
         const errors = ownCheck(event);
         // Names are looked up only in an event that is right in itself.
         if (errors.length > 0) return errors;
-        return [...foreignMeters(kind, event, bounds), ...(references?.unknown(kind, event) ?? [])];
+        return [...foreignMeters(kind, event, bounds), ...(references?.unknown(kind, parsed(event)) ?? [])];
       },
       ownIdField: "reference",
       deduplicatesByContent: document.settings.deduplicate_by_content?.[kind] ?? true,
-      measure: (event) => (kind === "meter-data" ? measureOfMeterData(event) : null),
+      measure: (event) => (kind === "meter-data" ? measureOfMeterData(parsed(event)) : null),
       group: (event) => (kind === "persist" ? reprocessGroup(event) : null),
     }),
   };

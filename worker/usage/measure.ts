@@ -2,6 +2,7 @@
  * What an accepted event says of usage, as it says it: names are kept, not resolved, so that a new catalog prices
  * the same facts anew. Texts made here are compared in SQL; they are JSON as JSON.stringify writes it.
  */
+import type { Fields, FieldValue } from "../../shared/json/span.ts";
 import { JsonNumber, type JsonObject, type JsonValue } from "../../shared/json/value.ts";
 import { instantOf } from "../pricing/instant.ts";
 
@@ -118,7 +119,7 @@ export interface FeedRule {
 const DEFAULT_FIELD = { time: "UsageDate", customer: "CustomerId", quantity: "Quantity" } as const;
 
 /** @returns null where the stream feeds no meter, or the event lacks a customer or a quantity. */
-export function measureOfUsage(event: JsonObject, { feeds, event_time_field: timeField }: FeedRule): Measure | null {
+export function measureOfUsage(event: Fields, { feeds, event_time_field: timeField }: FeedRule): Measure | null {
   if (feeds === undefined) return null;
   const customer = textOf(event.get(feeds.customer_field ?? DEFAULT_FIELD.customer));
   const quantity = textOf(event.get(feeds.quantity_field ?? DEFAULT_FIELD.quantity));
@@ -151,7 +152,7 @@ function isUnnamed([id, reference]: Name): boolean {
 }
 
 /** A number by its source text; null for what is neither text, number nor truth value. */
-function textOf(value: JsonValue | undefined): string | null {
+function textOf(value: FieldValue | undefined): string | null {
   if (typeof value === "string") return value;
   if (value instanceof JsonNumber) return value.text;
   return typeof value === "boolean" ? String(value) : null;

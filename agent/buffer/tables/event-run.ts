@@ -24,6 +24,28 @@ export function packEvents(sources: readonly string[]): EventRun {
   return { body, ends };
 }
 
+/**
+ * As {@link packEvents}, of events that lie in one body.
+ * @param spans two offsets for each event: where it begins and ends.
+ */
+export function packSpans(bytes: Uint8Array, spans: readonly number[]): EventRun {
+  const count = spans.length / 2;
+  let length = Math.max(0, count - 1);
+  for (let at = 0; at < spans.length; at += 2) length += (spans[at + 1] ?? 0) - (spans[at] ?? 0);
+  // Never of the pool that small buffers share: what is handed to the log's thread must be all its own.
+  const body = new Uint8Array(length);
+  const ends = new Uint32Array(count);
+  let end = 0;
+  for (let event = 0; event < count; event++) {
+    if (event > 0) body[end++] = COMMA;
+    const part = bytes.subarray(spans[2 * event], spans[2 * event + 1]);
+    body.set(part, end);
+    end += part.length;
+    ends[event] = end;
+  }
+  return { body, ends };
+}
+
 /** As {@link packEvents}, of bytes that need not be text. */
 export function packBytes(sources: readonly Uint8Array[]): EventRun {
   return joinRuns(sources.map(runOf));

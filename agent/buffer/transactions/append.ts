@@ -14,6 +14,8 @@ export interface AppendInput {
   readonly events: EventRun;
   /** Events that go to quarantine instead of the destination. */
   readonly invalid: readonly { readonly index: number; readonly reason: QuarantineReason }[];
+  /** Whether each one's reason is kept with its index in the body. */
+  readonly namesIndex?: boolean;
   /** The request's idempotency key and a 16-byte hash of each event's content, laid end to end. */
   readonly idempotency: KeyedBody | null;
   /** The first bytes of a hash of the whole body, where that is what a repeat is told by; see `BODY_HASH_BYTES`. */
@@ -76,7 +78,8 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
   for (const { index, offset, reason } of plan.invalid) {
     const position = stream.nextPosition + offset;
     const event = eventBytes(events, index);
-    tables.quarantine.insert({ stream: stream.id, position, ...origin, event, reason, at: receivedAt });
+    const kept = input.namesIndex === true ? { ...reason, index } : reason;
+    tables.quarantine.insert({ stream: stream.id, position, ...origin, event, reason: kept, at: receivedAt });
   }
   tables.streams.add(stream.id, {
     positions: plan.accepted,

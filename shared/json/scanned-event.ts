@@ -1,0 +1,39 @@
+import type { Source } from "./source.ts";
+import type { SpanObject } from "./span.ts";
+import type { JsonObject } from "./value.ts";
+
+/** An event as a scan found it. Nothing of it is made before it is asked for, and nothing is kept. */
+export class ScannedEvent {
+  /** Its members, read one by one. */
+  readonly fields: SpanObject;
+  private readonly body: Source;
+  /** Where it lies in the body's text, in UTF-16 units. */
+  private readonly textFrom: number;
+  private readonly textTo: number;
+
+  constructor(body: Source, fields: SpanObject, textFrom: number, textTo: number) {
+    this.body = body;
+    this.fields = fields;
+    this.textFrom = textFrom;
+    this.textTo = textTo;
+  }
+
+  /** Where it lies in the body, in bytes. */
+  get from(): number {
+    return this.fields.from;
+  }
+
+  get to(): number {
+    return this.fields.to;
+  }
+
+  /** Its source text, byte for byte what was sent. The first of a body decodes all of it. */
+  get source(): string {
+    return this.body.text.slice(this.textFrom, this.textTo);
+  }
+
+  /** Parsed whole, and anew each time. */
+  get value(): JsonObject {
+    return this.fields.parsed();
+  }
+}
