@@ -7,6 +7,7 @@ import * as withdraw from "../../worker/delivery/withdraw-sql.ts";
 import * as eventsSql from "../../worker/ledger/events-sql.ts";
 import * as facts from "../../worker/ledger/facts-sql.ts";
 import * as filing from "../../worker/ledger/filing-sql.ts";
+import * as ledger from "../../worker/ledger/ledger-sql.ts";
 import * as quarantine from "../../worker/ledger/quarantine-sql.ts";
 import * as usage from "../../worker/usage/usage-sql.ts";
 import { bindings, connectEdge, events, setupEdge } from "./support/edge.ts";
@@ -107,6 +108,7 @@ const statements = Object.entries({
   facts,
   filing,
   holds,
+  ledger,
   outbox,
   quarantine,
   usage,
@@ -131,7 +133,7 @@ it.each(statements)("%s seeks by an index and scans no table", async (_name, sta
   const scans = plan.filter(
     (step) =>
       /^SCAN /.test(step) &&
-      !/^SCAN (\S+ VIRTUAL TABLE|run|wanted|part|json_each|found|tenants|packed|unpacked|lanes|newest|CONSTANT ROW|\(subquery)/.test(
+      !/^SCAN (\S+ VIRTUAL TABLE|run|wanted|part|json_each|found|tenants|packed|unpacked|lanes|newest|page|listed|CONSTANT ROW|\(subquery)/.test(
         step,
       ),
   );

@@ -182,6 +182,8 @@ export const counters = sqliteTable(
     delivered: integer("delivered").notNull().default(0),
     quarantined: integer("quarantined").notNull().default(0),
     discarded: integer("discarded").notNull().default(0),
+    /** Its rows in `ranges`: one more than it has gaps. */
+    spans: integer("spans").notNull().default(0),
     // Sums modulo 2^128 in four 32-bit parts, the lowest first: D1 rounds integers above 2^53.
     digest0: integer("digest0").notNull().default(0),
     digest1: integer("digest1").notNull().default(0),

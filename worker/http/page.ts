@@ -5,13 +5,17 @@ import { type Parameter, refused, value, whole, wholeNumber } from "./parameters
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1000;
 
-/** How many items a page may hold. */
-export const LIMIT: Parameter<number> = whole(
-  { min: 1, max: LIMIT_MAX, absent: LIMIT_DEFAULT },
-  "How many items a page holds.",
-  LIMIT_DEFAULT,
-  `limit is a whole number from 1 to ${LIMIT_MAX}`,
-);
+/** How many items a page may hold. @param absent how many it holds where nothing is said. */
+export function limitOf(absent: number): Parameter<number> {
+  return whole(
+    { min: 1, max: LIMIT_MAX, absent },
+    "How many items a page holds.",
+    absent,
+    `limit is a whole number from 1 to ${LIMIT_MAX}`,
+  );
+}
+
+export const LIMIT: Parameter<number> = limitOf(LIMIT_DEFAULT);
 
 /**
  * Where a list goes on.

@@ -19,11 +19,15 @@ SELECT :tenant, newest.id + 1 + fact.key, fact.value -> 1, fact.value ->> 2, fac
 FROM (SELECT coalesce(${NEWEST}, 0) AS id) AS newest CROSS JOIN json_each(:facts) AS fact
 WHERE ${CLAIMED}`);
 
-/** Right after ADD_FACTS: says that the newest came of the batch that holds their identity. */
-export const ADD_FACT_RUN = statement<
-  Claim & { tenant: string; batch: number; count: number }
+/**
+ * Right after ADD_FACTS: says of which batches the newest came. `runs`: JSON [[batch, first, last], …], counted from 0
+ * among the newest `count`.
+ */
+export const ADD_FACT_RUNS = statement<
+  Claim & { tenant: string; runs: string; count: number }
 >(`INSERT INTO fact_runs (tenant, batch, first, last)
-SELECT :tenant, :batch, newest.id - :count + 1, newest.id FROM (SELECT ${NEWEST} AS id) AS newest
+SELECT :tenant, fact.value ->> 0, newest.id - :count + 1 + (fact.value ->> 1), newest.id - :count + 1 + (fact.value ->> 2)
+FROM (SELECT ${NEWEST} AS id) AS newest CROSS JOIN json_each(:runs) AS fact
 WHERE ${CLAIMED}`);
 
 /** Where an event's identity is filed. */

@@ -69,6 +69,16 @@ WHERE ${GATE}
 export const FURTHER_ROW = statement<Claim & BatchColumns>(`INSERT INTO batches (${BATCH_COLUMNS})
 SELECT ${BATCH_VALUES} WHERE ${CLAIMED}`);
 
+/** What the rows of a request have in common. */
+type CommonColumns = Omit<BatchColumns, "id" | "first" | "last" | "times" | "entries" | "payload">;
+
+/** Many small rows of a request, in their order. `rows`: JSON [[id, first, last, times, entries in hex, payload], …]. */
+export const FURTHER_ROWS = statement<Claim & CommonColumns & { rows: string }>(`INSERT INTO batches (${BATCH_COLUMNS})
+SELECT value ->> 0, :nonce, :tenant, :stream, :producer, value ->> 1, value ->> 2, :context, :sentIds, :idempotencyKey,
+  :ownIdField, :receivedAt, value ->> 3, unhex(value ->> 4), value ->> 5,
+  max(value ->> 0, 1 + key + (SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL))
+FROM json_each(:rows) WHERE ${CLAIMED}`);
+
 /** `groups`: JSON [[group, accepted, 1 if closed], …]. */
 export const GROUPS = statement<
   Claim & { tenant: string; groups: string }
@@ -77,32 +87,52 @@ SELECT :tenant, value ->> 0, value ->> 1, value ->> 2 FROM json_each(:groups) WH
 ON CONFLICT (tenant, reprocess_id) DO UPDATE SET
   accepted = accepted + excluded.accepted, closed = max(closed, excluded.closed)`);
 
-/** Fails the whole transaction where a key is known. `keys`: JSON array of hex keys by entry. */
-export const KEYS = statement<Claim & { batch: number; keys: string }>(`INSERT INTO keys (key, batch, entry)
-SELECT unhex(value), :batch, key FROM json_each(:keys) WHERE value <> '' AND ${CLAIMED}`);
+/** Fails the whole transaction where a key is known. `rows`: JSON [[batch, [hex key of each entry, …]], …], "" for none. */
+export const KEYS = statement<Claim & { rows: string }>(`INSERT INTO keys (key, batch, entry)
+SELECT unhex(one.value), wanted.value ->> 0, one.key FROM json_each(:rows) AS wanted
+CROSS JOIN json_each(wanted.value, '$[1]') AS one WHERE one.value <> '' AND ${CLAIMED}`);
 
+/** `rows`: JSON [[batch, entries, events, bytes], …]. */
 export const OUTBOX = statement<
-  Claim & OutboxRow
+  Claim & Pick<OutboxRow, "tenant" | "stream" | "context"> & { rows: string }
 >(`INSERT INTO outbox (tenant, stream, batch, context, entries, events, bytes)
-SELECT :tenant, :stream, :batch, :context, :entries, :events, :bytes WHERE ${CLAIMED}`);
+SELECT :tenant, :stream, value ->> 0, :context, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:rows)
+WHERE ${CLAIMED}`);
+
+/** A request's runs of positions: JSON [[first, last], …] in their order, and where the first begins and the last ends. */
+export interface Runs {
+  readonly runs: string;
+  readonly from: number;
+  readonly to: number;
+}
 
 const RANGES = "ranges WHERE tenant = :tenant AND stream = :stream AND producer = :producer";
 
-/** Adds a run of positions, grown together with the range that ends before it and the one that begins after. */
-export const RANGE = statement<
-  Claim & StreamOf & { first: number; last: number }
->(`INSERT INTO ranges (tenant, stream, producer, first, last)
-SELECT :tenant, :stream, :producer,
-  coalesce((SELECT first FROM (SELECT first, last FROM ${RANGES}
-    AND first < :first ORDER BY first DESC LIMIT 1) WHERE last = :first - 1), :first),
-  coalesce((SELECT last FROM ${RANGES} AND first = :last + 1), :last)
-WHERE ${CLAIMED}
-ON CONFLICT (tenant, stream, producer, first) DO UPDATE SET last = excluded.last`);
+/** The ranges that a request's runs may touch: the one before them, those among them, one that begins right behind. */
+const TOUCHED = `SELECT first, last FROM (SELECT first, last FROM ${RANGES} AND first < :from ORDER BY first DESC LIMIT 1)
+  UNION ALL SELECT first, last FROM ${RANGES} AND first BETWEEN :from AND :to + 1`;
 
-/** Drops the range that RANGE has grown into. */
-export const RANGE_ABSORBED = statement<Claim & StreamOf & { last: number }>(
-  `DELETE FROM ${RANGES} AND first = :last + 1 AND ${CLAIMED}`,
-);
+/** What ends before each of some spans: the furthest that one before it reaches. */
+const REACH = "max(last) OVER (ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)";
+
+/** Ranges and runs together, those numbered alike that become one. */
+const JOINED = `(SELECT first, last, sum(reach IS NULL OR first > reach + 1)
+    OVER (ORDER BY first, last ROWS UNBOUNDED PRECEDING) AS number
+  FROM (SELECT first, last, ${REACH} AS reach
+    FROM (SELECT value ->> 0 AS first, value ->> 1 AS last FROM json_each(:runs) UNION ALL ${TOUCHED})))`;
+
+/** Adds runs of positions, grown together with the ranges that end before them and begin after. */
+export const ADD_RANGES = statement<Claim & StreamOf & Runs>(`INSERT INTO ranges (tenant, stream, producer, first, last)
+SELECT :tenant, :stream, :producer, min(first), max(last) FROM ${JOINED} WHERE ${CLAIMED} GROUP BY number
+ON CONFLICT (tenant, stream, producer, first) DO UPDATE SET last = excluded.last WHERE last <> excluded.last`);
+
+/** Drops the ranges that others have grown over. */
+export const DROP_RANGES = statement<Claim & StreamOf & Omit<Runs, "runs">>(`DELETE FROM ${RANGES}
+  AND first BETWEEN :from AND :to + 1 AND ${CLAIMED}
+  AND first IN (SELECT first FROM (SELECT first, ${REACH} AS reach FROM (${TOUCHED})) WHERE reach >= first)`);
+
+/** How many ranges more there are once a request's runs are added. */
+const RANGES_MORE = `(SELECT coalesce(max(number), 0) FROM ${JOINED}) - (SELECT count(*) FROM (${TOUCHED}))`;
 
 /** `held`: JSON [[batch, entry, event id, event, reasons], …]. */
 export const QUARANTINE = statement<Claim & StreamOf & { context: string; now: number; held: string }>(
@@ -120,24 +150,32 @@ function digestSum(column: "digest" | "positions"): string {
 }
 
 /** What a request adds to a row of `counters`. */
-export type CounterColumns = Omit<typeof counters.$inferSelect, "delivered" | "discarded">;
+export type CounterColumns = Omit<typeof counters.$inferSelect, "delivered" | "discarded" | "spans">;
 
-const COUNTERS = `counters (tenant, stream, producer, accepted, duplicates, conflicts, quarantined,
-  digest0, digest1, digest2, digest3, positions0, positions1, positions2, positions3)
+const counting = (
+  spans: string,
+) => `INSERT INTO counters (tenant, stream, producer, accepted, duplicates, conflicts, quarantined,
+  digest0, digest1, digest2, digest3, positions0, positions1, positions2, positions3, spans)
 SELECT :tenant, :stream, :producer, :accepted, :duplicates, :conflicts, :quarantined,
-  :digest0, :digest1, :digest2, :digest3, :positions0, :positions1, :positions2, :positions3`;
+  :digest0, :digest1, :digest2, :digest3, :positions0, :positions1, :positions2, :positions3, ${spans}`;
 
 const COUNT_UP = `ON CONFLICT (tenant, stream, producer) DO UPDATE SET
   accepted = accepted + excluded.accepted, duplicates = duplicates + excluded.duplicates,
   conflicts = conflicts + excluded.conflicts, quarantined = quarantined + excluded.quarantined,
+  spans = spans + excluded.spans,
   ${digestSum("digest")},
   ${digestSum("positions")}`;
 
-export const COUNT = statement<Claim & CounterColumns>(`INSERT INTO ${COUNTERS} WHERE ${CLAIMED}
+/** For a request without positions. */
+export const COUNT = statement<Claim & CounterColumns>(`${counting("0")} WHERE ${CLAIMED}
+${COUNT_UP}`);
+
+/** Before ADD_RANGES: the ranges are counted by what they are yet. */
+export const COUNT_POSITIONS = statement<Claim & CounterColumns & Runs>(`${counting(RANGES_MORE)} WHERE ${CLAIMED}
 ${COUNT_UP}`);
 
 /** For a request that brings nothing new: only counted. */
-export const COUNT_ONLY = statement<CounterColumns & Gate>(`INSERT INTO ${COUNTERS} WHERE ${GATE}
+export const COUNT_ONLY = statement<CounterColumns & Gate>(`${counting("0")} WHERE ${GATE}
 ${COUNT_UP}`);
 
 export interface Standing {

@@ -1,4 +1,9 @@
-/** A plan as the statements of its one transaction. */
+/**
+ * A plan as the statements of its one transaction. Their number follows from the bytes of a request, not from how many
+ * rows or runs of positions its events make: what is small goes by the thousand.
+ */
+import { toHex } from "../../shared/identity.ts";
+import { jsonArrays } from "../usage/json-arrays.ts";
 import { factJson } from "./fact.ts";
 import * as FACTS from "./facts-sql.ts";
 import * as SQL from "./filing-sql.ts";
@@ -10,6 +15,11 @@ export function countOnly(db: D1Database, filing: Filing, plan: Plan, now: numbe
   return SQL.COUNT_ONLY.bind(db, { ...counterColumns(filing, plan), ...gateOf(filing, now) });
 }
 
+/** A row to be, with its id. */
+interface NumberedRow extends PlannedRow {
+  readonly id: number;
+}
+
 /** The first of them claims: its changes say whether the transaction did anything. */
 export function filingStatements(
   db: D1Database,
@@ -18,90 +28,144 @@ export function filingStatements(
   claim: SQL.Claim,
   now: number,
 ): D1PreparedStatement[] {
-  const { tenant } = filing;
-  const of = { ...claim, tenant, stream: filing.stream, producer: filing.producer ?? "" };
-  const statements = plan.rows.flatMap((row, i) => {
-    const columns = batchColumns(filing, row, claim, i);
-    const filed =
-      i === 0 ? claiming(db, filing, plan, columns, now) : SQL.FURTHER_ROW.bind(db, { ...claim, ...columns });
-    return [filed, ...rowStatements(db, filing, row, claim, columns.id, now)];
-  });
-  if (plan.groups.length > 0) {
-    statements.push(SQL.GROUPS.bind(db, { ...claim, tenant, groups: JSON.stringify(plan.groups) }));
-  }
-  for (const [first, last] of plan.runs) {
-    statements.push(SQL.RANGE.bind(db, { ...of, first, last }), SQL.RANGE_ABSORBED.bind(db, { ...of, last }));
-  }
-  statements.push(SQL.COUNT.bind(db, { ...claim, ...counterColumns(filing, plan) }));
-  return statements;
+  const rows = plan.rows.map((row, i): NumberedRow => ({ ...row, id: claim.claimId + i }));
+  const groups = JSON.stringify(plan.groups);
+  return [
+    ...batchStatements(db, filing, plan, rows, claim, now),
+    ...keyStatements(db, rows, claim),
+    ...outboxStatements(db, filing, rows, claim),
+    ...quarantineStatements(db, filing, rows, claim, now),
+    ...factStatements(db, filing, rows, claim),
+    ...(plan.groups.length === 0 ? [] : [SQL.GROUPS.bind(db, { ...claim, tenant: filing.tenant, groups })]),
+    ...countingStatements(db, filing, plan, claim),
+  ];
 }
 
 function gateOf({ apiKeyId, catalogVersion }: Filing, now: number) {
   return { apiKeyId, catalogVersion, now };
 }
 
-function claiming(db: D1Database, filing: Filing, plan: Plan, columns: SQL.BatchColumns, now: number) {
-  const groups = JSON.stringify(plan.groups.map(([id]) => id));
-  return SQL.CLAIM.bind(db, { ...columns, ...gateOf(filing, now), runs: JSON.stringify(plan.runs), groups });
-}
+/** A row of so many bytes, about, is bound by itself: as JSON it would be copied twice. */
+const LARGE_ROW = 65_536;
 
-function batchColumns(filing: Filing, row: PlannedRow, claim: SQL.Claim, i: number): SQL.BatchColumns {
-  const { tenant, stream, producer, context, sentIds, idempotencyKey, ownIdField, receivedAt, times } = filing;
-  return {
-    id: claim.claimId + i,
-    nonce: claim.nonce,
-    tenant,
-    stream,
-    producer,
-    first: row.first,
-    last: row.last,
-    context,
-    sentIds,
-    idempotencyKey,
-    ownIdField,
-    receivedAt,
-    times: times ? JSON.stringify(row.indexes.map((index) => times[index] ?? null)) : null,
-    entries: row.entries,
-    payload: row.payload,
-  };
-}
-
-/** What hangs on a row: keys, its place in the outbox, quarantine, facts. */
-function rowStatements(
+/** The claim, then the other rows in their order: large ones by themselves, small ones together. */
+function batchStatements(
   db: D1Database,
   filing: Filing,
-  row: PlannedRow,
+  plan: Plan,
+  [first, ...further]: readonly NumberedRow[],
   claim: SQL.Claim,
-  batch: number,
   now: number,
 ): D1PreparedStatement[] {
-  const { tenant, stream, context } = filing;
-  const statements: D1PreparedStatement[] = [];
-  if (row.keys.some((key) => key !== "")) {
-    statements.push(SQL.KEYS.bind(db, { ...claim, batch, keys: JSON.stringify(row.keys) }));
+  if (first === undefined) return [];
+  const common = commonColumns(filing, claim);
+  const gate = { ...gateOf(filing, now), runs: JSON.stringify(plan.runs), groups: closedGroups(plan) };
+  const statements = [SQL.CLAIM.bind(db, { ...common, ...ownColumns(filing, first), ...gate })];
+  const { nonce: _, ...shared } = common;
+  let small: string[] = [];
+  const fileSmall = () => {
+    statements.push(...jsonArrays(small).map((rows) => SQL.FURTHER_ROWS.bind(db, { ...claim, ...shared, rows })));
+    small = [];
+  };
+  for (const row of further) {
+    if (row.payload.length + 2 * row.entries.length < LARGE_ROW) {
+      const { id, times, entries, payload } = ownColumns(filing, row);
+      small.push(JSON.stringify([id, row.first, row.last, times, toHex(entries), payload]));
+      continue;
+    }
+    fileSmall();
+    statements.push(SQL.FURTHER_ROW.bind(db, { ...claim, ...shared, ...ownColumns(filing, row) }));
   }
-  if (row.events > 0) {
-    const bytes = new TextEncoder().encode(row.payload).length;
-    const { entryCount: entries, events } = row;
-    statements.push(SQL.OUTBOX.bind(db, { ...claim, tenant, stream, batch, context, entries, events, bytes }));
-  }
-  if (row.quarantined.length > 0) {
-    const held = row.quarantined.map(({ entry, event }) => {
-      return [batch, entry, event.id, event.source, JSON.stringify(event.reasons)];
-    });
-    const of = { ...claim, tenant, stream, producer: filing.producer ?? "", context, now };
-    statements.push(SQL.QUARANTINE.bind(db, { ...of, held: JSON.stringify(held) }));
-  }
-  if (row.measured.length > 0) {
-    const facts = row.measured.map(({ entry, event, measure }) =>
-      factJson(entry, measure, filing.times?.[event.index] ?? null, filing.receivedAt),
-    );
-    statements.push(
-      FACTS.ADD_FACTS.bind(db, { ...claim, tenant, facts: JSON.stringify(facts) }),
-      FACTS.ADD_FACT_RUN.bind(db, { ...claim, tenant, batch, count: facts.length }),
-    );
-  }
+  fileSmall();
   return statements;
+}
+
+function closedGroups({ groups }: Plan): string {
+  return JSON.stringify(groups.map(([id]) => id));
+}
+
+function commonColumns(filing: Filing, { nonce }: SQL.Claim) {
+  const { tenant, stream, producer, context, sentIds, idempotencyKey, ownIdField, receivedAt } = filing;
+  return { nonce, tenant, stream, producer, context, sentIds, idempotencyKey, ownIdField, receivedAt };
+}
+
+function ownColumns({ times }: Filing, { id, first, last, indexes, entries, payload }: NumberedRow) {
+  const own = times ? JSON.stringify(indexes.map((index) => times[index] ?? null)) : null;
+  return { id, first, last, times: own, entries, payload };
+}
+
+function keyStatements(db: D1Database, rows: readonly NumberedRow[], claim: SQL.Claim): D1PreparedStatement[] {
+  const keyed = rows.filter(({ keys }) => keys.some((key) => key !== ""));
+  const texts = keyed.map(({ id, keys }) => JSON.stringify([id, keys]));
+  return jsonArrays(texts).map((part) => SQL.KEYS.bind(db, { ...claim, rows: part }));
+}
+
+function outboxStatements(
+  db: D1Database,
+  { tenant, stream, context }: Filing,
+  rows: readonly NumberedRow[],
+  claim: SQL.Claim,
+): D1PreparedStatement[] {
+  const encoder = new TextEncoder();
+  const texts = rows
+    .filter(({ events }) => events > 0)
+    .map(({ id, entryCount, events, payload }) =>
+      JSON.stringify([id, entryCount, events, encoder.encode(payload).length]),
+    );
+  return jsonArrays(texts).map((part) => SQL.OUTBOX.bind(db, { ...claim, tenant, stream, context, rows: part }));
+}
+
+function quarantineStatements(
+  db: D1Database,
+  { tenant, stream, producer, context }: Filing,
+  rows: readonly NumberedRow[],
+  claim: SQL.Claim,
+  now: number,
+): D1PreparedStatement[] {
+  const texts = rows.flatMap(({ id, quarantined }) =>
+    quarantined.map(({ entry, event }) =>
+      JSON.stringify([id, entry, event.id, event.source, JSON.stringify(event.reasons)]),
+    ),
+  );
+  const of = { ...claim, tenant, stream, producer: producer ?? "", context, now };
+  return jsonArrays(texts).map((held) => SQL.QUARANTINE.bind(db, { ...of, held }));
+}
+
+function factStatements(
+  db: D1Database,
+  { tenant, times, receivedAt }: Filing,
+  rows: readonly NumberedRow[],
+  claim: SQL.Claim,
+): D1PreparedStatement[] {
+  const runs: [number, number, number][] = [];
+  const facts: string[] = [];
+  for (const { id, measured } of rows) {
+    if (measured.length === 0) continue;
+    runs.push([id, facts.length, facts.length + measured.length - 1]);
+    for (const { entry, event, measure } of measured) {
+      facts.push(JSON.stringify(factJson(entry, measure, times?.[event.index] ?? null, receivedAt)));
+    }
+  }
+  if (facts.length === 0) return [];
+  return [
+    ...jsonArrays(facts).map((part) => FACTS.ADD_FACTS.bind(db, { ...claim, tenant, facts: part })),
+    FACTS.ADD_FACT_RUNS.bind(db, { ...claim, tenant, runs: JSON.stringify(runs), count: facts.length }),
+  ];
+}
+
+/** The counts, and the positions taken. */
+function countingStatements(db: D1Database, filing: Filing, plan: Plan, claim: SQL.Claim): D1PreparedStatement[] {
+  const counts = { ...claim, ...counterColumns(filing, plan) };
+  const from = plan.runs[0]?.[0];
+  const to = plan.runs.at(-1)?.[1];
+  if (from === undefined || to === undefined) return [SQL.COUNT.bind(db, counts)];
+  const of = { ...claim, tenant: filing.tenant, stream: filing.stream, producer: filing.producer ?? "" };
+  const runs = { runs: JSON.stringify(plan.runs), from, to };
+  return [
+    SQL.COUNT_POSITIONS.bind(db, { ...counts, ...runs }),
+    SQL.ADD_RANGES.bind(db, { ...of, ...runs }),
+    SQL.DROP_RANGES.bind(db, { ...of, from, to }),
+  ];
 }
 
 function counterColumns(filing: Filing, { counts, digest, positionsDigest }: Plan): SQL.CounterColumns {

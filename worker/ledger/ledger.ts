@@ -60,16 +60,34 @@ export interface LedgerRow {
   readonly positions_digest?: string;
 }
 
+/** A row of the ledger. */
+export interface LedgerKey {
+  readonly stream: string;
+  /** "" for events without one. */
+  readonly producer: string;
+}
+
 export interface LedgerFilter {
   readonly producer?: string | undefined;
   readonly stream?: string | undefined;
   /** Gaps are listed that begin after this position; all of them where it is absent. */
   readonly gapsAfter?: number | undefined;
+  /** The first row of the page; from the beginning where it is absent. */
+  readonly from?: LedgerKey | undefined;
+  /** Rows of one page. */
+  readonly limit: number;
+}
+
+export interface LedgerPage {
+  /** By stream, then producer. */
+  readonly rows: readonly LedgerRow[];
+  /** The row that follows; null at the end. */
+  readonly next: LedgerKey | null;
 }
 
 export interface Ledger {
   /** Files a request in one transaction. @throws where the database gave no clear answer after several tries. */
   file(filing: Filing): Promise<FileOutcome>;
-  /** The counts of each stream and producer, with gaps and digests. */
-  rows(tenant: string, filter: LedgerFilter): Promise<LedgerRow[]>;
+  /** The counts of streams and producers, with gaps and digests. */
+  rows(tenant: string, filter: LedgerFilter): Promise<LedgerPage>;
 }

@@ -151,11 +151,11 @@ function replayStatements(
   const place = { ...claim, batch, entry };
   const entries = encodeEntries([{ hash, length: source.length, ordinal: 1, status: ENTRY_STATUS.stored }]);
   const bytes = new TextEncoder().encode(source).length;
-  const row = { tenant, stream, batch: claim.claimId, context, entries: 1, events: 1, bytes };
+  const rows = JSON.stringify([[claim.claimId, 1, 1, bytes]]);
   const correctedHash = toHex(hash.subarray(0, CONTENT_HASH_BYTES));
   return [
     SQL.REPLAY.bind(db, { ...claim, id, tenant, now, context, ownIdField, entries, payload: source }),
-    FILING.OUTBOX.bind(db, { ...claim, ...row }),
+    FILING.OUTBOX.bind(db, { ...claim, tenant, stream, context, rows }),
     ...(corrected ? [SQL.CORRECTION.bind(db, { ...place, hash: correctedHash })] : []),
     ...(key === null ? [] : [SQL.CORRECTED_KEY.bind(db, { ...place, key })]),
     ...factStatements(db, claim, tenant, held, corrected, measure),
@@ -181,7 +181,7 @@ function factStatements(
   return [
     ...voiding,
     FACTS.ADD_FACTS.bind(db, { ...claim, tenant, facts }),
-    FACTS.ADD_FACT_RUN.bind(db, { ...claim, tenant, batch, count: 1 }),
+    FACTS.ADD_FACT_RUNS.bind(db, { ...claim, tenant, runs: `[[${batch},0,0]]`, count: 1 }),
   ];
 }
 

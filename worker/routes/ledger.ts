@@ -1,8 +1,11 @@
 /** The counts that prove it: a tenant's whole ledger for its admin, a producer's rows for its agent. */
+import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { KINDS, usageStream } from "../../shared/events/kind.ts";
 import type { WeirContext } from "../context.ts";
+import { cursor, limitOf, pageOf } from "../http/page.ts";
 import { whole } from "../http/parameters.ts";
 import { ADMIN, route } from "../http/route.ts";
+import type { LedgerKey } from "../ledger/ledger.ts";
 import { answer } from "../openapi/answers.ts";
 import { schema } from "../openapi/component.ts";
 import { COUNT, choice, described, type JsonSchema, list, object, TEXT } from "../openapi/json-schema.ts";
@@ -54,7 +57,10 @@ const EXAMPLE = {
   positions_digest: "0123456789abcdef0123456789abcdef",
 };
 
-const ROWS = answer("A row a stream and producer.", object({ items: list(LEDGER_ROW) }), { items: [EXAMPLE] });
+const ROWS = answer("A row a stream and producer, in this order.", pageOf(LEDGER_ROW), {
+  items: [EXAMPLE],
+  next: null,
+});
 
 const GAPS_AFTER = whole(
   { min: 0, max: Number.MAX_SAFE_INTEGER, absent: 0 },
@@ -63,15 +69,37 @@ const GAPS_AFTER = whole(
   "gaps_after is a position, say the end of the last gap listed",
 );
 
+const LIMIT = limitOf(1000);
+
+/** A cursor is the row it goes on with: producer, a slash and stream, in hex, since a meter's id holds any character. */
+const CURSOR = cursor<LedgerKey | undefined>(undefined, (text) => {
+  if (!/^(?:[0-9a-f]{2})+$/.test(text)) return null;
+  const [, producer, stream] = /^([^/]*)\/(.+)$/s.exec(new TextDecoder().decode(hexToBytes(text))) ?? [];
+  return producer === undefined || stream === undefined ? null : { producer, stream };
+});
+
+function cursorText({ producer, stream }: LedgerKey): string {
+  return bytesToHex(utf8ToBytes(`${producer}/${stream}`));
+}
+
 interface RowFilter {
   readonly producer: string | null;
   readonly stream: string | null;
   readonly gaps_after: number;
+  readonly limit: number;
+  readonly cursor: LedgerKey | undefined;
 }
 
-async function answerRows(c: WeirContext, { producer, stream, gaps_after }: RowFilter): Promise<Response> {
-  const filter = { producer: producer ?? undefined, stream: stream ?? undefined, gapsAfter: gaps_after };
-  return c.json({ items: await c.get("services").ledger.rows(c.get("tenant"), filter) });
+async function answerRows(c: WeirContext, query: RowFilter): Promise<Response> {
+  const { producer, stream, gaps_after: gapsAfter, cursor: from, limit } = query;
+  const { rows, next } = await c.get("services").ledger.rows(c.get("tenant"), {
+    producer: producer ?? undefined,
+    stream: stream ?? undefined,
+    gapsAfter,
+    from,
+    limit,
+  });
+  return c.json({ items: rows, next: next === null ? null : cursorText(next) });
 }
 
 export const ledgerRoutes = [
@@ -80,7 +108,7 @@ export const ledgerRoutes = [
       method: "get",
       path: "/admin/ledger",
       permission: ADMIN,
-      query: { producer: PRODUCER, stream: STREAM, gaps_after: GAPS_AFTER },
+      query: { producer: PRODUCER, stream: STREAM, gaps_after: GAPS_AFTER, limit: LIMIT, cursor: CURSOR },
       id: "getLedger",
       tag: "Ledger",
       summary: "Read the counts of every stream and producer",
@@ -93,7 +121,7 @@ export const ledgerRoutes = [
       method: "get",
       path: "/ledger",
       permission: ["METER_DATA.INGEST"],
-      query: { producer: THIS_PRODUCER, stream: STREAM, gaps_after: GAPS_AFTER },
+      query: { producer: THIS_PRODUCER, stream: STREAM, gaps_after: GAPS_AFTER, limit: LIMIT, cursor: CURSOR },
       id: "getProducerLedger",
       tag: "Ledger",
       summary: "Read a producer's own counts, to hold its ledger against them",
