@@ -10,9 +10,15 @@ export interface Nudge {
   readonly stream: string;
 }
 
+/** Cloudflare's rate-limiting binding: it counts, and says yes or no. */
+export type RateLimitBinding = RateLimit;
+
 export interface Bindings {
   readonly LEDGER: D1Database;
   readonly NUDGES: Queue<Nudge>;
+  /** Of keys and of requests for tokens; where one is not bound each instance counts by its setting. */
+  readonly KEY_RATE?: RateLimitBinding;
+  readonly TOKEN_RATE?: RateLimitBinding;
   readonly [setting: string]: unknown;
 }
 
@@ -34,6 +40,7 @@ const settingsSchema = z.object({
   MAX_BODY_BYTES: whole(DEFAULT_LIMITS.bodyBytesMax),
   MAX_EVENTS: whole(DEFAULT_LIMITS.eventsMax),
   RATE_LIMIT_PER_MINUTE: whole(0, 0),
+  TOKEN_RATE_LIMIT_PER_MINUTE: whole(60, 0),
   UPSTREAM_TIMEOUT_MS: whole(30_000),
   BACKOFF_BASE_MS: whole(500),
   BACKOFF_MAX_MS: whole(60_000),
@@ -76,6 +83,8 @@ export interface Settings {
   readonly limits: BodyLimits;
   /** Requests a key may send in a minute to one Worker instance; 0 for any number. */
   readonly rateLimitPerMinute: number;
+  /** Requests for tokens that a client, or an address, may send in a minute to one Worker instance; 0 for any number. */
+  readonly tokenRateLimitPerMinute: number;
   readonly upstreams: Readonly<Record<UpstreamName, UpstreamSettings>>;
   readonly upstreamTimeoutMs: number;
   readonly backoff: BackoffSettings;
@@ -102,6 +111,7 @@ export function parseSettings(bindings: Bindings): Settings {
   return {
     limits: { ...DEFAULT_LIMITS, bodyBytesMax: set.MAX_BODY_BYTES, eventsMax: set.MAX_EVENTS },
     rateLimitPerMinute: set.RATE_LIMIT_PER_MINUTE,
+    tokenRateLimitPerMinute: set.TOKEN_RATE_LIMIT_PER_MINUTE,
     upstreams: Object.fromEntries(
       upstreams.flatMap(({ data }) => (data === undefined ? [] : [data])),
     ) as Settings["upstreams"],

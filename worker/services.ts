@@ -16,8 +16,8 @@ import { createEventReader, type EventReader } from "./ledger/event-reader.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
+import { createLimiter, type Limiter } from "./limiter.ts";
 import { logRefused, logWarning } from "./log.ts";
-import { Rates } from "./rates.ts";
 import { createTenants, type Tenants } from "./tenants/tenants.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
 import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
@@ -47,7 +47,10 @@ export interface Services {
   readonly usage: UsageReader;
   readonly usageFold: UsageFold;
   readonly admission: Admission;
-  readonly rates: Rates;
+  /** Of a key's requests, whatever the route. */
+  readonly keyLimiter: Limiter;
+  /** Of requests for tokens: by client, and by address. */
+  readonly tokenLimiter: Limiter;
   /** What was refused is told through it; this instance's own. */
   readonly refusals: RefusalLog;
   /**
@@ -94,7 +97,8 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     usage: createUsageReader(bindings.LEDGER),
     usageFold: createUsageFold(bindings.LEDGER),
     admission: new Admission(),
-    rates: new Rates(),
+    keyLimiter: createLimiter(bindings.KEY_RATE ?? null, settings.rateLimitPerMinute),
+    tokenLimiter: createLimiter(bindings.TOKEN_RATE ?? null, settings.tokenRateLimitPerMinute),
     refusals: createRefusalLog(logRefused, runtime.clock.now),
     nudge,
   };

@@ -16,8 +16,8 @@ const KEYS_REMEMBERED_MAX = 1_000;
 export interface KeyRing {
   /** @param credential an API key or an access token. Null where it is unknown, revoked or expired. */
   find(credential: string, nowMs: number): Promise<Principal | null>;
-  /** A token for a key's id and the key itself; null where the two do not belong together. */
-  exchange(keyId: string, key: string, nowMs: number): Promise<string | null>;
+  /** A token for a key's id and the key itself, one of some texts; null where they do not belong together. One look. */
+  exchange(keyId: string, keys: readonly string[], nowMs: number): Promise<string | null>;
   /** Drops what this instance remembers: what was changed through it is in force at once. */
   forget(): void;
 }
@@ -55,9 +55,10 @@ export function createKeyRing(db: D1Database): KeyRing {
       remembered.set(hash, principal, Math.min(...ends));
       return principal;
     },
-    async exchange(keyId, key, nowMs) {
-      const row = await byHash(hashApiKey(key));
-      if (row === undefined || row.key.id !== keyId || !isValid(row, nowMs)) return null;
+    async exchange(keyId, keys, nowMs) {
+      const hashes = keys.map(hashApiKey);
+      const row = await byId(keyId);
+      if (row === undefined || !hashes.includes(row.key.hash) || !isValid(row, nowMs)) return null;
       return issueToken({ keyId, endsAt: nowMs + TOKEN_SECONDS * 1000 }, row.key.hash);
     },
     forget: () => remembered.clear(),

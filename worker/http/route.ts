@@ -11,7 +11,7 @@ import type { Permission } from "../accounts/principal.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
-import { nameTenant, TENANT_PARAMETER } from "../middleware/tenant.ts";
+import { findTenant, nameTenant, TENANT_PARAMETER } from "../middleware/tenant.ts";
 import type { RefusalStatus } from "../openapi/answers.ts";
 import { CONTENT_ENCODING, PLATFORM_ID } from "../openapi/headers.ts";
 import type { JsonSchema, Members } from "../openapi/json-schema.ts";
@@ -45,8 +45,6 @@ export interface RouteSpec<Path extends Parameters, Query extends Parameters, T,
   readonly strictQuery?: boolean;
   /** Header parameters, as the document has them, beside those that follow from the rest. */
   readonly headers?: readonly JsonSchema[];
-  /** Whether the key's requests are counted against its limit. */
-  readonly rateLimited?: boolean;
   readonly find?: (c: WeirContext, path: Values<Path>) => Promise<FindOutcome<Found>>;
   /** Looks, before the body is read, whether the request may have any effect at all; null where it may. */
   readonly precondition?: (c: WeirContext) => Promise<Refusal | null>;
@@ -108,27 +106,16 @@ export function mount(app: Hono<WeirEnv>, routes: readonly Route[]): void {
 
 type Described = Pick<
   RouteSpec<Parameters, Parameters, unknown, unknown>,
-  | "path"
-  | "permission"
-  | "params"
-  | "query"
-  | "strictQuery"
-  | "headers"
-  | "ownBody"
-  | "rateLimited"
-  | "refusals"
-  | keyof OperationWords
+  "path" | "permission" | "params" | "query" | "strictQuery" | "headers" | "ownBody" | "refusals" | keyof OperationWords
 > & { readonly body?: Body<unknown>; readonly find?: unknown };
 
 const isAdmins = ({ path }: Described): boolean => path.startsWith("/admin/");
 const isStrict = (spec: Described): boolean => spec.strictQuery ?? isAdmins(spec);
 
 function guardsOf(spec: Described): MiddlewareHandler<WeirEnv>[] {
-  return [
-    ...(spec.permission.length === 0 ? [] : [requirePermission(...spec.permission)]),
-    ...(isAdmins(spec) ? [nameTenant] : []),
-    ...(spec.rateLimited === true ? [rateLimit] : []),
-  ];
+  if (spec.permission.length === 0) return [];
+  const required = requirePermission(...spec.permission);
+  return isAdmins(spec) ? [required, nameTenant, rateLimit, findTenant] : [required, rateLimit];
 }
 
 function answerBy<Path extends Parameters, Query extends Parameters, T, Found>(
@@ -193,15 +180,14 @@ function describe(spec: Described): JsonSchema {
     ],
     body: content === undefined ? undefined : { required, content },
     refusals: refusalsOf(spec),
-    answerHeaders: { ...(isAdmins(spec) ? NO_STORE_HEADERS : {}), ...(spec.rateLimited === true ? RATE_HEADERS : {}) },
+    answerHeaders: { ...(isAdmins(spec) ? NO_STORE_HEADERS : {}), ...(permission.length === 0 ? {} : RATE_HEADERS) },
   });
 }
 
 function refusalsOf(spec: Described): RefusalStatus[] {
-  const { path, permission, rateLimited, find, query, body, ownBody, refusals = [] } = spec;
+  const { path, permission, find, query, body, ownBody, refusals = [] } = spec;
   return [
-    ...(permission.length === 0 ? [] : ([401, 403] as const)),
-    ...(rateLimited === true ? ([429] as const) : []),
+    ...(permission.length === 0 ? [] : ([401, 403, 429] as const)),
     ...(find === undefined && !path.startsWith("/admin/") ? [] : ([404] as const)),
     ...((body ?? ownBody) === undefined ? [] : ([415, 413, 400] as const)),
     ...(query === undefined && !isStrict(spec) ? [] : ([400] as const)),

@@ -229,7 +229,6 @@ export const calculateRoutes = [
       method: "post",
       path: versioned("/events/calculate"),
       permission: ["METER_DATA.INGEST"],
-      rateLimited: true,
       params: { version: VERSION },
       query: { cost_prediction: COST_PREDICTION },
       headers: [ACCEPT_ENCODING, IDEMPOTENCY_KEY],

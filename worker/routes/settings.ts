@@ -16,6 +16,10 @@ const SETTINGS = object({
   max_body_bytes: COUNT,
   max_events: COUNT,
   rate_limit_per_minute: described(COUNT, "Requests of a key to one Worker instance; 0: any number."),
+  token_rate_limit_per_minute: described(
+    COUNT,
+    "Requests for tokens of a client, or an address, to one Worker instance.",
+  ),
   upstream_timeout_ms: COUNT,
   backoff_base_ms: COUNT,
   backoff_max_ms: COUNT,
@@ -26,6 +30,7 @@ const EXAMPLE = {
   max_body_bytes: 4_000_000,
   max_events: 10_000,
   rate_limit_per_minute: 0,
+  token_rate_limit_per_minute: 60,
   upstream_timeout_ms: 30_000,
   backoff_base_ms: 500,
   backoff_max_ms: 60_000,
@@ -41,11 +46,13 @@ const EXAMPLE = {
 };
 
 function showSettings(c: WeirContext): Response {
-  const { limits, rateLimitPerMinute, upstreams, upstreamTimeoutMs, backoff } = c.get("services").settings;
+  const { limits, rateLimitPerMinute, tokenRateLimitPerMinute, upstreams, upstreamTimeoutMs, backoff } =
+    c.get("services").settings;
   return c.json({
     max_body_bytes: limits.bodyBytesMax,
     max_events: limits.eventsMax,
     rate_limit_per_minute: rateLimitPerMinute,
+    token_rate_limit_per_minute: tokenRateLimitPerMinute,
     upstream_timeout_ms: upstreamTimeoutMs,
     backoff_base_ms: backoff.baseMs,
     backoff_max_ms: backoff.maxMs,

@@ -43,7 +43,6 @@ function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm, bounds: Bou
 const INGEST = {
   method: "post",
   permission: ["METER_DATA.INGEST"],
-  rateLimited: true,
   params: { version: VERSION },
   tag: "Solvimon",
   dialect: "Solvimon",

@@ -7,7 +7,7 @@ import type { WeirContext } from "../context.ts";
 import type { Body } from "../http/body.ts";
 import { route } from "../http/route.ts";
 import { ANSWER_HEADER, answer, REFUSAL } from "../openapi/answers.ts";
-import { type JsonSchema, object, TEXT } from "../openapi/json-schema.ts";
+import { type JsonSchema, type Members, object, TEXT } from "../openapi/json-schema.ts";
 
 /** A grant is three short fields. */
 const FORM_BYTES_MAX = 16_384;
@@ -46,9 +46,14 @@ const GRANTED_EXAMPLE = {
   expires_in: TOKEN_SECONDS,
 };
 
-function denied(description: string, error: string, message: string): JsonSchema {
+function denied(description: string, error: string, message: string, headers: Members = {}): JsonSchema {
   const code: JsonSchema = { type: "string", description: "OAuth's own code (RFC 6749, section 5.2)." };
-  return answer(description, { allOf: [REFUSAL, object({ error: code })] }, { ...usageRefusal(message), error });
+  return answer(
+    description,
+    { allOf: [REFUSAL, object({ error: code })] },
+    { ...usageRefusal(message), error },
+    headers,
+  );
 }
 
 async function grantToken(c: WeirContext, form: URLSearchParams): Promise<Response> {
@@ -57,9 +62,13 @@ async function grantToken(c: WeirContext, form: URLSearchParams): Promise<Respon
   }
   const { keys, clock } = c.get("services");
   const { id, secrets } = clientCredentialsOf(c.req.header(HEADER.authorization), form);
-  for (const secret of secrets) {
-    const token = await keys.exchange(id, secret, clock.now());
-    if (token === null) continue;
+  const waitSeconds = await secondsToWait(c, id);
+  if (waitSeconds !== null) {
+    c.header("Retry-After", String(waitSeconds));
+    return deny(c, 429, "temporarily_unavailable", "too many requests for tokens; a token lasts an hour");
+  }
+  const token = await keys.exchange(id, secrets, clock.now());
+  if (token !== null) {
     c.header("Cache-Control", "no-store");
     return c.json({ access_token: token, token_type: "bearer", expires_in: TOKEN_SECONDS });
   }
@@ -67,8 +76,31 @@ async function grantToken(c: WeirContext, form: URLSearchParams): Promise<Respon
   return deny(c, 401, "invalid_client", "the client is unknown, revoked or expired");
 }
 
+/** Where Cloudflare says who calls; locally nobody does. */
+const ADDRESS_HEADER = "cf-connecting-ip";
+/** A client's id as it is counted: no longer than one that this edge made. */
+const CLIENT_CHARACTERS = 64;
+
+/**
+ * Counts the request by its address, then by its client, before the database is asked: guessing is slow whichever of
+ * the two an attacker has many of. Null where it may go on.
+ */
+async function secondsToWait(c: WeirContext, client: string): Promise<number | null> {
+  const { tokenLimiter, clock } = c.get("services");
+  const address = c.req.header(ADDRESS_HEADER);
+  const names = [
+    ...(address === undefined ? [] : [`address ${address}`]),
+    `client ${client.slice(0, CLIENT_CHARACTERS)}`,
+  ];
+  for (const name of names) {
+    const allowance = await tokenLimiter.take(name, clock.now());
+    if (allowance.kind === "counted" && !allowance.allowed) return allowance.retryAfterSeconds;
+  }
+  return null;
+}
+
 /** Weir's error body with OAuth's own code beside it. */
-function deny(c: WeirContext, status: 400 | 401 | 413 | 415, error: string, message: string): Response {
+function deny(c: WeirContext, status: 400 | 401 | 413 | 415 | 429, error: string, message: string): Response {
   return c.json({ ...usageRefusal(message), error }, status);
 }
 
@@ -95,6 +127,12 @@ export const tokenRoutes = [
         ),
         413: denied("The form is too long.", "invalid_request", `the body has more than ${FORM_BYTES_MAX} bytes`),
         415: denied("No form.", "invalid_request", "send application/x-www-form-urlencoded"),
+        429: denied(
+          "Too many requests from this client or this address.",
+          "temporarily_unavailable",
+          "too many requests for tokens; a token lasts an hour",
+          ANSWER_HEADER.retryAfter,
+        ),
       },
     },
     (c, { body }) => grantToken(c, body),

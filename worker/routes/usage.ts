@@ -75,7 +75,6 @@ function usageRoute(path: string, id: string): Route {
       method: "post",
       path,
       permission: ["METER_DATA.INGEST"],
-      rateLimited: true,
       params: { meterGlobalId: segment("The global id of a meter in the catalog.", "web-egress") },
       headers: [...INGEST_HEADERS, PREFER],
       ownBody: BODY,
