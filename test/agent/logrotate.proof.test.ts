@@ -21,11 +21,13 @@ interface Mode {
   readonly directives: string;
   /** Whether the writer is asked to open its file anew; a file that is cut stays open. */
   readonly reopens: boolean;
+  /** Whether a turned file is compressed while its writer may still have it open. */
+  readonly isCompressedAtOnce?: true;
 }
 
 const MODES: readonly Mode[] = [
   { name: "create", directives: "create", reopens: true },
-  { name: "create, compress", directives: "create\ncompress", reopens: true },
+  { name: "create, compress", directives: "create\ncompress", reopens: true, isCompressedAtOnce: true },
   { name: "create, compress, delaycompress", directives: "create\ncompress\ndelaycompress", reopens: true },
   { name: "copytruncate", directives: "copytruncate", reopens: false },
   { name: "copytruncate, compress", directives: "copytruncate\ncompress", reopens: false },
@@ -74,8 +76,8 @@ type Followed = Awaited<ReturnType<typeof setup>>;
 /** What arrived, each line's number; each must be there once. */
 function arrivedOnce({ arrived }: Followed): Set<number> {
   const numbers = arrived().flatMap(lineNumbers);
-  const once = new Set(numbers);
-  expect(numbers.length).toBe(once.size);
+  const once = new Set<number>();
+  expect(numbers.filter((n) => once.size === once.add(n).size)).toEqual([]);
   return once;
 }
 
@@ -131,7 +133,8 @@ test.skipIf(!hasLogrotate).each(MODES)(
     const written = await followed.written();
     await leftArrived(followed);
     const once = arrivedOnce(followed);
-    if (mode.reopens) expect(once.size).toBe(written);
+    // Compressed at once, a file is gone while its writer may still write to it: those lines logrotate itself destroys.
+    if (mode.reopens && !mode.isCompressedAtOnce) expect(once.size).toBe(written);
     expect((await followed.drained(url)).ledger.quarantined).toBe(0);
   },
 );
