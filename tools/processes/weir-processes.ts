@@ -56,7 +56,9 @@ export interface AgentProcessOptions {
   /** Where configuration and buffer live; kept over restarts. */
   readonly directory: string;
   readonly destinationUrl: string;
-  /** The `[upload]` table; values as TOML writes them, strings with their quotes. */
+  /** More of the `[buffer]` table; values as TOML writes them, strings with their quotes. */
+  readonly buffer?: Readonly<Record<string, string | number>>;
+  /** The `[upload]` table, likewise. */
   readonly upload?: Readonly<Record<string, string | number>>;
   /** Further TOML, put at the end: tables of their own. */
   readonly toml?: string;
@@ -79,7 +81,7 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
 
 function agentToml(
   port: number,
-  { id, directory, destinationUrl, upload = {}, toml = "" }: AgentProcessOptions,
+  { id, directory, destinationUrl, buffer = {}, upload = {}, toml = "" }: AgentProcessOptions,
 ): string {
   const lines = [
     ...(id === undefined ? [] : [`id = ${JSON.stringify(id)}`]),
@@ -87,6 +89,7 @@ function agentToml(
     `port = ${port}`,
     "[buffer]",
     `path = ${JSON.stringify(join(directory, "buffer"))}`,
+    ...Object.entries(buffer).map(([name, value]) => `${name} = ${value}`),
     "[destination]",
     `url = ${JSON.stringify(destinationUrl)}`,
     'dialect = "edge"',
