@@ -128,6 +128,24 @@ describe.each<[title: string, change: Record<string, unknown>, code: string, fie
     "meter_values.0.reference",
   ],
   [
+    "an unknown id beside a known reference",
+    { meter_values: [{ id: "x", ...value }] },
+    "METER_VALUE_NOT_FOUND",
+    "meter_values.0.id",
+  ],
+  [
+    "an unknown reference beside a known id",
+    { meter_values: [{ id: "mval_SUM", reference: "x", number: "1" }] },
+    "METER_VALUE_NOT_FOUND",
+    "meter_values.0.reference",
+  ],
+  [
+    "an unknown meter reference beside a known id",
+    { meter_id: "metr_1", meter_reference: "x" },
+    "METER_NOT_FOUND",
+    "meter_reference",
+  ],
+  [
     "an unknown property",
     { meter_properties: [{ reference: "x", value: "1" }] },
     "METER_PROPERTY_NOT_FOUND",

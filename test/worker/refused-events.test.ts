@@ -1,6 +1,6 @@
 /** What the edge refuses leaves a line in its log, and never an event in it. */
 import { expect, it, onTestFinished, vi } from "vitest";
-import { event, setupEdge } from "./support/edge.ts";
+import { event, setupEdge, twinUrl } from "./support/edge.ts";
 
 const SECRET = "cus_nobody_may_read";
 
@@ -45,4 +45,19 @@ it("a hundred refused bodies leave one line, and a later one with the rest of th
   now += 60_000;
   edge.services.refusals.flush();
   expect(lines.slice(1)).toMatchObject([{ requests: 99, refused: 99 }]);
+});
+
+it("an event that the upstream refuses leaves a line, without the event and without the upstream's words", async () => {
+  const edge = await setupEdge();
+  await edge.putCatalog({ streams: [{ meter_global_id: "refused-upstream" }] });
+  const faults = [{ times: 50, status: 400, contains: SECRET }];
+  await fetch(`${twinUrl()}/twin/faults`, { method: "POST", body: JSON.stringify(faults) });
+  await edge.post("refused-upstream", `[${event({ CustomerId: SECRET })},${event()}]`);
+  const lines = logged();
+  await edge.services.delivery.deliver({ tenant: edge.tenant, stream: "usage/refused-upstream" });
+  const first = { why: "the upstream refused the event with 400", code: 400 };
+  expect(lines).toMatchObject([
+    { message: "events were refused", tenant: edge.tenant, stream: "usage/refused-upstream", quarantined: 1, first },
+  ]);
+  expect(JSON.stringify(lines)).not.toContain(SECRET);
 });

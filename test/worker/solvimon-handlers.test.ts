@@ -372,4 +372,34 @@ describe("a tenant whose catalog is strict", () => {
     await mine.putCatalog({ ...CATALOG, settings: { catalog: "pass" } });
     expect((await post("charge-data", VALID["charge-data"], {}, mine)).status).toBe(201);
   });
+
+  it("looks into the nested customer too", async () => {
+    const mine = await setupEdge({ vars: VARS });
+    await mine.putCatalog(CATALOG);
+    const { customer_reference: _, ...unnamed } = { customer_reference: null, ...VALID["meter-data"] };
+    const named = (customer: unknown, reference: string) =>
+      post("meter-data", { ...unnamed, customer, reference }, {}, mine);
+    for (const member of ["id", "reference"]) {
+      const refused = await named({ [member]: "nobody" }, "nested-stranger");
+      const error = { code: "CUSTOMER_NOT_FOUND", field: `customer.${member}` };
+      expect([refused.status, await refused.json()]).toMatchObject([400, error]);
+    }
+    expect((await named({ id: "cust_1", reference: "acme" }, "nested-known")).status).toBe(201);
+  });
+
+  it("holds a replay from quarantine to its catalog as it holds a request", async () => {
+    const mine = await setupEdge({ vars: VARS });
+    await mine.putCatalog(CATALOG);
+    const stranger = { ...VALID["adjustment-data"], customer_reference: "nobody" };
+    await post("adjustment-datas", { adjustment_datas: [stranger] }, { prefer: "handling=lenient" }, mine);
+    const { items } = await (await mine.request("/admin/quarantine")).json<{ items: { id: string }[] }>();
+    const replay = (event?: unknown) =>
+      mine.request(`/admin/quarantine/${items[0]?.id}/replay`, { method: "POST", body: JSON.stringify({ event }) });
+    for (const event of [undefined, { ...stranger, customer_reference: "another" }]) {
+      const refused = await replay(event);
+      const reasons = [{ field: "customer_reference" }];
+      expect([refused.status, await refused.json()]).toMatchObject([400, { reasons }]);
+    }
+    expect((await replay({ ...stranger, customer_reference: "acme" })).status).toBe(202);
+  });
 });

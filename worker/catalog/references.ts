@@ -21,9 +21,15 @@ export function referencesOf(catalog: Catalog): CatalogReferences | null {
   const items = pricings.flatMap((pricing) => pricing.pricing_items);
   const set = (names: readonly (string | null | undefined)[]): Names =>
     new Set(names.filter((name) => typeof name === "string"));
+  const customerIds = set(catalog.customers.map((one) => one.id));
+  const customerReferences = set(catalog.customers.map((one) => one.reference));
   const customers: Lookup[] = [
-    ["customer_id", set(catalog.customers.map((one) => one.id)), "CUSTOMER_NOT_FOUND"],
-    ["customer_reference", set(catalog.customers.map((one) => one.reference)), "CUSTOMER_NOT_FOUND"],
+    ["customer_id", customerIds, "CUSTOMER_NOT_FOUND"],
+    ["customer_reference", customerReferences, "CUSTOMER_NOT_FOUND"],
+  ];
+  const nested: Lookup[] = [
+    ["id", customerIds, "CUSTOMER_NOT_FOUND"],
+    ["reference", customerReferences, "CUSTOMER_NOT_FOUND"],
   ];
   const subscriptions: Lookup[] = [
     ["pricing_plan_subscription_id", set(catalog.subscriptions.map((one) => one.id)), "RESOURCE_NOT_FOUND"],
@@ -60,7 +66,10 @@ export function referencesOf(catalog: Catalog): CatalogReferences | null {
   return {
     unknown(kind, event) {
       const named = lookups[kind].flatMap((lookup) => missing(lookup, event, ""));
-      return kind === "meter-data" ? [...named, ...refusedMeter(catalog, event)] : named;
+      if (kind !== "meter-data") return named;
+      const customer = event.get("customer");
+      const within = customer instanceof Map ? nested.flatMap((lookup) => missing(lookup, customer, "customer.")) : [];
+      return [...named, ...within, ...refusedMeter(catalog, event)];
     },
   };
 }

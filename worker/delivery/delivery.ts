@@ -4,6 +4,7 @@
  */
 
 import type { ClockAndRandom } from "../../shared/clock.ts";
+import type { RefusalLog } from "../../shared/intake/refusal-log.ts";
 import type { Writer } from "../database/key-gate.ts";
 import type { Directory } from "../destinations/directory.ts";
 import type { Settings } from "../env.ts";
@@ -12,7 +13,7 @@ import type { Dialect } from "./dialect.ts";
 import type { Fetch } from "./exchange.ts";
 import { createHolds, type Holds, logHolds } from "./holds.ts";
 import { createOutbox, type PendingLane } from "./outbox.ts";
-import { rejectedEvent } from "./rejected-event.ts";
+import { rejectedEvent, upstreamRefusal } from "./rejected-event.ts";
 import { type RunLane, runLanes, type Turn, type TurnOutcome } from "./run.ts";
 import type { Lane, StreamKey } from "./scopes.ts";
 import { ship } from "./ship.ts";
@@ -33,6 +34,7 @@ export interface DeliveryParts {
   readonly directory: Directory;
   readonly runtime: DeliveryRuntime;
   readonly nudge: (tenant: string, stream: string, delaySeconds?: number) => Promise<void>;
+  readonly refusals: RefusalLog;
 }
 
 export interface Delivery {
@@ -67,7 +69,7 @@ const LEASE_MARGIN_MS = 15_000;
 const NO_SLOT_MS = 2_000;
 /** Longest delay a queue takes. */
 const DELAY_SECONDS_MAX = 43_200;
-export function createDelivery({ db, settings, directory, runtime, nudge }: DeliveryParts): Delivery {
+export function createDelivery({ db, settings, directory, runtime, nudge, refusals }: DeliveryParts): Delivery {
   const { clock, fetch } = runtime;
   const outbox = createOutbox(db);
   const holds = createHolds(db);
@@ -104,6 +106,16 @@ export function createDelivery({ db, settings, directory, runtime, nudge }: Deli
         : found;
     const changes = await outbox.settle(shipment, record, settlement, clock.now());
     logHolds(changes);
+    // Under the reason that is kept with it: the upstream's own words may repeat the event.
+    if (found.kind === "rejected") {
+      const first = upstreamRefusal(found.outcome);
+      refusals.note(shipment, {
+        refused: 0,
+        conflicts: 0,
+        quarantined: 1,
+        first: { why: first.message, code: first.code },
+      });
+    }
     const ended = changes.filter(({ kind }) => kind === "ended");
     if (ended.some(({ hold }) => hold.kind !== "lane")) return { kind: "freed", lanes: await readyLanes() };
     if (settlement.kind === "postponed") return { kind: "postponed" };

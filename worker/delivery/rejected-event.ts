@@ -13,8 +13,6 @@ export function rejectedEvent(stream: string, part: Part, row: SentBatch, outcom
   const span = spans[entry];
   if (span === undefined) throw new Error(`batch ${part.batch} has no event between ${part.from} and ${part.to}`);
   const event = row.payload.slice(span.start, span.end);
-  const status = outcome.response.kind === "answer" ? outcome.response.status : 0;
-  const reasons = [{ code: status, message: `the upstream refused the event with ${status}` }];
   return {
     origin: row.origin,
     producer: row.producer ?? "",
@@ -22,7 +20,13 @@ export function rejectedEvent(stream: string, part: Part, row: SentBatch, outcom
     entry: row.origin_entry ?? entry,
     eventId: row.origin_id ?? storedEventId(stream, row, entry, span.ordinal, event),
     event,
-    reasons: JSON.stringify(reasons),
+    reasons: JSON.stringify([upstreamRefusal(outcome)]),
     upstream: outcome.text,
   };
+}
+
+/** Why, in words of ours. */
+export function upstreamRefusal({ response }: CallOutcome): { readonly code: number; readonly message: string } {
+  const code = response.kind === "answer" ? response.status : 0;
+  return { code, message: `the upstream refused the event with ${code}` };
 }

@@ -90,6 +90,8 @@ function readValue(meterValue: MeterValue, sent: SentValue, field: string, error
   return [];
 }
 
+const UNKNOWN_PART = "is not known to the meter";
+
 function findPart<T>(
   index: Index<T>,
   part: { readonly id?: Maybe<string>; readonly reference?: Maybe<string> },
@@ -105,10 +107,11 @@ function findPart<T>(
       errors.push({ code: "MISSING_FIELD", field: `${field}.reference`, message: "name it by its id or reference" });
       return null;
     case "unknown":
-      errors.push({ code, field: `${field}.${found.by}`, message: "is not known to the meter" });
+      errors.push({ code, field: `${field}.${found.by}`, message: UNKNOWN_PART });
       return null;
     case "disagree":
-      errors.push({ code: "INVALID_FIELD", field: `${field}.reference`, message: "names another than the id" });
+      if (found.unknown !== null) errors.push({ code, field: `${field}.${found.unknown}`, message: UNKNOWN_PART });
+      else errors.push({ code: "INVALID_FIELD", field: `${field}.reference`, message: "names another than the id" });
       return null;
   }
 }

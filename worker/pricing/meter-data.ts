@@ -82,20 +82,22 @@ function readMeter(book: PriceBook, data: MeterData, errors: DatumError[]): Book
       errors.push({ code: "MISSING_FIELD", field: "meter_id", message: "name the meter by its id or reference" });
       return null;
     case "unknown":
-      errors.push({ code: "METER_NOT_FOUND", field: `meter_${found.by}`, message: "names no meter of the catalog" });
+      errors.push(unknownMeter(found.by));
       return null;
-    case "disagree":
-      return readDisagreeingMeter(book, data, errors);
+    case "disagree": {
+      const message = "names another meter than the id";
+      errors.push(
+        found.unknown === null
+          ? { code: "INVALID_FIELD", field: "meter_reference", message }
+          : unknownMeter(found.unknown),
+      );
+      return null;
+    }
   }
 }
 
-/** An id that nobody knows is the error itself; one that is known is contradicted by the reference. */
-function readDisagreeingMeter(book: PriceBook, data: MeterData, errors: DatumError[]): null {
-  const isKnown = book.meters.byId.has(data.meter_id ?? "");
-  const code = isKnown ? "INVALID_FIELD" : "METER_NOT_FOUND";
-  const field = isKnown ? "meter_reference" : "meter_id";
-  errors.push({ code, field, message: isKnown ? "names another meter than the id" : "names no meter of the catalog" });
-  return null;
+function unknownMeter(by: "id" | "reference"): DatumError {
+  return { code: "METER_NOT_FOUND", field: `meter_${by}`, message: "names no meter of the catalog" };
 }
 
 function readNaming(book: PriceBook, data: MeterData, errors: DatumError[]): Naming {

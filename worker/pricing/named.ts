@@ -11,8 +11,8 @@ export type NamedOutcome<T> =
   | { readonly kind: "found"; readonly thing: T }
   /** @param by what named it, the id first. */
   | { readonly kind: "unknown"; readonly by: "id" | "reference" }
-  /** The id names one thing, the reference another, or none. */
-  | { readonly kind: "disagree" };
+  /** The id names one thing and the reference another; or one of them names something, and the other, `unknown`, nothing. */
+  | { readonly kind: "disagree"; readonly unknown: "id" | "reference" | null };
 
 /** An empty name names nothing. */
 export function namingOf(id: unknown, reference: unknown): Naming {
@@ -23,7 +23,9 @@ export function findNamed<T>(index: Index<T>, { id, reference }: Naming): NamedO
   if (id === null && reference === null) return { kind: "unnamed" };
   const byId = id === null ? undefined : index.byId.get(id);
   const byReference = reference === null ? undefined : index.byReference.get(reference);
-  if (id !== null && reference !== null && byId !== byReference) return { kind: "disagree" };
+  if (id !== null && reference !== null && byId !== byReference) {
+    return { kind: "disagree", unknown: byId === undefined ? "id" : byReference === undefined ? "reference" : null };
+  }
   const thing = byId ?? byReference;
   return thing === undefined ? { kind: "unknown", by: id === null ? "reference" : "id" } : { kind: "found", thing };
 }
