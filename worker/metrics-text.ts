@@ -75,6 +75,13 @@ export function standingMetrics({ destinations, held }: Look): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** @param setAside tenants whose usage could not be folded. */
+export function usageMetrics(setAside: number): string {
+  const name = "weir_usage_tenants_set_aside";
+  const help = "Tenants whose usage could not be folded into days; calculations read it event by event.";
+  return `${[...head(name, "gauge", help), `${name} ${setAside}`].join("\n")}\n`;
+}
+
 function head(name: string, type: string, help: string): string[] {
   return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
 }

@@ -17,7 +17,7 @@ import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
 import { createLimiter, type Limiter } from "./limiter.ts";
-import { logRefused, logWarning } from "./log.ts";
+import { logFailure, logRefused, logWarning } from "./log.ts";
 import { createTenants, type Tenants } from "./tenants/tenants.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
 import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
@@ -76,6 +76,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     }
   };
   const sealer = createSealer(settings.destinationKey);
+  const refusals = createRefusalLog(logRefused, runtime.clock.now);
   const directory = createDirectory(bindings.LEDGER, settings, sealer);
   return {
     bindings,
@@ -89,17 +90,17 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     directory,
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, runtime),
-    delivery: createDelivery({ db: bindings.LEDGER, settings, directory, runtime, nudge }),
+    delivery: createDelivery({ db: bindings.LEDGER, settings, directory, runtime, nudge, refusals }),
     standing: createStanding(bindings.LEDGER, settings),
     events: createEventReader(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, runtime),
     stats: createStats(bindings.LEDGER),
     usage: createUsageReader(bindings.LEDGER),
-    usageFold: createUsageFold(bindings.LEDGER),
+    usageFold: createUsageFold(bindings.LEDGER, runtime.clock, logFailure),
     admission: new Admission(),
     keyLimiter: createLimiter(bindings.KEY_RATE ?? null, settings.rateLimitPerMinute),
     tokenLimiter: createLimiter(bindings.TOKEN_RATE ?? null, settings.tokenRateLimitPerMinute),
-    refusals: createRefusalLog(logRefused, runtime.clock.now),
+    refusals,
     nudge,
   };
 }

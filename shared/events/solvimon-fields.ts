@@ -3,6 +3,7 @@
  * from them. Nullable and optional are told apart exactly as there: "Optional" without "or null" refuses null.
  */
 
+import { canonicalText } from "../json/canonical.ts";
 import { type Fields, type FieldValue, isFields, isList } from "../json/span.ts";
 import { JsonNumber } from "../json/value.ts";
 import { isDateTime } from "./date-time.ts";
@@ -29,7 +30,7 @@ export type Shape =
   | { readonly type: "decimal" | "boolean" | "date-time" | "any-object" | "any" }
   | { readonly type: "enum"; readonly values: readonly string[] }
   | { readonly type: "object"; readonly members: readonly FieldSpec[] }
-  | { readonly type: "list"; readonly items: Shape };
+  | { readonly type: "list"; readonly items: Shape; readonly max: number };
 
 export type FieldSpec = Shape & {
   readonly name: string;
@@ -43,6 +44,17 @@ export const DECIMAL = /^-?\d+(\.\d+)?$/;
 export const CURRENCY = /^[A-Z]{3}$/;
 /** The vendor's pattern for references, held against the whole text. */
 export const REFERENCE = /^[a-zA-Z0-9_-]*$/;
+/** Of an id or a reference by which an event names a thing, as of its own. */
+export const NAME_MAX = 256;
+/** Of a decimal, as of a JSON number. */
+export const DECIMAL_MAX = 400;
+/** Items of each list in an event. */
+export const LIST_MAX = 100;
+export const PROPERTY_VALUE_MAX = 1_000;
+/** Of all properties together, names and values; and of a selector's text. UTF-16 units. */
+export const PROPERTIES_MAX = 16_000;
+export const SELECTOR_MAX = 8_000;
+
 const CHARGE_DESCRIPTION = /^[a-zA-Z0-9_\-\s+]*$/;
 const ONE_LINE = /^.*$/;
 
@@ -51,8 +63,8 @@ const AMOUNT: readonly FieldSpec[] = [
   { name: "currency", type: "string", pattern: CURRENCY, required: true },
 ];
 const METER_VALUE: readonly FieldSpec[] = [
-  { name: "id", type: "string" },
-  { name: "reference", type: "string" },
+  { name: "id", type: "string", max: NAME_MAX },
+  { name: "reference", type: "string", max: NAME_MAX },
   { name: "number", type: "decimal" },
   { name: "amount", type: "object", members: AMOUNT },
   { name: "count", type: "decimal" },
@@ -66,10 +78,11 @@ const SELECTOR: readonly FieldSpec[] = [
   {
     name: "data",
     type: "list",
+    max: LIST_MAX,
     items: {
       type: "object",
       members: [
-        { name: "field", type: "string", required: true },
+        { name: "field", type: "string", max: NAME_MAX, required: true },
         { name: "value", type: "any", nullable: true },
       ],
     },
@@ -77,10 +90,11 @@ const SELECTOR: readonly FieldSpec[] = [
   {
     name: "rules",
     type: "list",
+    max: LIST_MAX,
     items: {
       type: "object",
       members: [
-        { name: "field", type: "string", required: true },
+        { name: "field", type: "string", max: NAME_MAX, required: true },
         { name: "type", type: "string" },
       ],
     },
@@ -88,10 +102,11 @@ const SELECTOR: readonly FieldSpec[] = [
   {
     name: "filters",
     type: "list",
+    max: LIST_MAX,
     items: {
       type: "object",
       members: [
-        { name: "field", type: "string", required: true },
+        { name: "field", type: "string", max: NAME_MAX, required: true },
         { name: "type", type: "string" },
         { name: "value", type: "any", nullable: true },
       ],
@@ -100,13 +115,13 @@ const SELECTOR: readonly FieldSpec[] = [
   { name: "fallback", type: "enum", values: ["LATEST", "NONE"] },
 ];
 const METER_PROPERTY: readonly FieldSpec[] = [
-  { name: "id", type: "string" },
-  { name: "reference", type: "string" },
-  { name: "value", type: "string", nullable: true },
+  { name: "id", type: "string", max: NAME_MAX },
+  { name: "reference", type: "string", max: NAME_MAX },
+  { name: "value", type: "string", max: PROPERTY_VALUE_MAX, nullable: true },
 ];
 
-const id = (name: string): FieldSpec => ({ name, type: "string", min: 1, required: true });
-const text = (name: string): FieldSpec => ({ name, type: "string", nullable: true });
+const id = (name: string): FieldSpec => ({ name, type: "string", min: 1, max: NAME_MAX, required: true });
+const text = (name: string): FieldSpec => ({ name, type: "string", max: NAME_MAX, nullable: true });
 const SUBSCRIPTION_SELECTOR: FieldSpec = {
   name: "pricing_plan_subscription_selector",
   type: "object",
@@ -141,7 +156,7 @@ export const FIELDS: Record<SolvimonKind, readonly FieldSpec[]> = {
     { name: "set_rollover_volume", type: "boolean", nullable: true },
     { name: "included_volume", type: "object", members: METER_VALUE },
     TIMESTAMP,
-    { name: "reprocess_id", type: "string" },
+    { name: "reprocess_id", type: "string", max: NAME_MAX },
     { name: "is_last_reprocess_item", type: "boolean" },
   ],
   charge: [
@@ -176,8 +191,20 @@ export const FIELDS: Record<SolvimonKind, readonly FieldSpec[]> = {
     text("pricing_plan_subscription_reference"),
     SUBSCRIPTION_SELECTOR,
     TIMESTAMP,
-    { name: "meter_properties", type: "list", items: { type: "object", members: METER_PROPERTY }, nullable: true },
-    { name: "meter_values", type: "list", items: { type: "object", members: METER_VALUE }, nullable: true },
+    {
+      name: "meter_properties",
+      type: "list",
+      max: LIST_MAX,
+      items: { type: "object", members: METER_PROPERTY },
+      nullable: true,
+    },
+    {
+      name: "meter_values",
+      type: "list",
+      max: LIST_MAX,
+      items: { type: "object", members: METER_VALUE },
+      nullable: true,
+    },
     { name: "cost_prediction", type: "any-object", nullable: true },
     { name: "processed_details", type: "any-object", nullable: true },
   ],
@@ -219,6 +246,7 @@ function checkShape(shape: Shape, value: FieldValue, field: string, errors: Fiel
       return;
     case "list":
       if (!isList(value)) errors.push(invalid(field, "must be a list"));
+      else if (value.length > shape.max) errors.push(invalid(field, `may have at most ${shape.max} items`));
       else checkItems(shape.items, value, field, errors);
       return;
     default: {
@@ -246,7 +274,9 @@ function scalarError(shape: Exclude<Shape, { type: "object" | "list" }>, value: 
         ? null
         : `must be one of ${shape.values.join(", ")}`;
     case "decimal":
-      return typeof value === "string" && DECIMAL.test(value) ? null : "must be a decimal number as a string";
+      if (typeof value !== "string") return "must be a decimal number as a string";
+      if (value.length > DECIMAL_MAX) return `must have at most ${DECIMAL_MAX} characters`;
+      return DECIMAL.test(value) ? null : "must be a decimal number as a string";
     case "boolean":
       return typeof value === "boolean" ? null : "must be true or false";
     case "date-time":
@@ -259,13 +289,12 @@ function scalarError(shape: Exclude<Shape, { type: "object" | "list" }>, value: 
 }
 
 function textError(shape: Extract<Shape, { type: "string" }>, value: string): string | null {
-  const { min = 0, max, pattern } = shape;
-  if (min > 0 || max !== undefined) {
-    // As many code points as may be have at most twice as many units; a longer text is not counted out.
-    const length = max !== undefined && value.length > 2 * max ? value.length : [...value].length;
-    if (length < min) return min === 1 ? "may not be empty" : `must have at least ${min} characters`;
-    if (max !== undefined && length > max) return `must have at most ${max} characters`;
-  }
+  const { min = 0, max = Number.POSITIVE_INFINITY, pattern } = shape;
+  // A code point has one or two UTF-16 units, so that only what is near a bound is counted.
+  const isNear = value.length < 2 * min || (value.length > max && value.length <= 2 * max);
+  const length = isNear ? [...value].length : value.length;
+  if (length < min) return min === 1 ? "may not be empty" : `must have at least ${min} characters`;
+  if (length > max) return `must have at most ${max} characters`;
   return pattern === undefined || pattern.test(value) ? null : `must match ${pattern.source}`;
 }
 
@@ -279,10 +308,41 @@ function acrossFields(kind: SolvimonKind, name: string, event: Fields, before: r
   const isSound = (part: string) => !before.some((error) => error.field === part || error.field.startsWith(`${part}.`));
   if (name === "period" && isFields(value) && isSound(name)) return periodErrors(value);
   if (kind === "charge" && name === "value" && isFields(value) && isSound(name)) return chargeValueErrors(value);
+  if (name === "customer" && isFields(value)) return nestedNameErrors(value);
+  if (name === "meter_properties" && isList(value) && isSound(name)) return propertiesErrors(value);
+  if (name === SUBSCRIPTION_SELECTOR.name && isFields(value) && isSound(name)) return selectorErrors(value);
   if (kind === "adjustment" && name === "fixed_amount") {
     return adjustmentErrors(event, isSound("amount") && isSound("fixed_amount"));
   }
   return [];
+}
+
+/** Of a nested customer only its names are read. */
+function nestedNameErrors(customer: Fields): FieldError[] {
+  return ["id", "reference"].flatMap((name) => {
+    const value = customer.get(name);
+    const wrong = typeof value === "string" ? textError({ type: "string", max: NAME_MAX }, value) : null;
+    return wrong === null ? [] : [invalid(`customer.${name}`, wrong)];
+  });
+}
+
+function propertiesErrors(properties: Iterable<FieldValue>): FieldError[] {
+  let total = 0;
+  for (const one of properties) {
+    if (!isFields(one)) continue;
+    for (const { name } of METER_PROPERTY) total += lengthOf(one.get(name));
+  }
+  if (total <= PROPERTIES_MAX) return [];
+  return [invalid("meter_properties", `may have at most ${PROPERTIES_MAX} characters in all`)];
+}
+
+function lengthOf(value: FieldValue | undefined): number {
+  return typeof value === "string" ? value.length : 0;
+}
+
+function selectorErrors(selector: Fields): FieldError[] {
+  if (canonicalText(selector).length <= SELECTOR_MAX) return [];
+  return [invalid(SUBSCRIPTION_SELECTOR.name, `may have at most ${SELECTOR_MAX} characters`)];
 }
 
 function periodErrors(period: Fields): FieldError[] {

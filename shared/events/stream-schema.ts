@@ -27,13 +27,19 @@ export const DEFAULT_FIELDS: readonly Field[] = [
   { name: "Quantity", type: "number", required: true },
 ];
 
+/** As many as meter data may have. */
+const FED_PROPERTIES_MAX = 100;
+
 /** Where a usage stream's events become meter data of a priced meter. */
 export const feedsSchema = z.strictObject({
   meter_reference: z.string().min(1),
   meter_value_reference: z.string().min(1),
   customer_field: z.string().min(1).optional(),
   quantity_field: z.string().min(1).optional(),
-  properties: z.record(z.string(), z.string()).optional(),
+  properties: z
+    .record(z.string().max(256), z.string().max(256))
+    .refine((properties) => Object.keys(properties).length <= FED_PROPERTIES_MAX, "may have at most 100 properties")
+    .optional(),
 });
 
 /** Ten years. */

@@ -1,5 +1,7 @@
 /** What counts as usage so far: corrected, discarded, late, fed and foreign data. */
 import { expect, it } from "vitest";
+import { logFailure } from "../../worker/log.ts";
+import { WORKERD } from "../../worker/services.ts";
 import { createUsageFold } from "../../worker/usage/fold.ts";
 import { calculate, costOf, ingest, meterData, predicted, pricedCatalog } from "./support/calculation.ts";
 import { bindings, event, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
@@ -114,7 +116,7 @@ it("a discard between a fold's reading and its writing is not folded over", asyn
     },
   } as unknown as D1Database;
   expect(await sumSoFar(edge)).toBe(8);
-  await createUsageFold(interrupted).fold(edge.tenant);
+  await createUsageFold(interrupted, WORKERD.clock, logFailure).fold(edge.tenant);
   expect(batches).toBeGreaterThan(2);
   expect(await sumSoFar(edge)).toBe(3);
   await fold(edge);

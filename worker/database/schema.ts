@@ -379,15 +379,37 @@ export const factRuns = sqliteTable(
 );
 
 /** How far a tenant's facts are folded into totals. */
-export const usageProgress = sqliteTable("usage_progress", {
-  tenant: text("tenant").primaryKey(),
-  /** Every fact up to this id is in day_totals; later ones are not. */
-  folded: integer("folded").notNull(),
-  /** Rises whenever a fact is voided or a day rebuilt: what was read before is then not written. */
-  epoch: integer("epoch").notNull(),
-  /** Names the last fold, whose other statements look for it. */
-  nonce: text("nonce").notNull(),
-});
+export const usageProgress = sqliteTable(
+  "usage_progress",
+  {
+    tenant: text("tenant").primaryKey(),
+    /** Every fact up to this id is in day_totals; later ones are not. */
+    folded: integer("folded").notNull(),
+    /** Rises whenever a fact is voided or a day rebuilt: what was read before is then not written. */
+    epoch: integer("epoch").notNull(),
+    /** Names the last fold, whose other statements look for it. */
+    nonce: text("nonce").notNull(),
+    /** How often in a row folding failed; then it is set aside until a time (milliseconds since 1970). */
+    failures: integer("failures").notNull().default(0),
+    asideUntil: integer("aside_until").notNull().default(0),
+    /** Why it failed last, in the words of the error. */
+    failure: text("failure"),
+  },
+  (table) => [index("usage_progress_failures").on(table.failures)],
+);
+
+/** The long contexts of facts, each once, by the hash that series name them by. */
+export const usageContexts = sqliteTable(
+  "usage_contexts",
+  {
+    tenant: text("tenant").notNull(),
+    /** 32 hexadecimal digits of the text's SHA-256. */
+    hash: text("hash").notNull(),
+    /** JSON, as in facts. */
+    context: text("context").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.hash] })],
+);
 
 /** What a UTC day's facts come to, whatever the catalog: one row for each way they were named. */
 export const dayTotals = sqliteTable(
@@ -397,7 +419,7 @@ export const dayTotals = sqliteTable(
     subject: text("subject").notNull(),
     /** Days since 1970. */
     day: integer("day").notNull(),
-    /** JSON [id, reference, currency or null, subscription, properties]. */
+    /** JSON [id, reference, currency or null, subscription, properties], or the hash of a long context for the last two. */
     series: text("series").notNull(),
     /** Exact decimals. */
     sum: text("sum").notNull(),

@@ -12,9 +12,15 @@ export interface Digested<R> extends DigestedEvent {
 
 const NONE: readonly ValidationError[] = [];
 
+/** Errors kept of a request whole; of an event after that its first. What an answer lists is far less. */
+const ERRORS_KEPT_MAX = 10_000;
+
 export function digestBy<R extends Reason>(dialect: Dialect<R>, rules: EdgeRules<R>): Keep<Digested<R>, R> {
   const { ownIdField, deduplicatesByContent, measure, group } = rules;
-  return ({ source, fields, errors }, index) => {
+  let kept = 0;
+  return ({ source, fields, errors: found }, index) => {
+    const errors = kept < ERRORS_KEPT_MAX ? found : found.slice(0, 1);
+    kept += errors.length;
     const isValid = errors.length === 0;
     return {
       source,

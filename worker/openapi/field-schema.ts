@@ -1,5 +1,5 @@
 /** The field tables that check Solvimon's events, as JSON Schema: one source for what is checked and what is told. */
-import { CURRENCY, DECIMAL, type FieldSpec, type Shape } from "../../shared/events/solvimon-fields.ts";
+import { CURRENCY, DECIMAL, DECIMAL_MAX, type FieldSpec, type Shape } from "../../shared/events/solvimon-fields.ts";
 import { describeField } from "./field-descriptions.ts";
 import { choice, type JsonSchema, nullable } from "./json-schema.ts";
 
@@ -29,13 +29,13 @@ function shapeSchema(shape: Shape, name: string): JsonSchema {
     case "object":
       return fieldsSchema(shape.members, name);
     case "list":
-      return { type: "array", items: shapeSchema(shape.items, name) };
+      return { type: "array", maxItems: shape.max, items: shapeSchema(shape.items, name) };
     case "string":
       return textSchema(shape);
     case "enum":
       return choice(shape.values);
     case "decimal":
-      return { type: "string", pattern: DECIMAL.source, examples: ["12.50"] };
+      return { type: "string", pattern: DECIMAL.source, maxLength: DECIMAL_MAX, examples: ["12.50"] };
     case "boolean":
       return { type: "boolean" };
     case "date-time":

@@ -25,6 +25,7 @@ import { EXAMPLE } from "../openapi/solvimon-examples.ts";
 import { EVENT_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
 import { NOT_MATCHED_VARIANTS } from "../pricing/lines.ts";
 import { type CalculateOutcome, calculate } from "../usage/calculate.ts";
+import { UsageTooLargeError } from "../usage/usage-so-far.ts";
 import { foreignMeters } from "./foreign-meters.ts";
 import { bodyRequestOf, toResponse } from "./ingest.ts";
 import { VERSION, versioned } from "./version.ts";
@@ -35,8 +36,18 @@ async function answerCalculation(c: WeirContext): Promise<Response> {
   const { settings, admission } = c.get("services");
   const { limits } = settings;
   const bounds = { forms: ["json"], bytesMax: Math.min(limits.bodyBytesMax, limits.eventBytesMax) } as const;
-  const answered = await withBody(bodyRequestOf(c), bounds, admission, (bytes) => answerBody(c, bytes));
+  const answered = await withBody(bodyRequestOf(c), bounds, admission, (bytes) => answerWithin(c, bytes));
   return answered instanceof Response ? answered : toResponse(c, METER_DATA.answer(answered));
+}
+
+async function answerWithin(c: WeirContext, bytes: Uint8Array): Promise<Response> {
+  try {
+    return await answerBody(c, bytes);
+  } catch (error) {
+    if (!(error instanceof UsageTooLargeError)) throw error;
+    c.header("Retry-After", "1");
+    return refuse(c, 503, "the usage so far is more than can be read at once; what is not folded yet will be less");
+  }
 }
 
 async function answerBody(c: WeirContext, bytes: Uint8Array): Promise<Response> {

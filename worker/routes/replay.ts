@@ -12,7 +12,7 @@ import { type WeirContext, writerOf } from "../context.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import type { QuarantineEntry, Replay } from "../ledger/quarantine.ts";
 import { withoutNames } from "../ledger/stored-event.ts";
-import { type Measure, measureOfMeterData, measureOfUsage } from "../usage/measure.ts";
+import { feedErrors, type Measure, measureOfMeterData, measureOfUsage } from "../usage/measure.ts";
 
 export type Checked =
   | {
@@ -33,7 +33,9 @@ export async function checkAgain(
   const parsed = parseStream(stream);
   if (parsed === null) return { kind: "unknown-stream" };
   if (parsed.kind !== "usage") {
-    const errors = checkSolvimonEvent(parsed.kind, value).map((error) => quarantineError(error, 0));
+    const inItself = checkSolvimonEvent(parsed.kind, value);
+    const unknown = async () => (await loadCatalog()).references?.unknown(parsed.kind, value) ?? [];
+    const errors = (inItself.length > 0 ? inItself : await unknown()).map((error) => quarantineError(error, 0));
     const measure = parsed.kind === "meter-data" ? measureOfMeterData(value) : null;
     return { kind: "checked", of: parsed.kind, errors, ownIdField: "reference", measure };
   }
@@ -42,7 +44,7 @@ export async function checkAgain(
   return {
     kind: "checked",
     of: "usage",
-    errors: found.check(value),
+    errors: [...found.check(value), ...feedErrors(value, found.schema)],
     ownIdField: found.schema.event_id_field ?? null,
     measure: measureOfUsage(value, found.schema),
   };

@@ -2,7 +2,7 @@
 import { usageStream } from "../../shared/events/kind.ts";
 import type { WeirContext } from "../context.ts";
 import { ADMIN, route } from "../http/route.ts";
-import { metricsText, standingMetrics } from "../metrics-text.ts";
+import { metricsText, standingMetrics, usageMetrics } from "../metrics-text.ts";
 import { answer, textAnswer } from "../openapi/answers.ts";
 import { COUNT, described, list, object, TEXT, TIME } from "../openapi/json-schema.ts";
 import { STREAM } from "./filters.ts";
@@ -18,11 +18,14 @@ const METRICS_EXAMPLE =
   `weir_events_pending{tenant="acme",stream="${usageStream("web-egress")}"} 10\n`;
 
 async function showMetrics(c: WeirContext): Promise<Response> {
-  const { stats, standing, clock } = c.get("services");
+  const { stats, standing, usageFold, clock } = c.get("services");
   const now = clock.now();
-  const [totals, holds, look] = await Promise.all([stats.totals(), stats.holds(now), standing.look(now)]);
+  const [totals, holds, look, setAside] = await Promise.all([
+    ...([stats.totals(), stats.holds(now), standing.look(now)] as const),
+    usageFold.setAside(),
+  ]);
   c.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  return c.body(metricsText(totals, holds, now) + standingMetrics(look));
+  return c.body(metricsText(totals, holds, now) + standingMetrics(look) + usageMetrics(setAside));
 }
 
 const STREAM_MINUTES = object(

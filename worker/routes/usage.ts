@@ -15,7 +15,7 @@ import { INGEST_ANSWER } from "../openapi/ingest-answer.ts";
 import { type Members, TEXT } from "../openapi/json-schema.ts";
 import { USAGE_BODY } from "../openapi/usage-schemas.ts";
 import { isWithin } from "../tenants/bounds.ts";
-import { measureOfUsage } from "../usage/measure.ts";
+import { feedErrors, measureOfUsage } from "../usage/measure.ts";
 import { answerIngest } from "./ingest.ts";
 
 const EVENT = {
@@ -59,7 +59,10 @@ function edgeUsageDialect(meterGlobalId: string): EdgeDialect<ValidationError> {
       const stream = streams.get(meterGlobalId);
       if (stream === undefined) return null;
       return {
-        check: stream.check,
+        check(event) {
+          const errors = stream.check(event);
+          return errors.length > 0 ? errors : feedErrors(event, stream.schema);
+        },
         ownIdField: stream.schema.event_id_field ?? null,
         deduplicatesByContent: stream.schema.deduplicate_by_content ?? true,
         measure: (event) => measureOfUsage(event, stream.schema),

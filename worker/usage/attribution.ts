@@ -5,7 +5,7 @@ import { findNamed, namingOf } from "../pricing/named.ts";
 import type { BookMeter, PriceBook } from "../pricing/price-book.ts";
 import type { Naming, Selector } from "../pricing/select.ts";
 import type { GivenProperty, SubscriptionNaming } from "./measure.ts";
-import type { Series } from "./series.ts";
+import { type Contexts, type Series, seriesOf } from "./series.ts";
 
 /**
  * @returns for a series at a moment, those of the lines it counts towards. Between two moments at which one of the
@@ -15,13 +15,14 @@ export function attribution(
   book: PriceBook,
   datum: Datum,
   lines: readonly Line[],
+  contexts: Contexts,
 ): (series: string, atMs: number) => readonly Line[] {
   const owned = datum.customer === null ? [] : (book.subscriptionsOf.get(datum.customer.id) ?? []);
   const changes = [...new Set(owned.flatMap(({ startMs, endMs }) => [startMs, endMs]))].sort((a, b) => a - b);
   const known = new Map<string, readonly Line[]>();
   return (series, atMs) => {
     const key = `${changes.findLastIndex((change) => change <= atMs)} ${series}`;
-    const counted = known.get(key) ?? linesOfSeries(book, datum, lines, JSON.parse(series), atMs);
+    const counted = known.get(key) ?? linesOfSeries(book, datum, lines, seriesOf(series, contexts), atMs);
     known.set(key, counted);
     return counted.filter(({ period }) => period.startMs <= atMs && atMs < period.endMs);
   };
@@ -31,7 +32,7 @@ function linesOfSeries(
   book: PriceBook,
   datum: Datum,
   lines: readonly Line[],
-  [id, reference, currency, subscription, properties]: Series,
+  { id, reference, currency, subscription, properties }: Series,
   atMs: number,
 ): readonly Line[] {
   const value = findNamed(datum.meter.values, namingOf(id, reference));

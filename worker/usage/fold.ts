@@ -5,48 +5,90 @@
  * another fold, a voided fact or a rebuilt day came between: so a fact is in the totals once, or not yet. A crash
  * leaves nothing half done. A day of which a folded fact was voided is made anew from its facts.
  */
+import type { WallClock } from "../../shared/clock.ts";
 import { decimalText } from "../pricing/decimal.ts";
 import { jsonArrays } from "./json-arrays.ts";
-import { DAY_MS, dayOf, seriesValues } from "./series.ts";
+import { type Contexts, DAY_MS, dayOf, seriesValues } from "./series.ts";
 import { bounded, joined, type Tally, tallyOf, tallyOfRow } from "./tally.ts";
 import * as SQL from "./usage-sql.ts";
 
-/** Facts of one slice, and of one page of a day made anew. */
-const SLICE_FACTS = 1_000;
+/** Facts of one slice, and of one page of a day made anew; of large ones fewer. */
+const PAGE = { count: 1_000, weightMax: 4_000_000 } as const;
+/** Totals of a day made anew, which all stand in memory at once. */
+const DAY_TOTALS_MAX = 20_000;
 /** Slices and days of one run; what is left waits for the next. */
 const SLICES_MAX = 50;
 const DAYS_MAX = 20;
 /** Tenants one sweep looks at. */
 const TENANTS_MAX = 1_000;
+/** A tenant whose folding fails is left alone for so long, twice as long each time. */
+const ASIDE_MS = { baseMs: 10_000, maxMs: 3_600_000 } as const;
+/** Characters kept of why it failed. */
+const FAILURE_MAX = 200;
 
 export interface UsageFold {
-  /** Folds what a tenant's facts have in waiting, up to a bound; safe to run twice and side by side. */
+  /**
+   * Folds what a tenant's facts have in waiting, up to a bound; safe to run twice and side by side. Where that fails the
+   * tenant is set aside for a while, and told of; it never throws, for nobody else's work may wait for it.
+   */
   fold(tenant: string): Promise<void>;
   /** The same for every tenant that has something waiting. */
   sweep(): Promise<void>;
+  /** How many tenants are set aside. */
+  setAside(): Promise<number>;
 }
 
-export function createUsageFold(db: D1Database): UsageFold {
-  async function fold(tenant: string): Promise<void> {
-    for (let slice = 0; slice < SLICES_MAX; slice++) if ((await foldSlice(db, tenant)) === "done") break;
+/** Tells those who run this of a failure. */
+export type TellFailure = (message: string, error: unknown, context: Record<string, unknown>) => void;
+
+export function createUsageFold(db: D1Database, clock: WallClock, tell: TellFailure): UsageFold {
+  async function foldSome(tenant: string): Promise<void> {
+    for (let slice = 0; slice < SLICES_MAX; slice++) if ((await foldSlice(db, tenant, clock.now())) === "done") break;
     for (const day of await SQL.DIRTY.all(db, { tenant, count: DAYS_MAX })) await rebuildDay(db, tenant, day);
+  }
+  async function fold(tenant: string): Promise<void> {
+    try {
+      await foldSome(tenant);
+    } catch (error) {
+      await setAside({ db, tell }, tenant, clock.now(), error);
+    }
   }
   return {
     fold,
     async sweep() {
-      for (const { tenant } of await SQL.WAITING.all(db, { count: TENANTS_MAX })) await fold(tenant);
+      for (const { tenant } of await SQL.WAITING.all(db, { now: clock.now(), count: TENANTS_MAX })) await fold(tenant);
+    },
+    async setAside() {
+      return (await SQL.ASIDE_COUNT.first(db, {}))?.tenants ?? 0;
     },
   };
+}
+
+async function setAside(
+  { db, tell }: { readonly db: D1Database; readonly tell: TellFailure },
+  tenant: string,
+  now: number,
+  error: unknown,
+): Promise<void> {
+  const message = "a tenant's usage could not be folded; it is set aside, and its calculations read it event by event";
+  const failure = String(error).slice(0, FAILURE_MAX);
+  try {
+    const row = await SQL.SET_ASIDE.first(db, { tenant, failure, now, ...ASIDE_MS });
+    const until = row === null ? null : new Date(row.aside_until).toISOString();
+    tell(message, error, { tenant, failures: row?.failures ?? null, until });
+  } catch (cause) {
+    tell("a tenant's usage could not be folded, nor set aside", cause, { tenant });
+  }
 }
 
 /** By JSON texts of subject, day and series. */
 type Totals = Map<string, { readonly place: Place; readonly tally: Tally }>;
 type Place = Pick<SQL.TotalRow, "subject" | "day" | "series">;
 
-async function foldSlice(db: D1Database, tenant: string): Promise<"more" | "done"> {
+async function foldSlice(db: D1Database, tenant: string, now: number): Promise<"more" | "done"> {
   const [progressRows, factRows] = await db.batch([
     SQL.PROGRESS.bind(db, { tenant }),
-    SQL.NEXT_FACTS.bind(db, { tenant, count: SLICE_FACTS }),
+    SQL.NEXT_FACTS.bind(db, { tenant, ...PAGE }),
   ]);
   const facts = SQL.NEXT_FACTS.rows(factRows);
   const last = facts.at(-1);
@@ -56,58 +98,81 @@ async function foldSlice(db: D1Database, tenant: string): Promise<"more" | "done
     await SQL.BEGIN.bind(db, { tenant }).run();
     return "more";
   }
-  const added = totalsOf(facts.filter((fact) => fact.void === 0));
+  if (progress.aside_until > now) return "done";
+  const contexts: Contexts = new Map();
+  const added = totalsOf(
+    facts.filter((fact) => fact.void === 0),
+    contexts,
+  );
   const places = `[${[...added.values()].map(({ place }) => `[${placeJson(place)}]`).join(",")}]`;
   for (const row of await SQL.TOTALS_OF.all(db, { tenant, places })) {
     const found = added.get(placeJson(row));
     if (found !== undefined) added.set(placeJson(row), { ...found, tally: joined([tallyOfRow(row), found.tally]) });
   }
-  const isFolded = await commit(db, tenant, progress, { folded: last.id, epoch: progress.epoch }, added);
-  return isFolded && facts.length < SLICE_FACTS ? "done" : "more";
+  const to = { folded: last.id, epoch: progress.epoch };
+  const isFolded = await commit(db, tenant, { from: progress, to, totals: added, contexts });
+  return isFolded && isLastPage(facts) ? "done" : "more";
+}
+
+/** Neither its number of facts nor their weight cut it. */
+function isLastPage(facts: readonly SQL.PagedFact[]): boolean {
+  return facts.length < PAGE.count && facts.length === (facts[0]?.seen ?? 0);
 }
 
 async function rebuildDay(db: D1Database, tenant: string, { subject, day }: SQL.SubjectDay): Promise<void> {
   const progress = await SQL.PROGRESS.first(db, { tenant });
   if (progress === null) return;
   const totals: Totals = new Map();
-  const page = { tenant, subject, before: (day + 1) * DAY_MS, count: SLICE_FACTS };
+  const contexts: Contexts = new Map();
+  const page = { tenant, subject, before: (day + 1) * DAY_MS, ...PAGE };
   let after = { afterAt: day * DAY_MS - 1, afterId: Number.MAX_SAFE_INTEGER };
   for (;;) {
     const facts = await SQL.FACTS_OF_DAY.all(db, { ...page, ...after });
-    for (const [key, { place, tally }] of totalsOf(facts)) {
+    for (const [key, { place, tally }] of totalsOf(facts, contexts)) {
       const before = totals.get(key)?.tally;
       totals.set(key, { place, tally: before === undefined ? tally : bounded(joined([before, tally])) });
     }
+    if (totals.size > DAY_TOTALS_MAX) throw new Error(`a day has more than ${DAY_TOTALS_MAX} series to be made anew`);
     const last = facts.at(-1);
-    if (last === undefined || facts.length < SLICE_FACTS) break;
+    if (last === undefined || isLastPage(facts)) break;
     after = { afterAt: last.at, afterId: last.id };
   }
-  await commit(db, tenant, progress, { ...progress, epoch: progress.epoch + 1 }, totals, { subject, day });
+  const to = { folded: progress.folded, epoch: progress.epoch + 1 };
+  await commit(db, tenant, { from: progress, to, totals, contexts, rebuilt: { subject, day } });
+}
+
+interface Folding {
+  readonly from: SQL.Progress;
+  readonly to: SQL.Progress;
+  readonly totals: Totals;
+  /** That their series name by hashes. */
+  readonly contexts: Contexts;
+  readonly rebuilt?: SQL.SubjectDay;
 }
 
 /** @returns false, and nothing is written, where something came between the reading and this. */
 async function commit(
   db: D1Database,
   tenant: string,
-  from: SQL.Progress,
-  to: SQL.Progress,
-  totals: Totals,
-  rebuilt: SQL.SubjectDay | null = null,
+  { from, to, totals, contexts, rebuilt }: Folding,
 ): Promise<boolean> {
   const claim = { tenant, nonce: crypto.randomUUID() };
   const steps = { foldedBefore: from.folded, epochBefore: from.epoch, folded: to.folded, epoch: to.epoch };
+  const contextRows = jsonArrays([...contexts].map(([hash, context]) => `["${hash}",${context}]`));
   const [advanced] = await db.batch([
     SQL.ADVANCE.bind(db, { ...claim, ...steps }),
-    ...(rebuilt === null ? [] : [SQL.DROP_TOTALS.bind(db, { ...claim, ...rebuilt })]),
+    ...(rebuilt === undefined ? [] : [SQL.DROP_TOTALS.bind(db, { ...claim, ...rebuilt })]),
+    ...contextRows.map((rows) => SQL.PUT_CONTEXTS.bind(db, { ...claim, contexts: rows })),
     ...rowTexts(totals).map((rows) => SQL.PUT_TOTALS.bind(db, { ...claim, totals: rows })),
-    ...(rebuilt === null ? [] : [SQL.CLEAN.bind(db, { ...claim, ...rebuilt })]),
+    ...(rebuilt === undefined ? [] : [SQL.CLEAN.bind(db, { ...claim, ...rebuilt })]),
   ]);
   return (advanced?.meta.changes ?? 0) > 0;
 }
 
-function totalsOf(facts: readonly SQL.ReadFact[]): Totals {
+/** @param contexts gets those that the series name by their hashes. */
+function totalsOf(facts: readonly SQL.ReadFact[], contexts: Contexts): Totals {
   const values = facts.flatMap((fact) =>
-    seriesValues(fact).map(({ series, value }) => ({
+    seriesValues(fact, contexts).map(({ series, value }) => ({
       place: { subject: fact.subject, day: dayOf(fact.at), series },
       value,
     })),

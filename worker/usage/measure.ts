@@ -2,8 +2,11 @@
  * What an accepted event says of usage, as it says it: names are kept, not resolved, so that a new catalog prices
  * the same facts anew. Texts made here are compared in SQL; they are JSON as JSON.stringify writes it.
  */
+import { NAME_MAX, PROPERTIES_MAX, PROPERTY_VALUE_MAX } from "../../shared/events/solvimon-fields.ts";
+import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import type { Fields, FieldValue } from "../../shared/json/span.ts";
 import { JsonNumber, type JsonObject, type JsonValue } from "../../shared/json/value.ts";
+import { DECIMAL_LENGTH_MAX } from "../pricing/decimal.ts";
 import { instantOf } from "../pricing/instant.ts";
 
 /** By what an event names a thing; an empty name is none. */
@@ -123,7 +126,7 @@ export function measureOfUsage(event: Fields, { feeds, event_time_field: timeFie
   if (feeds === undefined) return null;
   const customer = textOf(event.get(feeds.customer_field ?? DEFAULT_FIELD.customer));
   const quantity = textOf(event.get(feeds.quantity_field ?? DEFAULT_FIELD.quantity));
-  if (customer === null || customer === "" || quantity === null) return null;
+  if (customer === null || customer === "" || quantity === null || quantity.length > DECIMAL_LENGTH_MAX) return null;
   const properties = Object.entries(feeds.properties ?? {}).flatMap(([property, field]): GivenProperty[] => {
     const value = textOf(event.get(field));
     return value === null ? [] : [[null, property, value]];
@@ -137,6 +140,28 @@ export function measureOfUsage(event: Fields, { feeds, event_time_field: timeFie
     context: [null, properties.sort(([, a], [, b]) => ((a ?? "") < (b ?? "") ? -1 : 1))],
     quantities: [[null, feeds.meter_value_reference, null, quantity]],
   };
+}
+
+/** What an event of a stream that feeds a meter may not name there: the bounds of meter data. */
+export function feedErrors(event: Fields, { feeds }: FeedRule): ValidationError[] {
+  if (feeds === undefined) return [];
+  const customer = feeds.customer_field ?? DEFAULT_FIELD.customer;
+  const errors = tooLong(customer, textOf(event.get(customer)), NAME_MAX);
+  let total = 0;
+  for (const field of Object.values(feeds.properties ?? {})) {
+    const text = textOf(event.get(field));
+    total += text?.length ?? 0;
+    errors.push(...tooLong(field, text, PROPERTY_VALUE_MAX));
+  }
+  if (errors.length > 0 || total <= PROPERTIES_MAX) return errors;
+  return [validationError(`the properties may have at most ${PROPERTIES_MAX} characters in all`)];
+}
+
+function tooLong(field: string, text: string | null, max: number): ValidationError[] {
+  if (text === null || text.length <= max) return [];
+  return [
+    validationError(`${field.slice(0, 100)} names a customer or a property, with at most ${max} characters`, { field }),
+  ];
 }
 
 function nameOf(id: JsonValue | undefined, reference: JsonValue | undefined): Name {

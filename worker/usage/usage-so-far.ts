@@ -4,7 +4,8 @@
  *
  * Whole days come from totals; a day that a boundary cuts (of a period or of a subscription), a day whose totals
  * are to be made anew and what is not folded yet are read event by event. So the cost is bounded by the period's
- * days times the ways the customer's data was named, plus those days' events.
+ * days times the ways the customer's data was named, plus those days' events; what is more than an instance may hold
+ * of it is refused.
  */
 import type { Usage } from "../pricing/aggregate.ts";
 import type { Decimal } from "../pricing/decimal.ts";
@@ -13,7 +14,7 @@ import type { PriceBook } from "../pricing/price-book.ts";
 import { attribution } from "./attribution.ts";
 import { jsonArrays } from "./json-arrays.ts";
 import { type Name, subjectText } from "./measure.ts";
-import { DAY_MS, dayOf, seriesValues } from "./series.ts";
+import { type Contexts, contextHashOf, DAY_MS, dayOf, seriesValues } from "./series.ts";
 import { joined, type Tally, tallyOf, tallyOfRow, usageOf } from "./tally.ts";
 import * as SQL from "./usage-sql.ts";
 
@@ -35,6 +36,7 @@ export interface UsageFound {
 }
 
 export interface UsageReader {
+  /** @throws UsageTooLargeError where there is more of it than may be read. */
   read(question: UsageQuestion): Promise<UsageFound>;
 }
 
@@ -98,10 +100,23 @@ function namesOf({ id, reference }: { readonly id: string; readonly reference: s
 
 const UNNAMED: Name = [null, null];
 
+/** More than an instance may hold of one calculation: nothing is priced by a part of it. */
+export class UsageTooLargeError extends Error {}
+
+/** Rows and bytes of each question: the longest year of many series stays below. */
+const READ = { rowsMax: 100_000, bytesMax: 12_000_000 } as const;
+
+/** @throws UsageTooLargeError where the bound cut them. */
+function whole<Row extends SQL.Weighed>(rows: readonly Row[]): readonly Row[] {
+  if (rows.length < READ.rowsMax && (rows.at(-1)?.total ?? 0) <= READ.bytesMax) return rows;
+  throw new UsageTooLargeError(`the usage so far has more than ${READ.rowsMax} rows or ${READ.bytesMax} bytes`);
+}
+
 interface Found {
   readonly isFiled: boolean;
   readonly totals: readonly SQL.TotalRow[];
   readonly facts: readonly SQL.ReadFact[];
+  readonly contexts: Contexts;
 }
 
 /** A customer with thousands of subscriptions has more subjects than one value holds; still it is one snapshot. */
@@ -119,27 +134,42 @@ async function readSpan(
     isDistinct: span.isDistinct ? 1 : 0,
   } as const;
   const results = await db.batch([
-    ...parts.map((of) => SQL.TOTALS.bind(db, { tenant, subjects: of, ...days })),
-    ...parts.map((of) => SQL.FACTS_OF_DAYS.bind(db, { tenant, subjects: of, ...days })),
-    ...parts.map((of) => SQL.UNFOLDED.bind(db, { tenant, subjects: of })),
+    ...parts.map((of) => SQL.TOTALS.bind(db, { tenant, subjects: of, ...days, ...READ })),
+    ...parts.map((of) => SQL.FACTS_OF_DAYS.bind(db, { tenant, subjects: of, ...days, ...READ })),
+    ...parts.map((of) => SQL.UNFOLDED.bind(db, { tenant, subjects: of, ...READ })),
     ...(key === null ? [] : [SQL.FILED.bind(db, { key })]),
   ]);
   const resultsOf = (i: number) => results.slice(i * parts.length, (i + 1) * parts.length);
+  const totals = resultsOf(0).flatMap((result) => whole(SQL.TOTALS.rows(result)));
   return {
     isFiled: resultsOf(3).some((result) => SQL.FILED.rows(result).length > 0),
-    totals: resultsOf(0).flatMap((result) => SQL.TOTALS.rows(result)),
+    totals,
     facts: [
-      ...resultsOf(1).flatMap((result) => SQL.FACTS_OF_DAYS.rows(result)),
-      ...resultsOf(2).flatMap((result) => SQL.UNFOLDED.rows(result)),
+      ...resultsOf(1).flatMap((result) => whole(SQL.FACTS_OF_DAYS.rows(result))),
+      ...resultsOf(2).flatMap((result) => whole(SQL.UNFOLDED.rows(result))),
     ],
+    contexts: await readContexts(db, tenant, totals),
   };
 }
 
-function addUp(book: PriceBook, datum: Datum, lines: readonly Line[], { totals, facts }: Found): Map<Line, Usage> {
-  const linesAt = attribution(book, datum, lines);
+/** Read after the snapshot: what a hash stands for never changes. */
+async function readContexts(db: D1Database, tenant: string, totals: readonly SQL.TotalRow[]): Promise<Contexts> {
+  const hashes = new Set(totals.map(({ series }) => contextHashOf(series)).filter((hash) => hash !== null));
+  if (hashes.size === 0) return new Map();
+  const rows = await SQL.CONTEXTS.all(db, { tenant, hashes: JSON.stringify([...hashes]), ...READ });
+  return new Map(whole(rows).map(({ hash, context }) => [hash, context]));
+}
+
+function addUp(
+  book: PriceBook,
+  datum: Datum,
+  lines: readonly Line[],
+  { totals, facts, contexts }: Found,
+): Map<Line, Usage> {
+  const linesAt = attribution(book, datum, lines, contexts);
   const single = new Map<Line, Decimal[]>(lines.map((line) => [line, []]));
   for (const fact of facts) {
-    for (const { series, value } of seriesValues(fact)) {
+    for (const { series, value } of seriesValues(fact, contexts)) {
       for (const line of linesAt(series, fact.at)) single.get(line)?.push(value);
     }
   }
