@@ -122,7 +122,10 @@ function addQuarantine(program: Command, terminal: Terminal, end: (code: ExitCod
       if (id !== undefined) end(await quarantine.retry({ ...options, id, event: event ?? null, ids }, terminal));
       else if (event !== undefined) end(usage(terminal, "--event corrects one event: name it by its number"));
       else if (!hasFilter(options)) end(usage(terminal, NAME_WHICH));
-      else end(await quarantine.retryAll({ ...options, filter: filterOf(options), ids }, terminal));
+      else {
+        const act = { kind: "retry", ids } as const;
+        end(await quarantine.actOnAll({ ...options, filter: filterOf(options), act }, terminal));
+      }
     });
   filtered(command("discard", "give an event, or all that a filter finds, up, on record"))
     .argument("[id]", "its number", parseId)
@@ -130,7 +133,10 @@ function addQuarantine(program: Command, terminal: Terminal, end: (code: ExitCod
     .action(async (id: number | undefined, options: Shared & FilterOptions & { reason: string }) => {
       if (id !== undefined) end(await quarantine.discard({ ...options, id }, terminal));
       else if (!hasFilter(options)) end(usage(terminal, NAME_WHICH));
-      else end(await quarantine.discardAll({ ...options, filter: filterOf(options) }, terminal));
+      else {
+        const act = { kind: "discard", reason: options.reason } as const;
+        end(await quarantine.actOnAll({ ...options, filter: filterOf(options), act }, terminal));
+      }
     });
   idsFiltered(command("withdraw", "take events that wait, refused by themselves, into quarantine"))
     .option("--stream <name>", "of this stream")

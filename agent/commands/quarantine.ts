@@ -53,35 +53,27 @@ export function show(options: QuarantineCommandOptions & { id: number }, termina
   });
 }
 
-/** Sends again, or gives up, all that a filter finds. */
-export function retryAll(
-  options: QuarantineCommandOptions & { filter: QuarantineFilter; ids: CorrectedIds },
-  terminal: Terminal,
-): Promise<ExitCode> {
-  const words = { verb: "retried", done: "wait to be sent again", json: options.json };
-  return withQuarantine(options, terminal, async (quarantine) =>
-    releaseAll(
-      await findHeld(quarantine, options.filter),
-      words,
-      (id) => quarantine.retry(id, null, options.ids),
-      terminal,
-    ),
-  );
-}
+/** What becomes of all that a filter finds. */
+export type BulkAct =
+  | { readonly kind: "retry"; readonly ids: CorrectedIds }
+  | { readonly kind: "discard"; readonly reason: string };
 
-export function discardAll(
-  options: QuarantineCommandOptions & { filter: QuarantineFilter; reason: string },
+const BULK_WORDS = {
+  retry: { verb: "retried", done: "wait to be sent again" },
+  discard: { verb: "discarded", done: "discarded, on record" },
+} as const;
+
+/** Sends again, or gives up, all that a filter finds. */
+export function actOnAll(
+  options: QuarantineCommandOptions & { filter: QuarantineFilter; act: BulkAct },
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const words = { verb: "discarded", done: "discarded, on record", json: options.json };
-  return withQuarantine(options, terminal, async (quarantine) =>
-    releaseAll(
-      await findHeld(quarantine, options.filter),
-      words,
-      (id) => quarantine.discard(id, options.reason),
-      terminal,
-    ),
-  );
+  const { filter, act, json } = options;
+  return withQuarantine(options, terminal, async (quarantine) => {
+    const release = (id: number) =>
+      act.kind === "retry" ? quarantine.retry(id, null, act.ids) : quarantine.discard(id, act.reason);
+    return releaseAll(await findHeld(quarantine, filter), { ...BULK_WORDS[act.kind], json }, release, terminal);
+  });
 }
 
 /** Takes what waits in lanes that are refused into quarantine. Only a running agent knows which lanes wait. */
@@ -242,8 +234,9 @@ function unknown(id: number, terminal: Terminal): ExitCode {
   return 1;
 }
 
-function lineOf({ id, stream, position, reason, event }: QuarantineItem): string {
+function lineOf({ id, stream, position, reason, event, attempts }: QuarantineItem): string {
   const text = JSON.stringify(event);
   const shown = text.length > 80 ? `${text.slice(0, 79)}…` : text;
-  return `${String(id).padStart(5)}  ${stream}  position ${position}  ${reason.status} ${reason.message}\n       ${shown}`;
+  const again = attempts === 0 ? "" : `  retried ${attempts === 1 ? "once" : `${attempts} times`}`;
+  return `${String(id).padStart(5)}  ${stream}  position ${position}${again}  ${reason.status} ${reason.message}\n       ${shown}`;
 }

@@ -19,12 +19,18 @@ export interface QuarantineItem {
   readonly entity_ids?: string;
   readonly org_ids?: string;
   readonly platform_id?: string;
-  /** The event by its source text; a line that is no JSON is a string. */
+  /** The event by its source text, as it was sent last; a line that is no JSON is a string. */
   readonly event: unknown;
   readonly reason: QuarantineReason;
   readonly quarantined_at: string;
   readonly state: QuarantineState;
   readonly discard_reason?: string;
+  /** How often it was retried; held all the same, the last of them was refused. */
+  readonly attempts: number;
+  /** How many reasons it had before this one. */
+  readonly earlier_reasons: number;
+  /** The event as it came, where it was corrected since. */
+  readonly original?: unknown;
 }
 
 export type ReleaseResult =
@@ -136,15 +142,18 @@ function readBy<R extends Reason>(dialect: Dialect<R>, check: Check<R>, bytes: U
 }
 
 function itemText(entry: QuarantinedEvent): string {
-  const { id, stream, position, scope, reason, at, state, discardReason } = entry;
+  const { id, stream, position, scope, reason, at, state, discardReason, original, attempts } = entry;
   const head = JSON.stringify({ id, stream, position, ...idsOf(scope) }).slice(0, -1);
   const rest = JSON.stringify({
     reason,
     quarantined_at: new Date(at).toISOString(),
     state,
     ...(discardReason === null ? {} : { discard_reason: discardReason }),
+    attempts,
+    earlier_reasons: entry.earlierReasons,
   }).slice(1);
-  return `${head},"event":${eventText(entry.event)},${rest}`;
+  const before = original === null ? "" : `,"original":${eventText(original)}`;
+  return `${head},"event":${eventText(entry.event)},${rest.slice(0, -1)}${before}}`;
 }
 
 function eventText(bytes: Uint8Array): string {

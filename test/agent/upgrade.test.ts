@@ -75,7 +75,7 @@ test("a log of version 1: pending, quarantined and known by key", () => {
   expectSound(opened, 18);
 });
 
-test.each([2, 3, 4])(
+test.each([2, 3, 4, 5])(
   "a log of version %i: pending, quarantined, retained, followed files, keys and fixed calls",
   (version) => {
     const opened = openFixture(version);
@@ -111,3 +111,27 @@ test.each([2, 3, 4])(
     expectSound(opened, 17);
   },
 );
+
+test("a log of version 5: an event that was refused three times says so, and is sent again once", () => {
+  const { store } = openFixture(5);
+  const list = () => store.run([{ kind: "quarantined", state: null, after: 0, limit: 9 }]).outcomes[0];
+  const counts = () =>
+    list().map(({ id, state, attempts, earlierReasons }) => [id, state, attempts, earlierReasons].join(" "));
+  expect(counts()).toEqual(["1 held 0 0", "2 retried 1 0", "3 retried 2 1", "4 held 2 2"]);
+  // What is held is not delivered, whatever became of an earlier entry of it.
+  expect(store.run([{ kind: "resend", stream: "usage/m", first: 16, last: 16 }]).outcomes).toEqual([
+    { kind: "resent", count: 0 },
+  ]);
+  store.run([{ kind: "retry", id: 4, event: null, scope: null }]);
+  const reason = { status: 422, message: "refused once more" };
+  const quarantine = [{ position: 16, reason }];
+  store.run([{ kind: "settle", stream: "usage/m", first: 16, count: 1, at: 4000, quarantine }]);
+  expect(counts()).toEqual(["1 held 0 0", "2 retried 1 0", "3 retried 2 1", "4 held 3 3"]);
+  expect(list().at(-1)).toMatchObject({ reason, at: 4000, position: 16 });
+});
+
+test("a log of version 5 knows the bodies it took", () => {
+  const { store } = openFixture(5);
+  const again = { ...keyed(0), idempotency: null, bodyHash: new Uint8Array(16).fill(5) };
+  expect(store.run([again]).outcomes).toEqual([{ kind: "repeated", firstPosition: 1, receivedAt: 1000 }]);
+});

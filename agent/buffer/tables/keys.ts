@@ -1,9 +1,9 @@
 /** What idempotency keys brought before: the only repeats an agent can know of by itself. */
 import type { DatabaseSync } from "node:sqlite";
+import { CONTENT_HASH_BYTES } from "../../../shared/identity.ts";
 import type { Age } from "./age.ts";
 import { query, statement } from "./rows.ts";
 
-const HASH_BYTES = 16;
 /** Rows forgotten in one go, so that housekeeping never holds up an append for long. */
 const FORGET_ROWS_MAX = 500;
 
@@ -18,7 +18,7 @@ export interface KnownEvent {
 
 export interface KeyedBody {
   readonly key: string;
-  /** 16 bytes of each event's content hash. */
+  /** `CONTENT_HASH_BYTES` of each event's content hash. */
   readonly hashes: Uint8Array;
   /** 1 for an event that has an own id, which the edge judges. */
   readonly ownIds: Uint8Array;
@@ -62,8 +62,9 @@ export function createKeyTable(db: DatabaseSync, age: Age): KeyTable {
       let through = 0;
       for (const row of runsOf.all({ stream, key: body.key })) {
         const { first_index: firstIndex, first_position: firstPosition, hashes, received_at: receivedAt } = row;
-        through = firstIndex + hashes.length / HASH_BYTES;
-        const count = Math.min(hashes.length, body.hashes.length - firstIndex * HASH_BYTES) / HASH_BYTES;
+        through = firstIndex + hashes.length / CONTENT_HASH_BYTES;
+        const count =
+          Math.min(hashes.length, body.hashes.length - firstIndex * CONTENT_HASH_BYTES) / CONTENT_HASH_BYTES;
         for (let i = 0; i < count; i++) {
           const index = firstIndex + i;
           const same = sameHash(hashes, i, body.hashes, index);
@@ -74,7 +75,7 @@ export function createKeyTable(db: DatabaseSync, age: Age): KeyTable {
       return { events, through };
     },
     keep(stream, { key, hashes: all }, firstIndex, firstPosition, receivedAt) {
-      const hashes = all.subarray(firstIndex * HASH_BYTES);
+      const hashes = all.subarray(firstIndex * CONTENT_HASH_BYTES);
       if (hashes.length === 0) return;
       insert.run({ stream, key, firstIndex, firstPosition, hashes, receivedAt, keptAt: age.now() });
     },
@@ -83,8 +84,8 @@ export function createKeyTable(db: DatabaseSync, age: Age): KeyTable {
 }
 
 function sameHash(a: Uint8Array, aIndex: number, b: Uint8Array, bIndex: number): boolean {
-  for (let i = 0; i < HASH_BYTES; i++) {
-    if (a[aIndex * HASH_BYTES + i] !== b[bIndex * HASH_BYTES + i]) return false;
+  for (let i = 0; i < CONTENT_HASH_BYTES; i++) {
+    if (a[aIndex * CONTENT_HASH_BYTES + i] !== b[bIndex * CONTENT_HASH_BYTES + i]) return false;
   }
   return true;
 }

@@ -20,12 +20,19 @@ export interface QuarantinedEvent {
   readonly stream: string;
   readonly position: number;
   readonly scope: Scope;
+  /** As it was sent last. */
   readonly event: Uint8Array;
   readonly reason: QuarantineReason;
-  /** Milliseconds since 1970. */
+  /** When it was held last: milliseconds since 1970. */
   readonly at: number;
   readonly state: QuarantineState;
   readonly discardReason: string | null;
+  /** As it was before it was corrected; null where it never was. */
+  readonly original: Uint8Array | null;
+  /** How often it was retried. */
+  readonly attempts: number;
+  /** How many reasons it had before this one: a retry that is refused again is a reason more of the same entry. */
+  readonly earlierReasons: number;
 }
 
 export interface QuarantineEntry {
@@ -49,7 +56,10 @@ export interface HeldEvent {
 }
 
 export interface QuarantineTable {
+  /** Holds an event whose position is new. */
   insert(entry: QuarantineEntry): void;
+  /** Holds an event that waited: in the entry from which it was retried, where it was, with the newest reason and time. */
+  hold(entry: QuarantineEntry): void;
   /** Null where there is no such event, or it is held no longer. */
   held(id: number): HeldEvent | null;
   /** @param corrected null leaves the text that is sent as it is. */
@@ -60,7 +70,7 @@ export interface QuarantineTable {
   lastSent(stream: number, position: number): HeldEvent | null;
   /** Positions that nobody has sent: held or discarded, in order. */
   withheld(stream: number): Iterable<number>;
-  /** Positions sent from quarantine between two, in order. */
+  /** Positions sent from quarantine between two, and not held since, in order. */
   sent(stream: number, first: number, last: number): number[];
 }
 
@@ -75,7 +85,19 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
   );
   const retried = statement(
     db,
-    `UPDATE quarantine SET state = 'retried', corrected = coalesce(:corrected, corrected), scope = :scope WHERE id = :id`,
+    `UPDATE quarantine SET state = 'retried', corrected = coalesce(:corrected, corrected), scope = :scope,
+       attempts = attempts + 1 WHERE id = :id`,
+  );
+  const newestSent = query(
+    db,
+    ["id"],
+    `SELECT id FROM quarantine WHERE stream = :stream AND position = :position AND state = 'retried'
+     ORDER BY id DESC LIMIT 1`,
+  );
+  const heldAgain = statement(
+    db,
+    `UPDATE quarantine SET state = 'held', reason = :reason, quarantined_at = :at, earlier_reasons = earlier_reasons + 1
+     WHERE id = :id`,
   );
   const discarded = statement(db, "UPDATE quarantine SET state = 'discarded', discard_reason = :reason WHERE id = :id");
   const held = query(db, HELD, `${SELECT_HELD} WHERE q.id = :id AND q.state = 'held'`);
@@ -99,11 +121,21 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
   const sentBetween = query(
     db,
     ["position"],
-    `SELECT DISTINCT position FROM quarantine
-     WHERE stream = :stream AND position BETWEEN :first AND :last AND state = 'retried' ORDER BY position`,
+    `SELECT position FROM quarantine AS q
+     WHERE stream = :stream AND position BETWEEN :first AND :last AND state = 'retried' AND NOT EXISTS
+       (SELECT 1 FROM quarantine AS newer
+        WHERE newer.stream = q.stream AND newer.position = q.position AND newer.id > q.id)
+     ORDER BY position`,
   );
+  const insertEntry = ({ reason, ...entry }: QuarantineEntry): void =>
+    void insert.run({ ...entry, reason: JSON.stringify(reason) });
   return {
-    insert: ({ reason, ...entry }) => void insert.run({ ...entry, reason: JSON.stringify(reason) }),
+    insert: insertEntry,
+    hold(entry) {
+      const sent = newestSent.get({ stream: entry.stream, position: entry.position });
+      if (sent === null) insertEntry(entry);
+      else heldAgain.run({ id: sent.id, reason: JSON.stringify(entry.reason), at: entry.at });
+    },
     held: (id) => heldOf(held.get({ id })),
     retried: (id, corrected, scope) => void retried.run({ corrected, id, scope }),
     discarded: (id, reason) => void discarded.run({ reason, id }),
@@ -113,7 +145,7 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
       let bytes = 0;
       for (const row of rows) {
         events.push(listedOf(row));
-        bytes += row.event.length;
+        bytes += row.event.length + (row.corrected?.length ?? 0);
         if (bytes > LIST_BYTES_MAX) break;
       }
       return events;
@@ -142,12 +174,16 @@ const LISTED = [
   "position",
   "scope",
   "event",
+  "corrected",
   "reason",
   "state",
   "quarantined_at",
   "discard_reason",
+  "attempts",
+  "earlier_reasons",
 ] as const;
-const SELECT_LISTED = `SELECT q.id, s.name, q.position, q.scope, q.event, q.reason, q.state, q.quarantined_at, q.discard_reason
+const SELECT_LISTED = `SELECT q.id, s.name, q.position, q.scope, q.event, q.corrected, q.reason, q.state, q.quarantined_at,
+    q.discard_reason, q.attempts, q.earlier_reasons
   FROM quarantine q JOIN streams s ON s.id = q.stream`;
 
 function listedOf(row: Row<(typeof LISTED)[number]>): QuarantinedEvent {
@@ -156,11 +192,14 @@ function listedOf(row: Row<(typeof LISTED)[number]>): QuarantinedEvent {
     stream: row.name,
     position: row.position,
     scope: parseScope(row.scope),
-    event: row.event,
+    event: row.corrected ?? row.event,
+    original: row.corrected === null ? null : row.event,
     reason: JSON.parse(row.reason) as QuarantineReason,
     at: row.quarantined_at,
     // The table's own check lets no other in.
     state: row.state as QuarantineState,
     discardReason: row.discard_reason,
+    attempts: row.attempts,
+    earlierReasons: row.earlier_reasons,
   };
 }

@@ -134,6 +134,17 @@ const STEPS: readonly string[] = [
      first_position INTEGER NOT NULL,
      received_at INTEGER NOT NULL
    ) STRICT;`,
+
+  // An event that is refused again after its retry is the same entry. Before, it got another one: each of those counts
+  // what came before it, and stays.
+  `ALTER TABLE quarantine ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE quarantine ADD COLUMN earlier_reasons INTEGER NOT NULL DEFAULT 0;
+   UPDATE quarantine SET earlier_reasons =
+     (SELECT count(*) FROM quarantine AS earlier WHERE earlier.stream = quarantine.stream
+        AND earlier.position = quarantine.position AND earlier.id < quarantine.id)
+   WHERE (stream, position) IN (SELECT stream, position FROM quarantine WHERE state = 'retried');
+   UPDATE quarantine SET attempts = earlier_reasons + (state = 'retried')
+   WHERE state = 'retried' OR earlier_reasons > 0;`,
 ];
 
 export const BUFFER_VERSION = STEPS.length;
@@ -142,6 +153,7 @@ export const BUFFER_VERSION = STEPS.length;
 export const COLUMN_TYPES = {
   accepted: "integer",
   attempted: "integer",
+  attempts: "integer",
   batch: "integer",
   body: "blob",
   bytes: "integer",
@@ -151,6 +163,7 @@ export const COLUMN_TYPES = {
   delivered: "integer",
   discard_reason: "text or null",
   discarded: "integer",
+  earlier_reasons: "integer",
   ends: "blob",
   event: "blob",
   first: "integer",

@@ -16,7 +16,7 @@ export interface AppendInput {
   readonly invalid: readonly { readonly index: number; readonly reason: QuarantineReason }[];
   /** Whether each one's reason is kept with its index in the body. */
   readonly namesIndex?: boolean;
-  /** The request's idempotency key and a 16-byte hash of each event's content, laid end to end. */
+  /** The request's idempotency key and a hash of each event's content (`CONTENT_HASH_BYTES`), laid end to end. */
   readonly idempotency: KeyedBody | null;
   /** The first bytes of a hash of the whole body, where that is what a repeat is told by; see `BODY_HASH_BYTES`. */
   readonly bodyHash?: Uint8Array;

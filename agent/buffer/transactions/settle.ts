@@ -77,6 +77,6 @@ function hold(
   const { events } = tables.batches.events(head.batch);
   for (const { position, reason } of rejected) {
     const event = eventBytes(events, head.skip + position - head.first);
-    tables.quarantine.insert({ stream, position, scope: head.scope, receivedAt: head.receivedAt, event, reason, at });
+    tables.quarantine.hold({ stream, position, scope: head.scope, receivedAt: head.receivedAt, event, reason, at });
   }
 }

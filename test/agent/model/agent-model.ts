@@ -8,6 +8,7 @@
  *   a refusal of it alone, a conflict  waits → held, with the refuser's own words
  *   a person's retry, discard          held → waits, held → discarded
  *   a repair after an audit            delivered → waits
+ * An event has one entry in quarantine however often it is held: what it is retried for and refused again, it says.
  * Nothing else does: no lost response, no trouble, no crash, no full disk, no age, no restart.
  */
 import { isDeepStrictEqual } from "node:util";
@@ -32,10 +33,15 @@ export interface ModelEntry {
   readonly id: number;
   readonly stream: string;
   readonly position: number;
-  readonly text: string;
-  readonly reason: QuarantineReason;
+  /** As it was sent last. */
+  text: string;
+  reason: QuarantineReason;
   state: QuarantineState;
   discardReason: string | null;
+  /** How often it was retried. */
+  attempts: number;
+  /** Reasons before this one. */
+  earlierReasons: number;
 }
 
 export interface ModelRequest {
@@ -87,6 +93,8 @@ export interface View {
     readonly reason: QuarantineReason;
     readonly state: QuarantineState;
     readonly discardReason: string | null;
+    readonly attempts: number;
+    readonly earlierReasons: number;
   }[];
 }
 
@@ -112,7 +120,16 @@ export function createAgentModel() {
     const event = eventAt(stream, position);
     event.place = "held";
     const { text } = event;
-    entries.push({ id: entries.length + 1, stream, position, text, reason, state: "held", discardReason: null });
+    const known = entries.find((entry) => entry.stream === stream && entry.position === position);
+    if (known === undefined) {
+      const id = entries.length + 1;
+      const counts = { attempts: 0, earlierReasons: 0 };
+      entries.push({ id, stream, position, text, reason, state: "held", discardReason: null, ...counts });
+    } else {
+      known.reason = reason;
+      known.state = "held";
+      known.earlierReasons++;
+    }
   };
 
   return {
@@ -189,9 +206,11 @@ export function createAgentModel() {
       if (corrected !== null && kindOf(corrected) === "invalid") return "invalid";
       if (entry.state !== "held") return "not-held";
       entry.state = "retried";
+      entry.attempts++;
+      entry.text = corrected ?? entry.text;
       const event = eventAt(entry.stream, entry.position);
       event.place = "waiting";
-      event.text = corrected ?? entry.text;
+      event.text = entry.text;
       return "released";
     },
 

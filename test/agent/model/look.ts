@@ -38,8 +38,9 @@ export function textsOf(array: string): string[] {
 }
 
 function entryOf(item: string): View["quarantine"][number] {
-  const { id, stream, position, reason, state, discard_reason: discardReason } = JSON.parse(item) as QuarantineItem;
+  const { id, stream, position, reason, state, attempts, ...rest } = JSON.parse(item) as QuarantineItem;
+  const { discard_reason: discardReason = null, earlier_reasons: earlierReasons } = rest;
   // The text itself, not what JSON.parse makes of it.
   const text = item.slice(item.indexOf('"event":') + '"event":'.length, item.indexOf(',"reason":'));
-  return { id, stream, position, text, reason, state, discardReason: discardReason ?? null };
+  return { id, stream, position, text, reason, state, discardReason, attempts, earlierReasons };
 }

@@ -8,7 +8,7 @@ import { METADATA } from "../../../agent/buffer/tables/metadata.ts";
 import { NO_SCOPE } from "../../../agent/buffer/tables/scope.ts";
 import type { Operation, Outcome } from "../../../agent/buffer/transactions/operations.ts";
 import { messageOf } from "../../../agent/runtime/agent-error.ts";
-import { contentHash } from "../../../shared/identity.ts";
+import { CONTENT_HASH_BYTES, contentHash } from "../../../shared/identity.ts";
 import { scanJson } from "../../../shared/json/bodies.ts";
 import type { JsonObject } from "../../../shared/json/value.ts";
 import { tempDir } from "../../../tools/processes/temp-dir.ts";
@@ -153,7 +153,7 @@ function checkTail(
 
 /** A repeat of the request under its key, as the intake would ask for it. */
 function keyFaults(store: Store, { stream, events }: ToldRequest, key: string, positions: Positions): CutFault[] {
-  const hashes = Buffer.concat(events.map((text) => contentHash(parsed(text)).subarray(0, HASH_BYTES)));
+  const hashes = Buffer.concat(events.map((text) => contentHash(parsed(text)).subarray(0, CONTENT_HASH_BYTES)));
   const outcome = ask(store, {
     ...{
       kind: "append",
@@ -173,8 +173,6 @@ function keyFaults(store: Store, { stream, events }: ToldRequest, key: string, p
   });
   return isKnown ? [] : [{ kind: "lost", what: `${key} of ${stream} is not known, its request was answered` }];
 }
-
-const HASH_BYTES = 16;
 
 function parsed(text: string): JsonObject {
   const scanned = scanJson(text, { eventsMax: 1, eventBytesMax: 1_000_000 });
