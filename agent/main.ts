@@ -4,7 +4,7 @@ import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { createProgram } from "./commands/program.ts";
-import { type ExitCode, printError, type Terminal } from "./commands/terminal.ts";
+import { type ExitCode, printError, printErrorLines, type Terminal } from "./commands/terminal.ts";
 import { AgentError } from "./runtime/agent-error.ts";
 import { systemClock } from "./runtime/clock.ts";
 import { isFileError } from "./runtime/file-error.ts";
@@ -25,8 +25,11 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     // What the system refused is no bug of ours: its own line says it, and a stack would only hide it.
     if (!(error instanceof AgentError || isFileError(error))) throw error;
-    printError(terminal, error.message);
-    return error instanceof AgentError && error.code === "CONFIG" ? 2 : 1;
+    const isUsage = error instanceof AgentError && error.code === "CONFIG";
+    // What is wrong with a configuration is told in a line each.
+    if (isUsage) printErrorLines(terminal, error.message);
+    else printError(terminal, error.message);
+    return isUsage ? 2 : 1;
   }
 }
 

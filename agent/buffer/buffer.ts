@@ -52,7 +52,7 @@ export type OpenEngine = (options: Pick<BufferOptions, "directory" | "bytesMax">
 /**
  * Opens the buffer in a directory, making it if there is none.
  * @returns its log, or whose it is where it holds another producer's events; it is closed again then.
- * @throws AgentError BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN.
+ * @throws AgentError BUFFER_HELD, BUFFER_NEWER, BUFFER_UNSAFE or BUFFER_BROKEN.
  */
 export async function openBufferLog({
   directory,

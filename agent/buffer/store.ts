@@ -59,7 +59,7 @@ export interface Store {
 
 /**
  * Opens the buffer, making it if there is none, setting aside one that is damaged.
- * @throws AgentError BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN.
+ * @throws AgentError BUFFER_HELD, BUFFER_NEWER, BUFFER_UNSAFE or BUFFER_BROKEN.
  */
 export function openStore(options: StoreOptions): Store {
   const tick = options.tick ?? (() => performance.now());

@@ -1,7 +1,8 @@
 /** Whether the buffer's directory can be written, has room for what the buffer may hold, and is private. */
-import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { makeDirectory } from "../buffer/disk/directory.ts";
+import { makeDirectory, openMade } from "../buffer/disk/directory.ts";
+import { whyUnfit } from "../buffer/disk/fitness.ts";
 import type { Config } from "../config/config.ts";
 import { bytesIn } from "../operator/status.ts";
 import { fileErrorText } from "../runtime/file-error.ts";
@@ -18,6 +19,8 @@ const NETWORK_FILE_SYSTEMS = new Map([
 export async function checkDisk({ buffer }: Config): Promise<Finding[]> {
   const { directory, bytesMax } = buffer;
   try {
+    const why = whyUnfit(directory);
+    if (why !== null) return [failed("disk", `buffer.path: ${directory} cannot be used: ${why}`)];
     makeDirectory(directory);
     tryWriting(directory);
     return [sound("disk", `${directory} can be written`), ...(await doubtsAbout(directory, bytesMax))];
@@ -28,7 +31,7 @@ export async function checkDisk({ buffer }: Config): Promise<Finding[]> {
 
 function tryWriting(directory: string): void {
   const path = join(directory, `.check-${process.pid}`);
-  const file = openSync(path, "w", 0o600);
+  const file = openMade(path, "wx");
   try {
     writeSync(file, "check");
     fsyncSync(file);

@@ -14,7 +14,7 @@ import { AgentError } from "../runtime/agent-error.ts";
 import { openDialect } from "../upload/destination.ts";
 import { reachBuffer } from "./access.ts";
 import { drain } from "./drain.ts";
-import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
+import { type ExitCode, printError, printJson, printLine, type Terminal } from "./terminal.ts";
 
 export interface AuditOptions {
   readonly config: string;
@@ -116,7 +116,7 @@ const RANGES_SHOWN_MAX = 20;
 
 function print(audits: readonly StreamAudit[], { json }: AuditOptions, terminal: Terminal): void {
   if (json) {
-    printLine(terminal, JSON.stringify({ equal: audits.every(isEqual), streams: audits }));
+    printJson(terminal, JSON.stringify({ equal: audits.every(isEqual), streams: audits }));
     return;
   }
   if (audits.length === 0) printLine(terminal, "equal: neither side has any event");

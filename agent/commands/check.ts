@@ -1,7 +1,7 @@
 import { listSetAside } from "../buffer/disk/set-aside.ts";
 import { checkDestination } from "../check/destination.ts";
 import { checkDisk } from "../check/disk.ts";
-import { type Finding, failed, sound, warned } from "../check/finding.ts";
+import { type Finding, failed, misconfigured, sound, warned } from "../check/finding.ts";
 import { checkListeners } from "../check/listeners.ts";
 import { checkSecretFiles } from "../check/secrets.ts";
 import { checkSettings, checkTailStreams } from "../check/settings.ts";
@@ -13,7 +13,7 @@ import { messageOf } from "../runtime/agent-error.ts";
 import { openDialect } from "../upload/destination.ts";
 import type { Dialect } from "../upload/dialect.ts";
 import { reachBuffer } from "./access.ts";
-import { type ExitCode, printLine, type Terminal } from "./terminal.ts";
+import { type ExitCode, printJson, printLines, type Terminal } from "./terminal.ts";
 
 export interface CheckOptions {
   readonly config: string;
@@ -23,11 +23,11 @@ export interface CheckOptions {
 /** Looks at all an agent needs, and says each thing that is not as it should be. */
 export async function check(options: CheckOptions, terminal: Terminal): Promise<ExitCode> {
   const findings = await findingsOf(options, terminal);
-  if (options.json) printLine(terminal, JSON.stringify(findings));
+  if (options.json) printJson(terminal, JSON.stringify(findings));
   else {
     for (const finding of findings) {
       const word = finding.ok ? (finding.warning === true ? "WARNING" : "ok     ") : "FAILED ";
-      printLine(terminal, `${word} ${finding.check}: ${finding.message}`);
+      printLines(terminal, `${word} ${finding.check}: ${finding.message}`);
     }
   }
   return findings.every((finding) => finding.ok) ? 0 : 1;
@@ -38,7 +38,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
   try {
     config = readConfig(options.config, terminal.env);
   } catch (error) {
-    return [failed("configuration", messageOf(error))];
+    return [misconfigured(messageOf(error))];
   }
   const disk = await checkDisk(config);
   const buffer = await checkBuffer(config, terminal);

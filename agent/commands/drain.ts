@@ -3,7 +3,7 @@ import { startCore } from "../core.ts";
 import type { StatusDocument } from "../operator/status.ts";
 import { reachBuffer } from "./access.ts";
 import { createProgress } from "./progress.ts";
-import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
+import { type ExitCode, printError, printJson, printLine, type Terminal } from "./terminal.ts";
 
 export interface DrainOptions {
   readonly config: string;
@@ -117,7 +117,7 @@ function finish(
   { json }: DrainOptions,
   terminal: Terminal,
 ): ExitCode {
-  if (json) printLine(terminal, JSON.stringify({ drained: code === 0, message, ledger }));
+  if (json) printJson(terminal, JSON.stringify({ drained: code === 0, message, ledger }));
   else if (code === 0)
     printLine(terminal, `${message}: ${ledger.delivered} delivered, ${ledger.quarantined} in quarantine`);
   else printError(terminal, message);

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { sampleText } from "../config/sample.ts";
 import type { CorrectedIds } from "../operator/quarantine.ts";
 import { VERSION } from "../runtime/version.ts";
+import { visibleLines } from "../runtime/visible-text.ts";
 import { audit } from "./audit.ts";
 import { check } from "./check.ts";
 import { drain } from "./drain.ts";
@@ -22,8 +23,8 @@ export function createProgram(terminal: Terminal, end: (code: ExitCode) => void)
     .description("Takes usage events on this machine, keeps them on disk, delivers each exactly once to the edge.")
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void terminal.stdout.write(text),
-      writeErr: (text) => void terminal.stderr.write(text),
+      writeOut: (text) => void terminal.stdout.write(visibleLines(text)),
+      writeErr: (text) => void terminal.stderr.write(visibleLines(text)),
     });
   const command = (name: string, description: string) =>
     program.command(name).description(description).option("--config <file>", "configuration file", DEFAULT_CONFIG);

@@ -1,7 +1,7 @@
 /** Many entries of quarantine at once: those that a filter finds. */
 import type { CorrectedIds, Quarantine, QuarantineItem, ReleaseResult } from "../operator/quarantine.ts";
 import { createProgress } from "./progress.ts";
-import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
+import { type ExitCode, printError, printJson, printLine, type Terminal } from "./terminal.ts";
 
 /** What is absent is any. */
 export interface QuarantineFilter {
@@ -54,7 +54,7 @@ export async function releaseAll(
     progress.update(from + part.length, ids.length, null);
   }
   progress.stop();
-  if (json) printLine(terminal, JSON.stringify({ found: ids.length, held, released, failures }));
+  if (json) printJson(terminal, JSON.stringify({ found: ids.length, held, released, failures }));
   else {
     for (const failure of failures.slice(0, AT_ONCE)) printError(terminal, failure);
     printLine(terminal, `${released} events ${done}${failures.length > 0 ? `, ${failures.length} not` : ""}`);

@@ -15,11 +15,12 @@ import {
 } from "../operator/quarantine.ts";
 import { laneText } from "../operator/status.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
+import { visible } from "../runtime/visible-text.ts";
 import { idsOf } from "../upload/lane-log.ts";
 import type { WithdrawFilter, WithdrawnLane } from "../upload/withdrawal.ts";
 import { reachBuffer } from "./access.ts";
 import { findHeld, type QuarantineFilter, releaseAll } from "./quarantine-bulk.ts";
-import { type ExitCode, printError, printLine, type Terminal, writeOut } from "./terminal.ts";
+import { type ExitCode, jsonFor, printError, printJson, printLine, type Terminal, writeOut } from "./terminal.ts";
 
 export interface QuarantineCommandOptions {
   readonly config: string;
@@ -34,7 +35,9 @@ export function list(options: QuarantineCommandOptions, terminal: Terminal): Pro
     const asTable = terminal.stdout.isTTY === true && !options.json;
     let first = true;
     for await (const item of held(quarantine)) {
-      const text = asTable ? `${lineOf(JSON.parse(item) as QuarantineItem)}\n` : `${first ? "[" : ",\n "}${item}`;
+      const text = asTable
+        ? `${lineOf(JSON.parse(item) as QuarantineItem)}\n`
+        : `${first ? "[" : ",\n "}${jsonFor(terminal.stdout, item)}`;
       if (!(await writeOut(terminal, text))) return 0;
       first = false;
     }
@@ -48,7 +51,7 @@ export function show(options: QuarantineCommandOptions & { id: number }, termina
   return withQuarantine(options, terminal, async (quarantine) => {
     const item = await quarantine.show(options.id);
     if (item === null) return unknown(options.id, terminal);
-    printLine(terminal, item);
+    printJson(terminal, item);
     return 0;
   });
 }
@@ -88,7 +91,7 @@ export async function withdraw(
   }
   try {
     const lanes = await client.withdraw(options.filter);
-    if (options.json) printLine(terminal, JSON.stringify(lanes.map(withdrawnText)));
+    if (options.json) printJson(terminal, JSON.stringify(lanes.map(withdrawnText)));
     else if (lanes.length === 0) printLine(terminal, "nothing waits by itself there");
     else {
       for (const lane of lanes) {
@@ -143,7 +146,8 @@ export function exportHeld(
 ): Promise<ExitCode> {
   return withQuarantine(options, terminal, async (quarantine) => {
     if (options.out === null) {
-      for await (const item of held(quarantine)) if (!(await writeOut(terminal, `${item}\n`))) break;
+      for await (const item of held(quarantine))
+        if (!(await writeOut(terminal, `${jsonFor(terminal.stdout, item)}\n`))) break;
       return 0;
     }
     const out = createWriteStream(options.out, { mode: 0o600 });
@@ -212,7 +216,7 @@ function report(
 ): ExitCode {
   switch (result.kind) {
     case "released":
-      if (json) printLine(terminal, JSON.stringify({ id, stream: result.stream, position: result.position }));
+      if (json) printJson(terminal, JSON.stringify({ id, stream: result.stream, position: result.position }));
       else printLine(terminal, `${id}: ${result.stream}, position ${result.position}: ${done}`);
       return 0;
     case "unknown":
@@ -238,5 +242,6 @@ function lineOf({ id, stream, position, reason, event, attempts }: QuarantineIte
   const text = JSON.stringify(event);
   const shown = text.length > 80 ? `${text.slice(0, 79)}…` : text;
   const again = attempts === 0 ? "" : `  retried ${attempts === 1 ? "once" : `${attempts} times`}`;
-  return `${String(id).padStart(5)}  ${stream}  position ${position}${again}  ${reason.status} ${reason.message}\n       ${shown}`;
+  const head = `${String(id).padStart(5)}  ${stream}  position ${position}${again}  ${reason.status} ${reason.message}`;
+  return `${visible(head)}\n       ${visible(shown)}`;
 }

@@ -7,7 +7,7 @@ import type { TestOutcome } from "../operator/test-event.ts";
 import { AgentError } from "../runtime/agent-error.ts";
 import { reachBuffer } from "./access.ts";
 import type { SendOptions } from "./send.ts";
-import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
+import { type ExitCode, printError, printJson, printLine, type Terminal } from "./terminal.ts";
 
 const TIMEOUT_MS = 20_000;
 
@@ -24,7 +24,7 @@ export async function sendTest(options: SendOptions, terminal: Terminal): Promis
   } else {
     outcome = await access.own.test(request).finally(access.own.stop);
   }
-  if (options.json) printLine(terminal, JSON.stringify(outcome));
+  if (options.json) printJson(terminal, JSON.stringify(outcome));
   else print(outcome, config.destination.url, terminal);
   return outcome.kind === "followed" && outcome.end === "delivered" ? 0 : 1;
 }

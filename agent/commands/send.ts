@@ -10,7 +10,7 @@ import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { reachBuffer } from "./access.ts";
 import { type LineChunk, readLineChunks } from "./line-chunks.ts";
 import { createProgress, type Progress } from "./progress.ts";
-import { type ExitCode, printError, printLine, type Terminal } from "./terminal.ts";
+import { type ExitCode, printError, printJson, printLine, type Terminal } from "./terminal.ts";
 
 export interface SendOptions {
   readonly config: string;
@@ -34,7 +34,7 @@ export async function send(options: SendOptions, terminal: Terminal): Promise<Ex
   try {
     const code = await sendFiles(options, holder.lines, progress, sent, terminal);
     progress.stop();
-    if (options.json) printLine(terminal, JSON.stringify({ stream: options.stream, ...sent }));
+    if (options.json) printJson(terminal, JSON.stringify({ stream: options.stream, ...sent }));
     else if (code === 0) printLine(terminal, `${sent.accepted} accepted, ${sent.quarantined} quarantined`);
     return code;
   } finally {

@@ -2,6 +2,8 @@
 import pc from "picocolors";
 import type { EdgeDelivery } from "../operator/delivery-watch.ts";
 import { laneText, type StatusDocument } from "../operator/status.ts";
+import { mapTexts, visible } from "../runtime/visible-text.ts";
+import { cellsOf, cutToCells, padToCells } from "./cells.ts";
 
 /** Events a second since the last look. */
 export interface Rate {
@@ -12,13 +14,24 @@ export interface Rate {
 const BAR_CELLS = 30;
 const STREAMS_SHOWN_MAX = 15;
 const NAME_CELLS_MIN = 13;
+/** For a name that is longer than this no column is left out. */
+const NAME_CELLS_MAX = 40;
 const COUNT_CELLS = 14;
+
+/** Of words that others said; JSON has all of them. */
+const WORDS_MAX = 160;
+
+/** What others said, so that it does nothing on a terminal and takes a few lines of it at most. */
+function briefIn(status: StatusDocument): StatusDocument {
+  return mapTexts(status, (text) => cutToCells(visible(text), WORDS_MAX));
+}
 
 /**
  * @param colors only where a terminal shows them.
  * @param columns how wide that is: longer lines go on below, and columns that do not fit are left out.
  */
-export function statusScreen(status: StatusDocument, rate: Rate | null, colors: boolean, columns = Infinity): string {
+export function statusScreen(said: StatusDocument, rate: Rate | null, colors: boolean, columns = Infinity): string {
+  const status = briefIn(said);
   const { bold, dim, green, yellow, red } = pc.createColors(colors);
   const { ledger, buffer, destination } = status;
   const count = (value: number) => number(value).padStart(COUNT_CELLS);
@@ -89,16 +102,16 @@ function fillBar({ bytes, max_bytes: most }: StatusDocument["buffer"], room: num
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour begins with one
 const COLOR = /\u001b\[\d+m/g;
 
-const cellsOf = (text: string) => text.replace(COLOR, "").length;
+const withoutColors = (text: string) => text.replace(COLOR, "");
 
 /** A line broken at its spaces, the rest of it set in by `indent`. */
 function wrapped(line: string, indent: number, columns: number): string {
-  if (cellsOf(line) <= columns) return `${line}\n`;
+  if (cellsOf(withoutColors(line)) <= columns) return `${line}\n`;
   const lines: string[] = [];
   let current = "";
   for (const word of line.split(/(?<=\S) (?!(?:s|min|h|d|[KMGT]?i?B)\b)/)) {
     const longer = current === "" ? word : `${current} ${word}`;
-    if (current === "" || cellsOf(longer) <= columns) {
+    if (current === "" || cellsOf(withoutColors(longer)) <= columns) {
       current = longer;
     } else {
       lines.push(current);
@@ -110,7 +123,8 @@ function wrapped(line: string, indent: number, columns: number): string {
 
 /** A text that has no place to be broken at. */
 function cut(text: string, columns: number): string {
-  return cellsOf(text) <= columns ? text : `${text.replace(COLOR, "").slice(0, Math.max(0, columns - 1))}…`;
+  const plain = withoutColors(text);
+  return cellsOf(plain) <= columns ? text : cutToCells(plain, columns);
 }
 
 const STREAM_COUNTS = ["accepted", "delivered", "pending", "quarantined"] as const;
@@ -122,8 +136,8 @@ const NARROW_CELLS = 12;
 function streamLines(streams: StatusDocument["streams"], columns: number, dim: Paint, yellow: Paint): string[] {
   if (streams.length === 0) return [];
   const shown = streams.toSorted((a, b) => b.ledger.pending - a.ledger.pending).slice(0, STREAMS_SHOWN_MAX);
-  const longest = Math.max(NAME_CELLS_MIN, ...shown.map(({ stream }) => stream.length));
-  const isWide = 2 + longest + STREAM_COUNTS.length * COUNT_CELLS <= columns;
+  const longest = Math.max(NAME_CELLS_MIN, ...shown.map(({ stream }) => cellsOf(stream)));
+  const isWide = 2 + Math.min(longest, NAME_CELLS_MAX) + STREAM_COUNTS.length * COUNT_CELLS <= columns;
   const counts = isWide ? STREAM_COUNTS : NARROW_COUNTS;
   const cells = isWide ? COUNT_CELLS : NARROW_CELLS;
   const nameCells = Math.min(longest, columns - 2 - counts.length * cells);
@@ -133,7 +147,7 @@ function streamLines(streams: StatusDocument["streams"], columns: number, dim: P
       const text = number(ledger[name]).padStart(cells);
       return name === "quarantined" && ledger.quarantined > 0 ? yellow(text) : text;
     });
-    return `  ${cut(stream, nameCells).padEnd(nameCells)}${texts.join("")}\n`;
+    return `  ${padToCells(cutToCells(stream, nameCells), nameCells)}${texts.join("")}\n`;
   });
   const rest = streams.length - shown.length;
   return [

@@ -5,7 +5,7 @@ import { ageS, bytesIn, type StatusDocument, streamStatusOf } from "../operator/
 import { AgentError } from "../runtime/agent-error.ts";
 import { reachBuffer } from "./access.ts";
 import { type Rate, statusScreen } from "./status-screen.ts";
-import { type ExitCode, printLine, type Terminal } from "./terminal.ts";
+import { type ExitCode, printJson, type Terminal } from "./terminal.ts";
 
 export interface StatusOptions {
   readonly config: string;
@@ -24,7 +24,7 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
     const document = await lookAt(config, terminal);
     if (isTerminal && !options.json)
       terminal.stdout.write(statusScreen(document, null, isTerminal, columnsOf(terminal)));
-    else printLine(terminal, JSON.stringify(document, null, options.json ? 0 : 2));
+    else printJson(terminal, JSON.stringify(document, null, options.json ? 0 : 2));
     return 0;
   }
   const stopped = new AbortController();
@@ -34,7 +34,7 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
   while (!stopped.signal.aborted && terminal.stdout.writable) {
     const document: StatusDocument = await lookAt(config, terminal);
     const rate = before === null ? null : rateOf(before, document);
-    if (options.json) printLine(terminal, JSON.stringify(document));
+    if (options.json) printJson(terminal, JSON.stringify(document));
     else
       terminal.stdout.write(
         `${isTerminal ? CLEAR : ""}${statusScreen(document, rate, isTerminal, columnsOf(terminal))}`,

@@ -4,6 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Logger } from "pino";
 import type { Random } from "../../shared/clock.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { visible, visibleLines } from "../runtime/visible-text.ts";
 
 /** Where something is printed; a terminal says so, and how wide it is. */
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -23,8 +24,24 @@ export interface Terminal {
 /** What a command ends with: 0 done, 1 failed, 2 wrong usage or configuration. */
 export type ExitCode = 0 | 1 | 2;
 
+/** Prints one line; whatever in it would act on a terminal is written out. */
 export function printLine(terminal: Terminal, line: string): void {
-  terminal.stdout.write(`${line}\n`);
+  terminal.stdout.write(`${visible(line)}\n`);
+}
+
+/** Prints a text whose line breaks are ours. */
+export function printLines(terminal: Terminal, text: string): void {
+  terminal.stdout.write(`${visibleLines(text)}\n`);
+}
+
+/** Prints a document in JSON: for a program as it is, on a terminal with what would act on that written out. */
+export function printJson(terminal: Terminal, text: string): void {
+  terminal.stdout.write(`${jsonFor(terminal.stdout, text)}\n`);
+}
+
+/** As {@link printJson} writes it. */
+export function jsonFor(output: Output, text: string): string {
+  return output.isTTY === true ? visibleLines(text) : text;
 }
 
 /** Writes to standard output, no faster than it is read. @returns false once its reader has gone. */
@@ -47,5 +64,10 @@ function drained(stream: Writable): Promise<void> {
 }
 
 export function printError(terminal: Terminal, line: string): void {
-  terminal.stderr.write(`weir-agent: ${line}\n`);
+  terminal.stderr.write(`weir-agent: ${visible(line)}\n`);
+}
+
+/** As {@link printError}, of a text whose line breaks are ours. */
+export function printErrorLines(terminal: Terminal, text: string): void {
+  terminal.stderr.write(`weir-agent: ${visibleLines(text)}\n`);
 }

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { AgentError } from "../runtime/agent-error.ts";
 import { fileErrorText } from "../runtime/file-error.ts";
+import { visible } from "../runtime/visible-text.ts";
 import { combinationErrors } from "./combinations.ts";
 import { type Environment, fillIn } from "./environment.ts";
 import { type ReadSettings, readSettings } from "./read-settings.ts";
@@ -58,7 +59,10 @@ export function parseConfig(text: string, file: string, env: Environment): Confi
   // A value that could not be filled in would be called wrong for that as well.
   const refuse = () => {
     if (errors.length === 0) return;
-    throw new AgentError("CONFIG", [`${file} cannot be used:`, ...errors.map((error) => `  ${error}`)].join("\n"));
+    throw new AgentError(
+      "CONFIG",
+      [`${visible(file)} cannot be used:`, ...errors.map((error) => `  ${visible(error)}`)].join("\n"),
+    );
   };
   refuse();
   const settings = readSettings(document as Record<string, unknown>, dirname(file), (error) => errors.push(error));

@@ -1,6 +1,7 @@
 /** Talks to a running agent through its control socket. */
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { Agent, errors, request } from "undici";
+import { whyOpenToOthers } from "../buffer/disk/fitness.ts";
 import { joinLines } from "../intake/lines.ts";
 import type { LinesOutcome, LinesRequest } from "../intake/lines-handler.ts";
 import type { Range, Snapshot } from "../operator/audit.ts";
@@ -31,7 +32,11 @@ const TIMEOUT_MS = 30_000;
  * @throws AgentError NOT_PERMITTED where the buffer is another user's.
  */
 export async function connectControl(directory: string): Promise<ControlClient | null> {
-  if (!existsSync(directory)) return null;
+  // Whatever else lies there holds no agent, and opening it could wait for ever.
+  if (!isDirectory(directory)) return null;
+  const open = whyOpenToOthers(directory);
+  // Anybody could listen there in our name.
+  if (open !== null) throw new AgentError("BUFFER_UNSAFE", `buffer.path: ${directory} cannot be used: ${open}`);
   try {
     const elsewhere = socketElsewhere(directory);
     return await connectTo(elsewhere === null ? socketPathIn(directory) : { path: elsewhere, release: () => {} });
@@ -40,6 +45,15 @@ export async function connectControl(directory: string): Promise<ControlClient |
     const { uid } = statSync(directory);
     const advice = `it belongs to user ${uid}, this is user ${process.getuid?.()}; run the command as that user`;
     throw new AgentError("NOT_PERMITTED", `the buffer in ${directory} may not be used: ${advice}`, { cause: error });
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Not there, or not for this user to see: whoever opens the buffer says so.
+    return false;
   }
 }
 

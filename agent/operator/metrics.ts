@@ -1,5 +1,6 @@
 /** The agent's numbers in Prometheus' text form. */
 
+import { visibleLines } from "../runtime/visible-text.ts";
 import type { UploadNumbers } from "../upload/uploader.ts";
 import type { StatusDocument } from "./status.ts";
 
@@ -113,13 +114,15 @@ export function metricsText({
 }
 
 function metric(name: string, type: "counter" | "gauge", help: string, samples: readonly Sample[]): string {
-  const lines = samples.map(({ labels, value }) => `${name}${labelText(labels)} ${value}\n`);
+  // A sample that came twice would cost the whole page, and names of streams are what an edge says they are.
+  const values = new Map(samples.map(({ labels, value }) => [labelText(labels), value]));
+  const lines = [...values].map(([labels, value]) => `${name}${labels} ${value}\n`);
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
 }
 
 /** As the text form wants it: backslash, quote and newline are written with a backslash before. */
 function escaped(value: string): string {
-  return value.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
+  return visibleLines(value).replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
 }
 
 function labelText(labels: Readonly<Record<string, string>> | undefined): string {

@@ -11,6 +11,8 @@ export type AgentErrorCode =
   | "BUFFER_FOREIGN"
   /** The buffer cannot be opened or read. */
   | "BUFFER_BROKEN"
+  /** Others may write in the buffer's directory, or what lies there is none of our files: nothing of it is touched. */
+  | "BUFFER_UNSAFE"
   /** There is no buffer yet. */
   | "BUFFER_ABSENT"
   /** The buffer is another user's. */

@@ -2,6 +2,7 @@
 import type { Writable } from "node:stream";
 import pc from "picocolors";
 import { type DestinationStream, destination, type Logger, type LoggerOptions, pino, stdTimeFunctions } from "pino";
+import { visible } from "./visible-text.ts";
 
 export interface LoggerWishes {
   readonly level: "info" | "warn";
@@ -44,10 +45,10 @@ export function prettyLine(line: string, colors: boolean): string {
   const number = Number(level);
   const paint = number >= 50 ? red : number >= 40 ? yellow : green;
   const name = (NAMES[number] ?? String(level)).padEnd(5);
-  const rest = Object.entries(fields).map(([key, value]) => `${dim(`${key}=`)}${fieldText(value)}`);
-  const head = [dim(timeText(String(time))), paint(name), String(msg ?? ""), ...rest].join(" ");
+  const rest = Object.entries(fields).map(([key, value]) => `${dim(`${visible(key)}=`)}${visible(fieldText(value))}`);
+  const head = [dim(timeText(String(time))), paint(name), visible(String(msg ?? "")), ...rest].join(" ");
   return `${head.trimEnd()}\n${errorLines(err)
-    .map((text) => `  ${dim(text)}\n`)
+    .map((text) => `  ${dim(visible(text))}\n`)
     .join("")}`;
 }
 

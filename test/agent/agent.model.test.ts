@@ -32,6 +32,30 @@ const FOUND: readonly (readonly Step[])[] = [
     { do: "fill the disk", leave: 0 },
     { do: "kill", taken: false },
   ],
+  // The checker wanted an outcome of a discard whose process died before it could tell.
+  [
+    {
+      do: "append",
+      requests: [{ meter: "a", entity: null, lenient: false, key: null, kinds: ["conflict"], repeats: null }],
+      dies: null,
+    },
+    { do: "send", treatments: [{ kind: "as-due" }], dies: null },
+    { do: "discard", nth: 0, dies: { point: "after-commit", nth: 0 } },
+  ],
+  // Refused again after its retry: the same entry.
+  [
+    {
+      do: "append",
+      requests: [{ meter: "a", entity: null, lenient: false, key: null, kinds: ["conflict"], repeats: null }],
+      dies: null,
+    },
+    { do: "send", treatments: [{ kind: "as-due" }], dies: null },
+    { do: "retry", nth: 0, corrected: null, dies: null },
+    { do: "send", treatments: [{ kind: "as-due" }], dies: null },
+    { do: "retry", nth: 0, corrected: "conflict", dies: { point: "after-commit", nth: 0 } },
+    { do: "send", treatments: [{ kind: "as-due" }], dies: null },
+    { do: "audit and repair", everything: true, dies: null },
+  ],
   // What was delivered of a row whose last event was refused could not be sent again.
   [
     {

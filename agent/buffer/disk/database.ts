@@ -11,7 +11,7 @@ import { WAL_HEADER_BYTES, walDamage } from "./wal-check.ts";
 
 export const BUFFER_FILE = "buffer.db";
 /** Asks the next opening to check the whole file, however large. */
-const SUSPECT_FILE = "suspect";
+export const SUSPECT_FILE = "suspect";
 
 const PAGE_BYTES = 4096;
 

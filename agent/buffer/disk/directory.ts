@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { isFileError } from "../../runtime/file-error.ts";
 
 /** Makes names in a directory as durable as the files they stand for. */
 export function syncDirectory(directory: string): void {
@@ -11,14 +12,42 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-/** Makes a private directory, and those above it that are missing, with names that outlast a power cut. */
+/**
+ * Makes a private directory, and those above it that are missing, with names that outlast a power cut. Step by step: Node's
+ * own recursion never ends where a file system lets nobody make one, as /proc does.
+ */
 export function makeDirectory(path: string): void {
-  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  const highest = dirname(resolve(first));
-  for (let above = dirname(resolve(path)); above.length >= highest.length; above = dirname(above)) {
-    syncDirectory(above);
-    if (above === highest) break;
+  const missing: string[] = [];
+  for (let at = resolve(path); !isThere(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
+  for (const directory of missing.reverse()) {
+    make(directory);
+    syncDirectory(dirname(directory));
+  }
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function make(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    const code = isFileError(error) ? error.code : undefined;
+    // Another process was as quick.
+    if (code === "EEXIST" && statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return;
+    if (code !== "ENOENT") throw error;
+    throw new Error(`no directory can be made in ${dirname(directory)} (ENOENT)`, { cause: error });
+  }
+}
+
+/** Opens a private file, making it; says so where a file system, such as /proc, lets nobody make one. */
+export function openMade(path: string, flags: "a" | "wx"): number {
+  try {
+    return openSync(path, flags, 0o600);
+  } catch (error) {
+    if (!isFileError(error) || error.code !== "ENOENT") throw error;
+    throw new Error(`no file can be made in ${dirname(path)} (ENOENT)`, { cause: error });
   }
 }
 

@@ -1,7 +1,8 @@
 /** One process a directory. The lock is the system's own and ends with its process, however that ends. */
-import { chmodSync, closeSync, openSync } from "node:fs";
+import { chmodSync, closeSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { openMade } from "./directory.ts";
 
 export const LOCK_FILE = "lock";
 
@@ -11,7 +12,7 @@ export const LOCK_FILE = "lock";
  */
 export function takeLock(directory: string): { release(): void } {
   const path = join(directory, LOCK_FILE);
-  closeSync(openSync(path, "a", 0o600));
+  closeSync(openMade(path, "a"));
   chmodSync(path, 0o600);
   const db = new DatabaseSync(path, { timeout: 0 });
   try {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PRODUCER_PATTERN } from "../../../shared/wire.ts";
 import { replaceFile } from "./directory.ts";
 
-const NAME_FILE = "name";
+export const NAME_FILE = "name";
 
 /** The name that was kept; null where there is none. */
 export function readName(directory: string): string | null {

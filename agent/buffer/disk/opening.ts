@@ -22,6 +22,7 @@ import {
   visibleDamage,
 } from "./database.ts";
 import { makeDirectory, syncDirectory } from "./directory.ts";
+import { demandFit } from "./fitness.ts";
 import { takeLock } from "./lock.ts";
 import { isNoRoom, openReserve, type Reserve } from "./reserve.ts";
 import { type SetAside, setAside } from "./set-aside.ts";
@@ -41,11 +42,12 @@ export interface OpenedDirectory {
   release(): void;
 }
 
-/** @throws AgentError BUFFER_HELD, BUFFER_NEWER or BUFFER_BROKEN. */
+/** @throws AgentError BUFFER_HELD, BUFFER_NEWER, BUFFER_UNSAFE or BUFFER_BROKEN. */
 export function openDirectory(directory: string, bytesMax: number, clock: SteadyClock): OpenedDirectory {
   const bounds = boundsOf(bytesMax);
   let lock: { release(): void } | null = null;
   try {
+    demandFit(directory);
     makeDirectory(directory);
     lock = takeLock(directory);
     const reserve = openReserve(directory, bounds.reserveBytes, clock.tick);

@@ -9,6 +9,7 @@ import { versionOf } from "../tables/schema.ts";
 import type { StreamLedger } from "../tables/streams.ts";
 import { createStreamTable } from "../tables/streams.ts";
 import { BUFFER_FILE, translate } from "./database.ts";
+import { demandFit } from "./fitness.ts";
 
 export interface BufferView {
   readonly producer: string | null;
@@ -18,14 +19,15 @@ export interface BufferView {
 
 /**
  * Reads the ledgers of a buffer at rest.
- * @throws AgentError BUFFER_ABSENT where there is none, BUFFER_HELD where an agent holds it, or
- * BUFFER_BROKEN.
+ * @throws AgentError BUFFER_ABSENT where there is none, BUFFER_HELD where an agent holds it,
+ * BUFFER_UNSAFE or BUFFER_BROKEN.
  */
 export function peekBuffer(directory: string): BufferView {
   const path = join(directory, BUFFER_FILE);
   if (!existsSync(path)) throw new AgentError("BUFFER_ABSENT", `there is no buffer in ${directory} yet`);
   let db: DatabaseSync | null = null;
   try {
+    demandFit(directory);
     db = new DatabaseSync(path, { readOnly: true, timeout: 0 });
     const version = versionOf(db);
     if (version === 0) return { producer: null, ledgers: [], oldest: null };

@@ -1,6 +1,6 @@
 /** Where in a recording the power is cut: all over it, and more often where most is at stake. */
 import { createRandom, type Random } from "../../shared/random-json.ts";
-import type { Recording } from "./recording.ts";
+import { type Recording, repeatsIn } from "./recording.ts";
 
 export interface Cut {
   /** What is special about the place. */
@@ -16,6 +16,8 @@ export function chooseCuts(recording: Recording, seed: number): Cut[] {
   const random = createRandom(seed);
   const { operations, acknowledgements, bounds } = recording;
   const end = bounds.at(-1) ?? 0;
+  const repeats = repeatsIn(recording.told);
+  const repeated = acknowledgements.filter(({ trackId }) => repeats.has(trackId));
   const firstAnswer = acknowledgements[0]?.at ?? 0;
   const allSyncs = operations.filter(({ kind }) => kind === "sync");
   const later = allSyncs.filter(({ began }) => began > firstAnswer);
@@ -29,7 +31,8 @@ export function chooseCuts(recording: Recording, seed: number): Cut[] {
   const carrying = changesOf(recording, "buffer.db").filter(({ began }) => began > firstAnswer);
   const naming = operations.filter(({ kind }) => /^(make|remove|rename)/.test(kind));
   const kinds: readonly (readonly [count: number, where: string, at: (index: number) => number])[] = [
-    [26, "right after an answer", () => anyOf(acknowledgements, random).at + 1],
+    [20, "right after an answer", () => anyOf(acknowledgements, random).at + 1],
+    [6, "right after a repeat was answered", () => anyOf(repeated, random).at + 1],
     [12, "before an fsync came back", () => anyOf(syncs, random).ended],
     [12, "after an fsync came back", () => anyOf(syncs, random).ended + 1],
     [14, "while the log is carried over", () => anyOf(carrying, random).began + 1],

@@ -27,8 +27,25 @@ export interface ToldRequest {
   readonly trackId: string;
   readonly stream: string;
   readonly key: string | null;
-  /** Source texts, no two alike in all requests, but for those that repeat another request's under its key. */
+  /** Source texts, no two alike in all requests, but for those that repeat another request. */
   readonly events: readonly string[];
+}
+
+/** A request's body, as it was sent. */
+export function bodyOf({ events }: Pick<ToldRequest, "events">): string {
+  return `[${events.join(",")}]`;
+}
+
+/** The requests that came a second time, by track id. */
+export function repeatsIn({ requests }: Told): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const repeats = new Set<string>();
+  for (const request of requests) {
+    const what = JSON.stringify([request.stream, request.key, request.events]);
+    if (seen.has(what)) repeats.add(request.trackId);
+    seen.add(what);
+  }
+  return repeats;
 }
 
 export interface Recording extends FileCalls {

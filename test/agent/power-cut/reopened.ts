@@ -7,6 +7,7 @@ import { eventBytes, packEvents } from "../../../agent/buffer/tables/event-run.t
 import { METADATA } from "../../../agent/buffer/tables/metadata.ts";
 import { NO_SCOPE } from "../../../agent/buffer/tables/scope.ts";
 import type { Operation, Outcome } from "../../../agent/buffer/transactions/operations.ts";
+import { bodyHash } from "../../../agent/intake/body-hash.ts";
 import { messageOf } from "../../../agent/runtime/agent-error.ts";
 import { CONTENT_HASH_BYTES, contentHash } from "../../../shared/identity.ts";
 import { scanJson } from "../../../shared/json/bodies.ts";
@@ -14,7 +15,7 @@ import type { JsonObject } from "../../../shared/json/value.ts";
 import { tempDir } from "../../../tools/processes/temp-dir.ts";
 import { cutPower, type Left } from "./disk.ts";
 import type { Cut } from "./places.ts";
-import type { Recording, Told, ToldRequest } from "./recording.ts";
+import { bodyOf, type Recording, type Told, type ToldRequest } from "./recording.ts";
 
 export interface CutFault {
   /** An acknowledged event, or key, that is not there; or anything else that is not as it has to be. */
@@ -133,7 +134,53 @@ function storeFaults(store: Store, requests: readonly ToldRequest[], told: Told,
   checkTail(store, told, look, wrong);
   for (const request of requests)
     if (request.key !== null) faults.push(...keyFaults(store, request, request.key, positions));
-  return faults;
+  return [...faults, ...bodyFaults(store, told, positions, nextPositions)];
+}
+
+/**
+ * Sends every body again that came without a key, answered before the cut or not, as its client would. One whose events
+ * are there is known as a repeat, with the positions they have: taken anew it would count twice. One whose events are not
+ * there is not known: its client would hear that it was taken, and it would be lost.
+ */
+function bodyFaults(
+  store: Store,
+  { requests }: Told,
+  positions: Positions,
+  nextPositions: ReadonlyMap<string, number>,
+): CutFault[] {
+  const unkeyed = requests.filter(({ key }) => key === null);
+  const bodies = [...new Map(unkeyed.map((request) => [`${request.stream} ${bodyOf(request)}`, request])).values()];
+  const { outcomes } = store.run(bodies.map(repeatOf));
+  return bodies.flatMap(({ stream, events: [first = ""] }, index): CutFault[] => {
+    const outcome = outcomes[index];
+    const position = positions.get(placeKey(stream, first));
+    const isThere = position !== undefined && position < (nextPositions.get(stream) ?? 1);
+    const known = outcome?.kind === "repeated" ? outcome.firstPosition : null;
+    if (isThere && known === null)
+      return [{ kind: "wrong", what: `the body at position ${position} of ${stream} would be taken twice` }];
+    if (isThere && known !== position)
+      return [{ kind: "wrong", what: `the body at ${position} of ${stream} is known at ${known}` }];
+    if (!isThere && known !== null)
+      return [{ kind: "lost", what: `a body of ${stream} is known at ${known}, and its events are not there` }];
+    return [];
+  });
+}
+
+/** As the intake would ask for it. */
+function repeatOf(request: ToldRequest): Operation<"append"> {
+  const { stream, events } = request;
+  return {
+    ...{
+      kind: "append",
+      stream,
+      scope: NO_SCOPE,
+      receivedAt: 0,
+      events: packEvents(events),
+      invalid: [],
+      strict: true,
+    },
+    ...{ idempotency: null, bodyHash: bodyHash(stream, NO_SCOPE, Buffer.from(bodyOf(request))) },
+  };
 }
 
 /** Lines that count as read are in the log, and no others are. */
