@@ -9,7 +9,7 @@ import { checkTailFiles } from "../check/tails.ts";
 import { type Config, readConfig } from "../config/config.ts";
 import { openBuffer } from "../core.ts";
 import { laneText, type StatusDocument } from "../operator/status.ts";
-import { messageOf } from "../runtime/agent-error.ts";
+import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { openDialect } from "../upload/destination.ts";
 import type { Dialect } from "../upload/dialect.ts";
 import { reachBuffer } from "./access.ts";
@@ -41,7 +41,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
     return [misconfigured(messageOf(error))];
   }
   const disk = await checkDisk(config);
-  const buffer = await checkBuffer(config, terminal);
+  const buffer = await checkBuffer(config, terminal, disk);
   const destination = await checkThere(config, terminal);
   const found = [
     ...checkSettings(config),
@@ -63,6 +63,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
 async function checkBuffer(
   config: Config,
   terminal: Terminal,
+  disk: readonly Finding[],
 ): Promise<{ readonly finding: Finding; readonly producer: string | null; readonly waiting: readonly Finding[] }> {
   const { directory } = config.buffer;
   try {
@@ -82,7 +83,10 @@ async function checkBuffer(
       waiting: waitingLanes(status),
     };
   } catch (error) {
-    return { finding: failed("buffer", messageOf(error)), producer: null, waiting: [] };
+    // Why not has been said of the disk.
+    const isSaid = error instanceof AgentError && error.code === "BUFFER_UNSAFE" && disk.some(({ ok }) => !ok);
+    const message = isSaid ? "not opened: its directory cannot be used" : messageOf(error);
+    return { finding: failed("buffer", message), producer: null, waiting: [] };
   }
 }
 

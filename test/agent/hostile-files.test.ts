@@ -193,7 +193,8 @@ test("a directory that every user may write to is refused, whoever listens on a 
     "chmod 700 it, or choose a directory of the agent's own";
   const { code, stdout } = await check();
   expect(code).toBe(1);
-  for (const line of [`FAILED  disk: ${why}`, `FAILED  buffer: ${why}`]) expect(stdout.split("\n")).toContain(line);
+  for (const line of [`FAILED  disk: ${why}`, "FAILED  buffer: not opened: its directory cannot be used"])
+    expect(stdout.split("\n")).toContain(line);
   expect(await send()).toMatchObject({ code: 1, stderr: `weir-agent: ${why}\n` });
   expect([connections, readdirSync(buffer)]).toEqual([0, ["control.sock"]]);
 });

@@ -88,7 +88,7 @@ test("names of files, values of settings and arguments are shown with nothing in
   printed.push(await check());
   printed.push(await runInProcess(["status", "--config", `${folder}/none`], { terminal: 80 }));
   printed.push(await runInProcess(["stat\u001b[2Jus"], { terminal: 80 }));
-  printed.push(await runInProcess(["send", "--stream", "usage/m\u001b[2J"], { terminal: 80 }));
+  printed.push(await runInProcess(["send", "--stream", "web\u001b[2J"], { terminal: 80 }));
   for (const { code, stdout, stderr } of printed) {
     expect(code).not.toBe(0);
     expect(stdout + stderr).toContain("\\u001b");
