@@ -282,9 +282,23 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "agent: the name of a new directory not synced",
     file: "agent/buffer/disk/directory.ts",
-    find: "    syncDirectory(above);\n",
+    find: "    syncDirectory(dirname(directory));\n",
     replace: "",
     tests: ["test/agent/power-cut"],
+  },
+  {
+    name: "agent: a retry that is refused again made another entry",
+    file: "agent/buffer/tables/quarantine.ts",
+    find: "if (sent === null) insertEntry(entry);",
+    replace: "if (sent !== undefined) insertEntry(entry);",
+    tests: ["test/agent/refused-again.test.ts"],
+  },
+  {
+    name: "agent: a link in the place of a file of its own followed",
+    file: "agent/buffer/disk/fitness.ts",
+    find: "found === undefined || found.isFile() ? null",
+    replace: "found === undefined || found.isFile() || found.isSymbolicLink() ? null",
+    tests: ["test/agent/hostile-files.test.ts"],
   },
   {
     name: "agent: a torn log taken for a damaged one",
