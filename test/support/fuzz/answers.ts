@@ -1,0 +1,72 @@
+/** Sends a fuzzed request as it stands, and says what is wrong with the answer. */
+import { type Agent, request as startRequest } from "node:http";
+import type { FuzzRequest, Operation } from "./requests.ts";
+
+const ANSWER_MS_MAX = 30_000;
+
+export type Answer =
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly headers: Record<string, unknown>;
+      readonly text: string;
+    }
+  | { readonly kind: "none"; readonly why: string };
+
+export function send(
+  url: string,
+  { method, target, headers, body }: Omit<FuzzRequest<unknown>, "caller" | "operation">,
+  credentials: Readonly<Record<string, string>>,
+  agent: Agent,
+): Promise<Answer> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    const none = (error: Error) => resolve({ kind: "none", why: error.message });
+    const all = { ...headers, ...credentials, "content-length": body.length };
+    const call = startRequest({ hostname, port, method, path: target, headers: all, agent, timeout: ANSWER_MS_MAX });
+    call.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", none);
+      response.on("end", () => {
+        const text = Buffer.concat(chunks).toString("utf8");
+        resolve({ kind: "answer", status: response.statusCode ?? 0, headers: response.headers, text });
+      });
+    });
+    call.on("timeout", () => call.destroy(new Error(`no answer within ${ANSWER_MS_MAX} ms`)));
+    call.on("error", none);
+    call.end(body);
+  });
+}
+
+/** What only a bug, a library or a database says. */
+const INTERNALS =
+  /D1_|SQLITE|SqliteError|TypeError|RangeError|is not a function|\bat \S+\.[jt]s:\d|node_modules|\bzod\b/;
+
+export interface Secrets {
+  /** What no answer to anybody holds. */
+  readonly never: readonly string[];
+  /** What no answer to this caller holds. */
+  readonly notToThisCaller: readonly string[];
+}
+
+/** One sentence for each thing that is wrong; empty for a good answer. */
+export function wrongWith({ operation, method }: FuzzRequest<unknown>, answer: Answer, secrets: Secrets): string[] {
+  if (answer.kind === "none") return [`no answer: ${answer.why}`];
+  const { status, headers, text } = answer;
+  const isDocumented = method !== operation.method || isNamed(operation, status);
+  return [
+    ...(status >= 500 && !(isDocumented && (status === 503 || status === 507)) ? [`status ${status}`] : []),
+    ...(status < 500 && !isDocumented ? [`status ${status} is not documented`] : []),
+    ...(secrets.never.some((secret) => text.includes(secret)) ? ["a secret is in the answer"] : []),
+    ...(secrets.notToThisCaller.some((secret) => text.includes(secret))
+      ? ["another tenant's data is in the answer"]
+      : []),
+    ...(INTERNALS.test(text) ? ["the answer speaks of internals"] : []),
+    ...(headers["x-request-id"] === undefined ? ["the answer has no X-REQUEST-ID"] : []),
+  ];
+}
+
+function isNamed({ statuses }: Operation, status: number): boolean {
+  return statuses.has(String(status)) || statuses.has(`${Math.floor(status / 100)}XX`);
+}
