@@ -53,7 +53,8 @@ interface Tenant {
 
 async function makeTenant(url: string, name: string, label: string): Promise<Tenant> {
   const key = async (...permissions: string[]) => {
-    const wanted = { name: label, tenant: name, permissions };
+    const any = ["*"];
+    const wanted = { name: label, tenant: name, permissions, platform_ids: any, entity_ids: any, org_ids: any };
     return (await call(url, LOCAL_KEYS.admin, "POST", "/admin/api-keys", wanted)) as { id: string; key: string };
   };
   await call(url, LOCAL_KEYS.admin, "PUT", `/admin/tenants/${name}`, { name: label });

@@ -68,6 +68,17 @@ test("the README can be read in two minutes", () => {
   expect(readDocument("README.md").split("\n").length).toBeLessThanOrEqual(140);
 });
 
+test("each threat in SECURITY.md is held by a test that is there", () => {
+  const section = readDocument("SECURITY.md").split("\n## ").find((text) => text.startsWith("Threats"));
+  const rows = (section ?? "").split("\n").filter((line) => line.startsWith("| ")).slice(2);
+  expect(rows.length).toBeGreaterThan(12);
+  const unheld = rows.filter((row) => {
+    const tests = pathsIn(row.split("|").at(-2) ?? "");
+    return tests.length === 0 || tests.some((path) => !path.endsWith(".test.ts") || !existsSync(join(ROOT, path)));
+  });
+  expect(unheld).toEqual([]);
+});
+
 test("ARCHITECTURE.md's map has each folder of the product", () => {
   const map = readDocument("ARCHITECTURE.md");
   const folders = ["shared", "worker", "agent"].flatMap((top) =>

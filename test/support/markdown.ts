@@ -9,6 +9,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const DOCUMENTS: readonly string[] = [
   "README.md",
   "ARCHITECTURE.md",
+  "SECURITY.md",
   ...readdirSync(join(ROOT, "docs"))
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),

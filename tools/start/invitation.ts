@@ -18,11 +18,13 @@ export function invitationLines({ agent, edge, twin }: LedgerAddresses, now: Dat
     "",
     `  answer=$(curl -sS ${agent}${SAMPLE_PATH} \\`,
     "    -H 'Content-Type: application/json' -H 'Prefer: return=representation' \\",
-    `    -d '${JSON.stringify(event)}'); echo "$answer"`,
+    `    -d '${JSON.stringify(event)}')`,
+    '  echo "$answer"',
     "",
     "What the edge did with it, and where it arrived:",
     "",
-    `  curl -sS ${edge}/admin/events/$(echo "$answer" | grep -o 'usev_[0-9A-Za-z]*') -H 'X-API-KEY: ${LOCAL_KEYS.admin}'; echo`,
+    `  id=$(echo "$answer" | grep -o 'usev_[0-9A-Za-z]*')`,
+    `  curl -sS ${edge}/admin/events/$id -H 'X-API-KEY: ${LOCAL_KEYS.admin}'; echo`,
     `  curl -sS ${twin}/twin/events | grep ${CUSTOMER}`,
   ];
 }

@@ -63,8 +63,13 @@ export function wrongWith({ operation, method }: FuzzRequest<unknown>, answer: A
       ? ["another tenant's data is in the answer"]
       : []),
     ...(INTERNALS.test(text) ? ["the answer speaks of internals"] : []),
-    ...(headers["x-request-id"] === undefined ? ["the answer has no X-REQUEST-ID"] : []),
+    ...(headers["x-request-id"] === undefined && !isBeforeTheWorker(answer) ? ["the answer has no X-REQUEST-ID"] : []),
   ];
+}
+
+/** A request line that the server beneath refuses by itself: no Worker ever sees it. */
+function isBeforeTheWorker({ status, headers }: Answer & { kind: "answer" }): boolean {
+  return (status === 400 || status === 414) && headers["content-type"] === "text/plain";
 }
 
 function isNamed({ statuses }: Operation, status: number): boolean {
