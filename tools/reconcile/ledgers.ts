@@ -66,7 +66,7 @@ export async function readEdgeLedger(url: string, producer?: string): Promise<re
   return ledger?.items ?? null;
 }
 
-/** The rows of a ledger as one. */
+/** The rows of a ledger as one. Not the agent's own sum: what reconciles shares no code with what it checks. */
 export function sumOf(rows: readonly HopLedger[]): HopLedger {
   const sum = { accepted: 0, pending: 0, delivered: 0, quarantined: 0, discarded: 0 };
   for (const row of rows) {
