@@ -69,8 +69,13 @@ test("the README can be read in two minutes", () => {
 });
 
 test("each threat in SECURITY.md is held by a test that is there", () => {
-  const section = readDocument("SECURITY.md").split("\n## ").find((text) => text.startsWith("Threats"));
-  const rows = (section ?? "").split("\n").filter((line) => line.startsWith("| ")).slice(2);
+  const section = readDocument("SECURITY.md")
+    .split("\n## ")
+    .find((text) => text.startsWith("Threats"));
+  const rows = (section ?? "")
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .slice(2);
   expect(rows.length).toBeGreaterThan(12);
   const unheld = rows.filter((row) => {
     const tests = pathsIn(row.split("|").at(-2) ?? "");
