@@ -28,7 +28,7 @@ export default {
    */
   async queue(batch, bindings) {
     if (batch.queue === DEAD_LETTERS) return buryNudges(batch);
-    const { delivery, usageFold } = servicesOf(bindings);
+    const { delivery, usageFold, eventIndex, clock } = servicesOf(bindings);
     const streams = new Map<string, Message<Nudge>[]>();
     for (const message of batch.messages) {
       const key = `${message.body.tenant}\n${message.body.stream}`;
@@ -41,6 +41,7 @@ export default {
         try {
           await delivery.deliver(first.body);
           await usageFold.fold(first.body.tenant);
+          await eventIndex.follow(first.body.tenant, clock.now());
           for (const message of messages) message.ack();
         } catch (cause) {
           logFailure("a nudge could not be followed", cause, { stream: first.body.stream });
@@ -51,9 +52,9 @@ export default {
   },
 
   async scheduled(_controller, bindings) {
-    const { delivery, usageFold, refusals } = servicesOf(bindings);
+    const { delivery, usageFold, eventIndex, refusals, clock } = servicesOf(bindings);
     refusals.flush();
-    const done = await Promise.allSettled([delivery.sweep(), usageFold.sweep()]);
+    const done = await Promise.allSettled([delivery.sweep(), usageFold.sweep(), eventIndex.sweep(clock.now())]);
     const failed = done.find((result) => result.status === "rejected");
     if (failed !== undefined) throw new Error("a sweep failed", { cause: failed.reason });
   },

@@ -12,6 +12,7 @@ import { createSealer } from "./destinations/sealing.ts";
 import { type Bindings, parseSettings, type Settings } from "./env.ts";
 import { Admission } from "./intake/admission.ts";
 import { createD1Ledger } from "./ledger/d1-ledger.ts";
+import { createEventIndex, type EventIndex } from "./ledger/event-index.ts";
 import { createEventReader, type EventReader } from "./ledger/event-reader.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
@@ -42,6 +43,7 @@ export interface Services {
   readonly delivery: Delivery;
   readonly standing: DeliveryStanding;
   readonly events: EventReader;
+  readonly eventIndex: EventIndex;
   readonly quarantine: Quarantine;
   readonly stats: Stats;
   readonly usage: UsageReader;
@@ -93,6 +95,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     delivery: createDelivery({ db: bindings.LEDGER, settings, directory, runtime, nudge, refusals }),
     standing: createStanding(bindings.LEDGER, settings),
     events: createEventReader(bindings.LEDGER),
+    eventIndex: createEventIndex(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, runtime),
     stats: createStats(bindings.LEDGER),
     usage: createUsageReader(bindings.LEDGER),

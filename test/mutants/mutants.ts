@@ -60,6 +60,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/worker/crash-points.test.ts", "test/worker/ledger-cost.test.ts"],
   },
   {
+    name: "blocks of the event index written although another change came between",
+    file: "worker/ledger/index-sql.ts",
+    find: "value ->> 1 FROM json_each(:blocks) WHERE",
+    replace: "value ->> 1 FROM json_each(:blocks) WHERE true OR",
+    tests: ["test/worker/event-index.test.ts"],
+  },
+  {
     name: "the claim does not look for taken positions",
     file: "worker/ledger/filing-sql.ts",
     find: "ORDER BY first DESC LIMIT 1) >= run.value ->> 0)",

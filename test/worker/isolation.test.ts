@@ -80,8 +80,8 @@ async function ownersView(): Promise<string[]> {
 
 describe("a stranger's key", () => {
   it.each([
-    ["/admin/ledger", { items: [] }],
-    ["/admin/ledger?producer=PRODUCER&stream=usage/METER", { items: [] }],
+    ["/admin/ledger", { items: [], next: null }],
+    ["/admin/ledger?producer=PRODUCER&stream=usage/METER", { items: [], next: null }],
     ["/admin/quarantine", { items: [], next: null }],
     ["/admin/quarantine?cursor=0&limit=1000", { items: [], next: null }],
     ["/admin/events", { items: [], next: null }],
@@ -89,8 +89,8 @@ describe("a stranger's key", () => {
     ["/admin/events?producer=PRODUCER", { items: [], next: null }],
     ["/v1/events", { items: [], next: null }],
     ["/v1/events?tenant=TENANT", { items: [], next: null }],
-    ["/ledger?producer=PRODUCER", { items: [] }],
-    ["/ledger?producer=PRODUCER&tenant=TENANT", { items: [] }],
+    ["/ledger?producer=PRODUCER", { items: [], next: null }],
+    ["/ledger?producer=PRODUCER&tenant=TENANT", { items: [], next: null }],
     ["/schemas", { streams: [] }],
     ["/schemas?tenant=TENANT", { streams: [] }],
   ])("sees nothing of the owner's at %s", async (path, empty) => {

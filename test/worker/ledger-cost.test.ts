@@ -7,6 +7,7 @@ import * as withdraw from "../../worker/delivery/withdraw-sql.ts";
 import * as eventsSql from "../../worker/ledger/events-sql.ts";
 import * as facts from "../../worker/ledger/facts-sql.ts";
 import * as filing from "../../worker/ledger/filing-sql.ts";
+import * as index from "../../worker/ledger/index-sql.ts";
 import * as ledger from "../../worker/ledger/ledger-sql.ts";
 import * as quarantine from "../../worker/ledger/quarantine-sql.ts";
 import * as usage from "../../worker/usage/usage-sql.ts";
@@ -108,6 +109,7 @@ const statements = Object.entries({
   facts,
   filing,
   holds,
+  index,
   ledger,
   outbox,
   quarantine,

@@ -156,6 +156,44 @@ export const corrections = sqliteTable(
   (table) => [primaryKey({ columns: [table.batch, table.entry, table.hash] })],
 );
 
+/**
+ * Where events are that only their producer's position makes known, by the last five digits of their ids: see
+ * worker/ledger/index-entries.ts. On each level the digits are cut into eight times as many parts as on the one before.
+ */
+export const indexBlocks = sqliteTable(
+  "index_blocks",
+  {
+    tenant: text("tenant").notNull(),
+    level: integer("level").notNull(),
+    part: integer("part").notNull(),
+    /** The tenant's version that made it. */
+    version: integer("version").notNull(),
+    entries: text("entries").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.level, table.part, table.version] })],
+);
+
+/** Up to which `seq` a stream's batches are in the index. */
+export const indexMarks = sqliteTable(
+  "index_marks",
+  {
+    tenant: text("tenant").notNull(),
+    stream: text("stream").notNull(),
+    seq: integer("seq").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.stream] })],
+);
+
+/** How a tenant's index stands: each change of it claims the next version. */
+export const indexProgress = sqliteTable("index_progress", {
+  tenant: text("tenant").primaryKey(),
+  version: integer("version").notNull(),
+  /** Names the change that made the version, whose other statements look for it. */
+  nonce: text("nonce").notNull(),
+  /** Parts that may be full, JSON [[level, first part, last part], …], the next one last. */
+  splits: text("splits").notNull(),
+});
+
 /** Positions accepted, coalesced: as many rows as a producer's stream has gaps, plus one. */
 export const ranges = sqliteTable(
   "ranges",

@@ -22,7 +22,9 @@ import { type AllRead, describeParameter, type Parameters, readParameters, text,
 /** What a path names, or that there is no such thing. */
 export type FindOutcome<T> =
   | { readonly kind: "found"; readonly found: T }
-  | { readonly kind: "missing"; readonly message: string };
+  | { readonly kind: "missing"; readonly message: string }
+  /** Not to be said yet: 503. */
+  | { readonly kind: "unsettled"; readonly message: string; readonly retryAfterSeconds: number };
 
 /** Why a request's precondition does not hold. */
 export interface Refusal {
@@ -130,6 +132,10 @@ function answerBy<Path extends Parameters, Query extends Parameters, T, Found>(
     if (path.kind === "refused") return refuseParameters(c, path);
     const finding = await spec.find?.(c, path.values);
     if (finding?.kind === "missing") return refuse(c, 404, finding.message);
+    if (finding?.kind === "unsettled") {
+      c.header("Retry-After", String(finding.retryAfterSeconds));
+      return refuse(c, 503, finding.message);
+    }
     const unmet = (await spec.precondition?.(c)) ?? null;
     if (unmet !== null) return refuse(c, unmet.status, unmet.message);
     const proceed = async (parse: () => BodyOutcome<T>): Promise<Response> => {

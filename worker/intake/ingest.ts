@@ -177,11 +177,28 @@ async function file<R extends Reason>(
         total: incoming.length,
       };
     case "filed": {
+      const place = { stream, producer: position?.producer ?? null };
       if (outcome.fates.includes("accepted")) host.onPending(tenant, stream);
-      const resource = dialect.isSingle ? await resourceOf(incoming, outcome, tenant, receivedAt, host.events) : null;
+      const resource = dialect.isSingle
+        ? await resourceOf(incoming, outcome, tenant, place, receivedAt, host.events)
+        : null;
       return acceptedOf(dialect, incoming, outcome.fates, preferences, resource);
     }
   }
+}
+
+/** Where a request's event was filed the first time, if its position says so. */
+interface FiledAt {
+  readonly stream: string;
+  readonly producer: string | null;
+}
+
+async function originalOf({ id, identity, position }: IncomingEvent, at: FiledAt, tenant: string, events: EventReader) {
+  if (identity === "position" && at.producer !== null && position !== null) {
+    return events.findAt(tenant, at.stream, at.producer, position);
+  }
+  const found = await events.find(tenant, id);
+  return found.kind === "found" ? found.event : null;
 }
 
 /** What the one event of a request is answered with: itself, or what it repeats as it was filed the first time. */
@@ -189,12 +206,13 @@ async function resourceOf(
   [event]: readonly IncomingEvent[],
   { fates: [fate] }: FileOutcome & { kind: "filed" },
   tenant: string,
+  place: FiledAt,
   receivedAt: number,
   events: EventReader,
 ) {
   if (event === undefined) throw new RangeError("a request without an event was filed");
   const isReplay = fate === "duplicate";
-  const original = isReplay ? await events.find(tenant, event.id) : null;
+  const original = isReplay ? await originalOf(event, place, tenant, events) : null;
   return {
     id: event.id,
     source: original?.source ?? event.source,

@@ -27,6 +27,8 @@ export async function eventsOf(
     const times: (string | null)[] = batch.times === null ? [] : JSON.parse(batch.times);
     return entrySpans(batch.entries).flatMap((span, entry) => {
       if (span.status === ENTRY_STATUS.positionOnly || !isWanted(batch.id, entry)) return [];
+      // Its payload is gone: the event is known by its counts alone.
+      if (span.status === ENTRY_STATUS.stored && span.end > batch.payload.length) return [];
       return [storedEvent(batch, span, entry, times[entry] ?? null, fates)];
     });
   });

@@ -1,5 +1,5 @@
 /** The statements by which events are read back. */
-import type { AttemptRow, BatchRow, QuarantineRow, RangeRow, ShipmentRow } from "../database/rows.ts";
+import type { AttemptRow, BatchRow, QuarantineRow, ShipmentRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
 import { ENTRY_BYTES } from "./entries.ts";
 
@@ -35,6 +35,12 @@ export const BY_POSITION = statement<
   ReadBatch & { readonly entry: number }
 >(`SELECT ${COLUMNS}, :position - batches.first AS entry FROM batches
 WHERE tenant = :tenant AND stream = :stream AND producer = :producer AND first <= :position ORDER BY first DESC LIMIT 1`);
+
+/** A tenant's batch, and the entry that is asked for. */
+export const BY_PLACE = statement<
+  { tenant: string; batch: number; entry: number },
+  ReadBatch & { readonly entry: number }
+>(`SELECT ${COLUMNS}, :entry AS entry FROM batches WHERE id = :batch AND tenant = :tenant`);
 
 /** A batch without what it holds. */
 export type BatchHead = Pick<BatchRow, "id" | "stream" | "producer" | "received_at" | "seq"> & {
@@ -81,12 +87,6 @@ SELECT stream FROM found WHERE stream IS NOT NULL`);
 /** Where ledger keys lead. `keys`: JSON array of hex keys. */
 export const PLACES = statement<{ keys: string }, { readonly batch: number; readonly entry: number }>(
   `SELECT keys.batch, keys.entry FROM json_each(:keys) AS wanted CROSS JOIN keys ON keys.key = unhex(wanted.value)`,
-);
-
-/** A producer's streams and the positions it took there last. */
-export const LAST_POSITIONS = statement<{ tenant: string }, Pick<RangeRow, "stream" | "producer" | "last">>(
-  `SELECT stream, producer, max(last) AS last FROM ranges WHERE tenant = :tenant
-GROUP BY stream, producer`,
 );
 
 /** What became of an event in quarantine, and its correction. */

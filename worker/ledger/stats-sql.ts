@@ -3,7 +3,7 @@ import type { CounterRow, HoldRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
 import { ENTRY_BYTES, ENTRY_STATUS } from "./entries.ts";
 
-export type TotalsRow = Omit<CounterRow, "producer" | `digest${number}` | `positions${number}`> & {
+export type TotalsRow = Omit<CounterRow, "producer" | "spans" | `digest${number}` | `positions${number}`> & {
   readonly oldest_unpacked: number | null;
   readonly oldest_packed: number | null;
   readonly open_shipments: number;
@@ -42,12 +42,15 @@ export const HOLDS = statement<
 >(`SELECT kind, vendor, destination, tenant, stream, context, until FROM holds
 WHERE scope > '' AND until > :now ORDER BY scope LIMIT :count`);
 
-/** A tenant's streams, or the one that is named. */
+/** A tenant's streams by one seek each, or the one that is named. */
 export const STREAMS = statement<
   { tenant: string; stream: string | null; count: number },
   { readonly stream: string }
->(`SELECT DISTINCT stream FROM counters WHERE tenant = :tenant AND (:stream IS NULL OR stream = :stream)
-ORDER BY stream LIMIT :count`);
+>(`WITH RECURSIVE found(stream) AS (
+  SELECT min(stream) FROM counters WHERE tenant = :tenant AND stream >= coalesce(:stream, '')
+  UNION ALL SELECT (SELECT min(stream) FROM counters WHERE tenant = :tenant AND stream > found.stream) FROM found
+  WHERE found.stream IS NOT NULL AND :stream IS NULL LIMIT :count)
+SELECT stream FROM found WHERE stream IS NOT NULL AND stream = coalesce(:stream, stream)`);
 
 /**
  * Entries of a batch that were accepted with it. Only a numbered event with an identity of its own can be there

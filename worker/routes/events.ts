@@ -167,16 +167,27 @@ function resourceOf(event: StoredEvent): string {
   return resourceText(event.kind, event.id, event.source, event.receivedAt);
 }
 
+const BEHIND = "more events came in than are searchable yet; this one may be among them";
+/** By then a sweep has gone on. */
+const SWEEP_SECONDS = 60;
+
 async function findEvent(c: WeirContext, { id }: { readonly id: string }): Promise<FindOutcome<StoredEvent>> {
-  const found = await c.get("services").events.find(c.get("tenant"), id);
-  return found === null ? { kind: "missing", message: "there is no such event" } : { kind: "found", found };
+  const outcome = await c.get("services").events.find(c.get("tenant"), id);
+  switch (outcome.kind) {
+    case "found":
+      return { kind: "found", found: outcome.event };
+    case "missing":
+      return { kind: "missing", message: "there is no such event" };
+    case "behind":
+      return { kind: "unsettled", message: BEHIND, retryAfterSeconds: SWEEP_SECONDS };
+  }
 }
 
 /** A Solvimon event of the key's tenant; usage events are none. */
 async function findResource(c: WeirContext, path: { readonly id: string }): Promise<FindOutcome<StoredEvent>> {
   const outcome = await findEvent(c, path);
-  const isResource = outcome.kind === "found" && isSolvimonKind(outcome.found.kind);
-  return isResource ? outcome : { kind: "missing", message: "there is no such event" };
+  const isOther = outcome.kind === "found" && !isSolvimonKind(outcome.found.kind);
+  return isOther ? { kind: "missing", message: "there is no such event" } : outcome;
 }
 
 async function getTrace(c: WeirContext, event: StoredEvent): Promise<Response> {
