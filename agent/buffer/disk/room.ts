@@ -33,14 +33,19 @@ export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds):
   const freePages = number(db, "PRAGMA freelist_count");
   const file = join(directory, BUFFER_FILE);
   const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const look = () => ({ main: sizeOf(file), wal: sizeOf(`${file}-wal`) });
   let main = 0;
   let free = 0;
   let wal = 0;
+  /** As they were just before the transaction: it need not look again. */
+  let sizes: ReturnType<typeof look> | null = null;
   return {
     measure() {
-      main = Math.max(sizeOf(file), pages() * pageBytes);
+      const found = sizes ?? look();
+      sizes = null;
+      main = Math.max(found.main, pages() * pageBytes);
       free = freePages();
-      wal = sizeOf(`${file}-wal`);
+      wal = found.wal;
     },
     take({ body, ends }) {
       const taken = Math.ceil((body.length + ends.byteLength) / (pageBytes - 100)) + PAGES_TOUCHED;
@@ -54,9 +59,10 @@ export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds):
       return { shortfallBytes: 0 };
     },
     emptyFullLog() {
-      const logged = sizeOf(`${file}-wal`);
-      const total = sizeOf(file) + logged + bounds.walBytes + bounds.reserveBytes;
-      if (logged <= bounds.checkpointBytes || total <= bounds.bytesMax) return;
+      sizes = look();
+      const total = sizes.main + sizes.wal + bounds.walBytes + bounds.reserveBytes;
+      if (sizes.wal <= bounds.checkpointBytes || total <= bounds.bytesMax) return;
+      sizes = null;
       try {
         db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       } catch (error) {
