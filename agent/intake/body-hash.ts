@@ -11,8 +11,8 @@ export function bodyHash(stream: string, scope: Scope, body: Uint8Array): Uint8A
   const head = `${stream}\n${scopeText(scope)}\n`;
   const digest =
     body.length > AT_ONCE_BYTES_MAX
-      ? createHash("sha256").update(head).update(body).digest("latin1")
-      : hash("sha256", Buffer.concat([Buffer.from(head), body]), "latin1");
+      ? createHash("sha256").update(head).update(body).digest("binary")
+      : hash("sha256", Buffer.concat([Buffer.from(head), body]), "binary");
   // Bytes of their own: they travel to another thread, and a view would take along what it is a view of.
   const kept = new Uint8Array(BODY_HASH_BYTES);
   for (let i = 0; i < BODY_HASH_BYTES; i++) kept[i] = digest.charCodeAt(i);
