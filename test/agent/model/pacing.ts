@@ -39,7 +39,8 @@ export function createPacing({ callsMax, probeMs }: PacingOptions): Pacing {
         pause = { nextProbe: nowMs + probeMs, probing: false };
         return;
       }
-      const asked = answer?.status === 429 || answer?.status === 503 ? answer.retryAfterS : null;
+      // What a 503 asks for holds the call that met it, no other.
+      const asked = answer?.status === 429 ? answer.retryAfterS : null;
       if (asked !== null) quietUntil = Math.max(quietUntil, nowMs + asked * 1000);
       // Trouble says nothing about being let in; any other answer ends a pause.
       const trouble =
