@@ -1,5 +1,5 @@
 /** Whether the followed files can be followed, and what of their rotation cannot be made safe. */
-import { accessSync, constants, globSync, readdirSync, readFileSync, type Stats, statSync } from "node:fs";
+import { accessSync, constants, globSync, lstatSync, readdirSync, readFileSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { fileErrorText } from "../runtime/file-error.ts";
@@ -41,9 +41,24 @@ function checkFile(path: string, followed: Map<string, string>): Finding[] {
   accessSync(path, constants.R_OK);
   const other = followed.get(identityOf(found));
   followed.set(identityOf(found), path);
-  if (other === undefined) return [];
+  if (other === undefined) return foreignLink(path, found);
   return [failed("configuration", `[[tail]] ${path}: is the same file as ${other}; each line would count twice`)];
 }
+
+/** A link that neither this user nor root nor the file's own user made: whoever did chooses what is read and sent. */
+function foreignLink(path: string, { uid: target }: Stats): Finding[] {
+  const link = lstatSync(path);
+  if (!link.isSymbolicLink() || [ROOT, process.getuid?.(), target].includes(link.uid)) return [];
+  return [
+    warned(
+      "configuration",
+      `[[tail]] ${path}: is a symbolic link that user ${link.uid} made to a file of user ${target}, and could lead to any ` +
+        "file this user may read; name the file itself, or own the link",
+    ),
+  ];
+}
+
+const ROOT = 0;
 
 function copyTruncated(path: string): Finding {
   return warned(

@@ -42,6 +42,19 @@ const FOUND: readonly (readonly Step[])[] = [
     { do: "send", treatments: [{ kind: "as-due" }], dies: null },
     { do: "discard", nth: 0, dies: { point: "after-commit", nth: 0 } },
   ],
+  // The checker mistook a lenient body for the same one that was refused strictly.
+  [
+    {
+      do: "append",
+      requests: [
+        { meter: "b", entity: "e1", lenient: false, key: null, kinds: ["invalid"], repeats: null },
+        { meter: "b", entity: "e1", lenient: true, key: null, kinds: ["good"], repeats: 0 },
+        { meter: "a", entity: null, lenient: false, key: null, kinds: ["good"], repeats: null },
+      ],
+      dies: { point: "after-commit", nth: 0 },
+    },
+    { do: "discard", nth: 0, dies: null },
+  ],
   // Refused again after its retry: the same entry.
   [
     {

@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -18,6 +19,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../agent/buffer/store.ts";
 import { checkDisk } from "../../agent/check/disk.ts";
+import { checkTailFiles } from "../../agent/check/tails.ts";
 import { readConfig } from "../../agent/config/config.ts";
 import { forgetElsewhere } from "../../agent/control/socket-path.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
@@ -211,6 +213,28 @@ test.runIf(isRoot)("a directory of another user is refused, with what to do", as
   expect(() => openStore({ directory: buffer, bytesMax: 64e6 })).toThrow(why);
   expect(readdirSync(buffer)).toEqual([]);
 });
+
+test.runIf(isRoot)(
+  "`check` warns of a followed link that a stranger made to another's file, and of no other link",
+  () => {
+    const { folder, configFile } = setup();
+    const [file, link] = [join(folder, "secret"), join(folder, "followed.ndjson")];
+    writeFileSync(file, "");
+    symlinkSync(file, link);
+    writeFileSync(
+      configFile,
+      `[destination]\nurl = "http://127.0.0.1:1"\napi_key_env = "KEY"\n[[tail]]\npath = "${link}"\nstream = "usage/m"\n`,
+    );
+    const found = () => checkTailFiles(readConfig(configFile, {}), join(folder, "none"));
+    expect(found()).toEqual([]);
+    lchownSync(link, 12_345, 12_345);
+    expect(found()).toMatchObject([
+      { ok: true, warning: true, message: expect.stringContaining(`${link}: is a symbolic link that user 12345 made`) },
+    ]);
+    chownSync(file, 12_345, 12_345);
+    expect(found()).toEqual([]);
+  },
+);
 
 test("what is written in control.path removes no directory that the agent did not make", () => {
   const { folder, buffer } = setup();

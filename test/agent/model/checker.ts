@@ -269,9 +269,10 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("utf8");
 }
 
-function isOperationOf({ stream, texts, key, entity }: ModelRequest, operation: AppendInput): boolean {
+function isOperationOf({ stream, texts, key, entity, lenient }: ModelRequest, operation: AppendInput): boolean {
   return (
     operation.stream === stream &&
+    operation.strict === !lenient &&
     // The same key for another entity is another key.
     (operation.idempotency?.key.split("\n").at(-1) ?? null) === key &&
     operation.scope.entityIds === entity &&
