@@ -7,10 +7,10 @@ import { type TempDir, tempDir } from "../../../tools/processes/temp-dir.ts";
 
 export const canMount = process.getuid?.() === 0 && process.platform === "linux";
 
-/** A tmpfs of `bytes`; `remove()` takes it away, whoever still has files open there. */
+/** A tmpfs of `bytes`, closed to others; `remove()` takes it away, whoever still has files open there. */
 export function mountSmallDisk(bytes: number): TempDir {
   const { path, remove } = tempDir("weir-tmpfs");
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]);
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes},mode=0700`, "tmpfs", path]);
   return {
     path,
     remove() {
