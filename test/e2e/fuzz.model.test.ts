@@ -185,7 +185,7 @@ it(`${REQUESTS} hostile requests to every route: no failure of the edge, no word
   const findings = new Map<string, string>();
   const statuses = new Map<string, number>();
   const note = (request: FuzzRequest<Caller>, answer: Answer) => {
-    const status = answer.kind === "answer" ? String(answer.status) : answer.why;
+    const status = answer.kind === "answer" ? String(answer.status) : answer.kind;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
     for (const wrong of wrongWith(request, answer, fuzz.secrets(request.caller))) {
       const said = answer.kind === "answer" ? answer.text.slice(0, 300) : "";
@@ -193,7 +193,9 @@ it(`${REQUESTS} hostile requests to every route: no failure of the edge, no word
       findings.set(`${wrong}: ${method} ${operation.path}`, `${described(request)}\n    answered ${status} ${said}`);
     }
   };
+  const course: string[] = [];
   for (let from = 0; from < REQUESTS; from += DRAWN_AT_ONCE) {
+    if (from % (REQUESTS / 4) === 0) course.push(workerdMiB(pid).toFixed(0));
     const drawn = fc.sample(fuzz.requests, { numRuns: Math.min(DRAWN_AT_ONCE, REQUESTS - from), seed: SEED + from });
     const queue = drawn[Symbol.iterator]();
     const client = async () => {
@@ -204,7 +206,7 @@ it(`${REQUESTS} hostile requests to every route: no failure of the edge, no word
   }
 
   const counts = [...statuses].sort(([a], [b]) => a.localeCompare(b)).map(([status, count]) => `${status}: ${count}`);
-  const memory = `workerd ${memoryBefore.toFixed(0)} MiB before, ${peak.toFixed(0)} at most, ${workerdMiB(pid).toFixed(0)} after`;
+  const memory = `workerd ${course.join(", ")} MiB at each quarter, ${peak.toFixed(0)} at most, ${workerdMiB(pid).toFixed(0)} after`;
   console.log(`seed ${SEED}; ${fuzz.operations.length} operations; ${memory}; answers ${counts.join(", ")}`);
   const listed = [...findings].map(([what, where]) => `${what}\n    ${where}`);
   expect(listed, `FUZZ_SEED=${SEED}\n${listed.join("\n")}`).toEqual([]);

@@ -11,17 +11,30 @@ export type Answer =
       readonly headers: Record<string, unknown>;
       readonly text: string;
     }
+  /** Closed while the body was on its way: what is refused by its head is not read, and the answer may be lost with it. */
+  | { readonly kind: "cut off" }
   | { readonly kind: "none"; readonly why: string };
 
+/** What a server may leave unread beneath its answer without a client's noticing. */
+const UNREAD_BYTES_MAX = 60_000;
+
+/** @param agent false: on a connection of its own. */
 export function send(
   url: string,
-  { method, target, headers, body }: Omit<FuzzRequest<unknown>, "caller" | "operation">,
+  request: Omit<FuzzRequest<unknown>, "caller" | "operation">,
   credentials: Readonly<Record<string, string>>,
-  agent: Agent,
+  agent: Agent | false,
 ): Promise<Answer> {
+  const { method, target, headers, body } = request;
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
-    const none = (error: Error) => resolve({ kind: "none", why: error.message });
+    const none = (error: NodeJS.ErrnoException) => {
+      const isClosed = error.code === "ECONNRESET" || error.code === "EPIPE";
+      // A kept connection may be closed just as it is used again, which says nothing of this request.
+      if (isClosed && call.reusedSocket && agent !== false) resolve(send(url, request, credentials, false));
+      else if (isClosed && body.length > UNREAD_BYTES_MAX) resolve({ kind: "cut off" });
+      else resolve({ kind: "none", why: error.message });
+    };
     const all = { ...headers, ...credentials, "content-length": body.length };
     const call = startRequest({ hostname, port, method, path: target, headers: all, agent, timeout: ANSWER_MS_MAX });
     call.on("response", (response) => {
@@ -52,6 +65,7 @@ export interface Secrets {
 
 /** One sentence for each thing that is wrong; empty for a good answer. */
 export function wrongWith({ operation, method }: FuzzRequest<unknown>, answer: Answer, secrets: Secrets): string[] {
+  if (answer.kind === "cut off") return [];
   if (answer.kind === "none") return [`no answer: ${answer.why}`];
   const { status, headers, text } = answer;
   const isDocumented = method !== operation.method || isNamed(operation, status);
