@@ -1,5 +1,6 @@
 /** The Worker's three entries: requests, nudges from the queue, the clock. */
 import { createApp } from "./app.ts";
+import type { HandOver } from "./delivery/invocation.ts";
 import type { Bindings, Nudge } from "./env.ts";
 import { logFailure } from "./log.ts";
 import { servicesOf } from "./services.ts";
@@ -19,6 +20,16 @@ function buryNudges(batch: MessageBatch<Nudge>): void {
   }
 }
 
+/** Calls that hang are settled behind the back of the batch or sweep that made them, which others wait behind. */
+function behind(context: ExecutionContext): HandOver {
+  return (rest) =>
+    context.waitUntil(
+      rest.catch((cause: unknown) =>
+        logFailure("a call that hung could not be settled; it is sent again once its lease is over", cause),
+      ),
+    );
+}
+
 export default {
   fetch: app.fetch,
 
@@ -26,7 +37,7 @@ export default {
    * Each message names a stream with pending work. Those of one stream are one piece of work; each message is
    * acknowledged by itself, since an uncaught throw would bring back them all.
    */
-  async queue(batch, bindings) {
+  async queue(batch, bindings, context) {
     if (batch.queue === DEAD_LETTERS) return buryNudges(batch);
     const { delivery, usageFold, eventIndex, clock } = servicesOf(bindings);
     const streams = new Map<string, Message<Nudge>[]>();
@@ -39,7 +50,7 @@ export default {
         const [first] = messages;
         if (first === undefined) return;
         try {
-          await delivery.deliver(first.body);
+          await delivery.deliver(first.body, behind(context));
           await usageFold.fold(first.body.tenant);
           await eventIndex.follow(first.body.tenant, clock.now());
           for (const message of messages) message.ack();
@@ -51,10 +62,14 @@ export default {
     );
   },
 
-  async scheduled(_controller, bindings) {
+  async scheduled(_controller, bindings, context) {
     const { delivery, usageFold, eventIndex, refusals, clock } = servicesOf(bindings);
     refusals.flush();
-    const done = await Promise.allSettled([delivery.sweep(), usageFold.sweep(), eventIndex.sweep(clock.now())]);
+    const done = await Promise.allSettled([
+      delivery.sweep(behind(context)),
+      usageFold.sweep(),
+      eventIndex.sweep(clock.now()),
+    ]);
     const failed = done.find((result) => result.status === "rejected");
     if (failed !== undefined) throw new Error("a sweep failed", { cause: failed.reason });
   },

@@ -1,7 +1,8 @@
 /** Who waits for whom: a lane for itself, all with the same credentials for those, nobody for another's mistake. */
 import { afterEach, expect, it, vi } from "vitest";
-import { Slots } from "../../worker/delivery/slots.ts";
+import { STATEMENTS_MAX } from "../../worker/delivery/invocation.ts";
 import { bindings, connectEdge, event, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
+import { tapRuntime } from "./support/tapped.ts";
 
 const MINUTE_MS = 60_000;
 const E1 = { "zuora-entity-ids": "e1" };
@@ -50,6 +51,8 @@ async function setup(vars: Record<string, string> = {}, fetching?: (url: string)
     row: async () => (await base.ledger()).find((row) => row.stream === `usage/${meter}`),
   };
 }
+
+const calls500 = async (meter: string) => (await callsOf(meter)).filter(({ status }) => status === 500);
 
 async function callsOf(meter: string): Promise<{ status: number | null; events: number }[]> {
   const answer = await fetch(`${twinUrl()}/twin/requests`);
@@ -279,29 +282,131 @@ it("a 503 with Retry-After holds its own lane for so long, and nobody else", asy
   expect((await calls()).filter(({ status }) => status === 503)).toHaveLength(2);
 });
 
-it("slots are shared: a tenant leaves one to the others, and its troubled lanes take one at a time", () => {
-  const slots = new Slots();
-  const take = (tenant: string, troubled = false, at = 0) =>
-    slots.take({ tenant, stream: "s", context: "" }, troubled, at, at + 100);
-  const first = take("a", true);
-  first?.shrink(1000);
-  expect(take("a", true)).toBeNull();
-  for (let n = 0; n < 2; n++) take("a")?.shrink(1000);
-  expect(take("a")).toBeNull();
-  const other = take("b");
-  expect(other?.room).toBe(4_000_000);
-  expect(take("c")).toBeNull();
-  other?.release();
-  expect(take("c")).not.toBeNull();
-  // What the platform ended without a word is free again in the end.
-  expect(take("d", false, 100)).not.toBeNull();
+it("a healthy lane has several calls under way, one in trouble a single one", async () => {
+  let underWay = 0;
+  let most = 0;
+  let isTold: () => void = () => {};
+  let several = new Promise<void>((resolve) => {
+    isTold = resolve;
+  });
+  let isOpen = true;
+  const { edge, meter, pass, row } = await setup({ ZUORA_MAX_EVENTS: "1" }, async (url) => {
+    if (!url.includes("lanes-")) return;
+    most = Math.max(most, ++underWay);
+    if (underWay === 3) isTold();
+    if (!isOpen) await several;
+    underWay--;
+  });
+  await edge.post(meter, named("first"), E1);
+  await sweep(edge);
+  isOpen = false;
+  await edge.post(meter, `[${Array.from({ length: 12 }, (_, n) => named("good", n)).join(",")}]`, E1);
+  await sweep(edge);
+  expect(most).toBe(3);
+  expect(await row()).toMatchObject({ delivered: 13 });
+  isOpen = true;
+  several = Promise.resolve();
+  await fail(`bad-${meter}`, { status: 500, times: 4 });
+  await edge.post(meter, `[${Array.from({ length: 12 }, (_, n) => named(`bad-${meter}`, n)).join(",")}]`, E1);
+  await sweep(edge);
+  for (let n = 0; n < 3; n++) {
+    most = 0;
+    pass(MINUTE_MS);
+    const before = (await calls500(meter)).length;
+    await sweep(edge);
+    if ((await calls500(meter)).length > before) expect(most).toBeLessThanOrEqual(1);
+  }
+  pass(MINUTE_MS);
+  await sweep(edge);
+  expect(await row()).toMatchObject({ delivered: 25, pending: 0 });
 });
 
-it("calls together hold no more bytes than the isolate has for them", () => {
-  const slots = new Slots();
-  const take = (tenant: string) => slots.take({ tenant, stream: "s", context: "" }, false, 0, 100);
-  take("a")?.shrink(4_000_000);
-  expect(take("a")).toBeNull();
-  take("b")?.shrink(4_000_000);
-  expect(take("c")).toBeNull();
+it("a handler is done with its other work while a call hangs, which is settled behind its back", async () => {
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { edge, connect, meter } = await setup({}, async (url) => {
+    if (url.includes("/lanes-")) await gate;
+  });
+  const nudged: string[] = [];
+  const other = connect((await setupEdge()).tenant);
+  await other.putCatalog({ streams: [{ meter_global_id: `other-${meter}` }] });
+  await edge.post(meter, event());
+  await other.post(`other-${meter}`, event());
+  const rest: Promise<void>[] = [];
+  const { services } = connectEdge(edge.tenant, {
+    runtime: {
+      fetch: async (input, init) => {
+        if (String(input).includes("/lanes-")) await gate;
+        return fetch(input, init);
+      },
+    },
+    bindings: {
+      NUDGES: { send: async ({ stream }: { stream: string }) => void nudged.push(stream) } as unknown as Queue<never>,
+    },
+  });
+  await services.delivery.sweep((hanging) => rest.push(hanging));
+  expect(await other.twinEvents(`other-${meter}`)).toHaveLength(1);
+  expect(await edge.twinEvents(meter)).toEqual([]);
+  expect(rest).toHaveLength(1);
+  // Not by another sender either, while it hangs.
+  await services.delivery.deliver({ tenant: edge.tenant, stream: `usage/${meter}` }, (hanging) => rest.push(hanging));
+  expect(rest).toHaveLength(1);
+  expect(nudged).toContain(`usage/${meter}`);
+  release();
+  await Promise.all(rest);
+  expect(await edge.twinEvents(meter)).toHaveLength(1);
+});
+
+it("an invocation executes at most 600 statements, then has what is left come again at once", async () => {
+  const { edge, meter } = await setup({ ZUORA_MAX_EVENTS: "1" });
+  let statements = 0;
+  const nudged: (number | undefined)[] = [];
+  const tapped = tapRuntime({
+    before: (step) => {
+      statements += step.statements?.length ?? 0;
+    },
+  });
+  const send = async (_: unknown, { delaySeconds }: { delaySeconds?: number } = {}) => void nudged.push(delaySeconds);
+  const { services } = connectEdge(edge.tenant, {
+    vars: { ZUORA_MAX_EVENTS: "1" },
+    bindings: { ...tapped.bindings, NUDGES: { send } as unknown as Queue<never> },
+  });
+  await edge.post(meter, `[${Array.from({ length: 200 }, (_, n) => named("good", n)).join(",")}]`);
+  const most: number[] = [];
+  do {
+    nudged.length = 0;
+    statements = 0;
+    await services.delivery.deliver({ tenant: edge.tenant, stream: `usage/${meter}` });
+    most.push(statements);
+  } while (nudged.includes(0));
+  console.log(`statements of each invocation for 200 calls: ${most.join(", ")}`);
+  expect(most.length).toBeGreaterThan(1);
+  expect(Math.max(...most)).toBeLessThanOrEqual(STATEMENTS_MAX);
+  expect(await edge.twinEvents(meter)).toHaveLength(200);
+});
+
+it("a sweep over many streams keeps the same bound", async () => {
+  const { edge, meter } = await setup();
+  const meters = Array.from({ length: 90 }, (_, n) => `${meter}-${n}`);
+  await edge.putCatalog({ streams: meters.map((meter_global_id) => ({ meter_global_id })) });
+  for (const each of meters) await edge.post(each, event());
+  let statements = 0;
+  const tapped = tapRuntime({
+    before: (step) => {
+      statements += step.statements?.length ?? 0;
+    },
+  });
+  const { services } = connectEdge(edge.tenant, { bindings: tapped.bindings });
+  for (let left = 90; left > 0; ) {
+    statements = 0;
+    await services.delivery.sweep();
+    expect(statements).toBeLessThanOrEqual(STATEMENTS_MAX);
+    const rows = await edge.ledger();
+    const now = rows.reduce((sum, { pending }) => sum + pending, 0);
+    // What is looked at is drawn, so that what is stuck hides nothing for good.
+    expect(now).toBeLessThan(left);
+    left = now;
+  }
 });

@@ -17,6 +17,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 const wranglerSchema = z.object({
   compatibility_date: z.string(),
+  compatibility_flags: z.array(z.string()).default([]),
   d1_databases: z.array(z.object({ binding: z.string(), database_name: z.string() })).length(1),
   queues: z.object({
     producers: z.array(z.object({ binding: z.string(), queue: z.string() })),
@@ -94,6 +95,7 @@ async function miniflareOptions({
     modules: true,
     script: await bundleWorker(),
     compatibilityDate: wrangler.compatibility_date,
+    compatibilityFlags: wrangler.compatibility_flags,
     bindings: { ...wrangler.vars, ...(await localVars(persistTo)), ...vars },
     d1Databases: { [database?.binding ?? "LEDGER"]: database?.database_name ?? "weir" },
     resourcePersistencePath: persistTo,

@@ -21,23 +21,27 @@ const TOLD_MAX = 100;
 /** What nothing has tried for so long after it could has nothing left that waits. */
 const FORGOTTEN_AFTER_MS = 600_000;
 
-/** Two statements of a settlement, before the one that ends the call: what begins or goes on, and what ends. */
+export interface HoldStatements {
+  /** Of a settlement, before the one that ends the call. */
+  readonly statements: readonly D1PreparedStatement[];
+  /** @param results of the batch that begins with them. */
+  changesOf(results: readonly D1Result[]): HoldChange[];
+}
+
+/** What begins or goes on, and what ends. */
 export function holdStatements(
   db: D1Database,
   lease: Lease,
   shipment: Shipment,
   settlement: Settlement,
   now: number,
-): [D1PreparedStatement, D1PreparedStatement] {
+): HoldStatements {
   const scopes = laneScopes(shipment.account, shipment);
-  if (settlement.kind !== "postponed") {
-    return [
-      SQL.PROBED.bind(db, { ...lease, ...scopes }),
-      SQL.RELEASE.bind(db, { ...lease, ...scopes, wide: 1, own: 1 }),
-    ];
-  }
+  const release = (own: 0 | 1) => SQL.RELEASE.bind(db, { ...lease, ...scopes, wide: 1, own });
+  if (settlement.kind !== "postponed")
+    return { statements: [release(1)], changesOf: ([released]) => endedBy(released) };
   const { hold, letIn } = settlement;
-  const begun = SQL.HOLD.bind(db, {
+  const begins = SQL.HOLD.bind(db, {
     ...lease,
     ...hold,
     ...shipment.account,
@@ -48,10 +52,9 @@ export function holdStatements(
     // Passing trouble mostly passes before anybody could look.
     told: hold.verdict === "retry" ? 0 : 1,
   });
-  const rest = letIn
-    ? SQL.RELEASE.bind(db, { ...lease, ...scopes, wide: 1, own: 0 })
-    : SQL.PROBED.bind(db, { ...lease, ...scopes });
-  return [begun, rest];
+  return letIn
+    ? { statements: [begins, release(0)], changesOf: ([begun, released]) => [...begunBy(begun), ...endedBy(released)] }
+    : { statements: [begins, SQL.PROBED.bind(db, { ...lease, ...scopes })], changesOf: ([begun]) => begunBy(begun) };
 }
 
 const NO_LANE = { tenant: "", stream: "", context: "" };
@@ -60,12 +63,12 @@ function laneOf({ tenant, stream, context }: Shipment): typeof NO_LANE {
   return { tenant, stream, context };
 }
 
-/** What two such statements came to. */
-export function changesOf(begun: D1Result | undefined, ended: D1Result | undefined): HoldChange[] {
-  return [
-    ...SQL.HOLD.rows(begun).flatMap((hold) => (hold.attempts === 1 ? [{ kind: "begun" as const, hold }] : [])),
-    ...SQL.RELEASE.rows(ended).map((hold) => ({ kind: "ended" as const, hold })),
-  ];
+function begunBy(result: D1Result | undefined): HoldChange[] {
+  return SQL.HOLD.rows(result).flatMap((hold) => (hold.attempts === 1 ? [{ kind: "begun" as const, hold }] : []));
+}
+
+function endedBy(result: D1Result | undefined): HoldChange[] {
+  return SQL.RELEASE.rows(result).map((hold) => ({ kind: "ended" as const, hold }));
 }
 
 export interface Holds {

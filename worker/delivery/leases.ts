@@ -1,5 +1,5 @@
 /**
- * Takes due calls of a lane for one sender, and fixes new ones where too few are due.
+ * Takes a due call of a lane for one sender, and fixes new ones where none is due.
  *
  * A call is fixed, members and idempotency key, before its first attempt: a crash at any point leaves the very same
  * call to be sent again.
@@ -17,7 +17,6 @@ export interface LeaseRequest {
   readonly lane: Lane;
   readonly now: number;
   readonly leaseMs: number;
-  readonly count: number;
   /** Bytes that a call may have to be taken. */
   readonly room: number;
   /** Only calls in doubt that went to this account before: nothing new goes there. */
@@ -31,39 +30,51 @@ const PACK_CALLS_MAX = 200;
 /** While one call tries whether a hold still stands no other does, for so long: it may hang. */
 const PROBE_MS = 5_000;
 
-/** Up to `count` due calls, now this sender's until the lease ends; one of a lane that is tried again. */
-export async function lease(db: D1Database, request: LeaseRequest, limits: CallLimits): Promise<Shipment[]> {
-  const { lane, count, now } = request;
-  const of = { ...lane, ...laneScopes(request.account, lane) };
+export interface Leased {
+  readonly shipment: Shipment;
+  /** Nothing else of the lane is due now. */
+  readonly isLast: boolean;
+}
+
+/** A due call, now this sender's until the lease ends; null where there is none that fits. */
+export async function lease(db: D1Database, request: LeaseRequest, limits: CallLimits): Promise<Leased | null> {
+  const { lane, now } = request;
   if (request.onlyBound) {
-    const [bound] = await db.batch(leaseStatements(db, request, count, 0));
-    return SQL.LEASE.rows(bound).map((call) => shipmentOf(call, request));
+    const [bound] = await db.batch(leaseStatements(db, request, 0));
+    return leasedBy(bound, request, false);
   }
-  const [leased, , waiting] = await db.batch([
-    ...leaseStatements(db, request, count, 1),
-    SQL.UNPACKED.bind(db, { ...of, now, count: PACK_ROWS_MAX }),
+  const of = { ...lane, ...laneScopes(request.account, lane) };
+  const [found, , waiting] = await db.batch([
+    ...leaseStatements(db, request, 1),
+    SQL.UNPACKED.bind(db, {
+      ...{ ...of, now, room: request.room, destination: request.account.destination, onlyBound: 0 },
+      count: PACK_ROWS_MAX,
+    }),
   ]);
-  const calls = SQL.LEASE.rows(leased);
+  const due = leasedBy(found, request, false);
   const unpacked = SQL.UNPACKED.rows(waiting);
-  if (calls.length < count && unpacked.length > 0) {
-    const packing = await packStatements(db, lane, now, unpacked, limits);
-    const results = await db.batch([...packing, ...leaseStatements(db, request, count - calls.length, 0)]);
-    calls.push(...SQL.LEASE.rows(results.at(-2)));
-  }
-  return calls.map((call) => shipmentOf(call, request));
+  if (due !== null || unpacked.length === 0) return due;
+  const { statements, calls, isAll } = await packing(db, lane, now, unpacked, limits);
+  const isLast = calls === 1 && isAll && unpacked.length < PACK_ROWS_MAX && unpacked[0]?.probing !== 1;
+  const results = await db.batch([...statements, ...leaseStatements(db, request, 0)]);
+  return leasedBy(results.at(-2), request, isLast);
+}
+
+function leasedBy(result: D1Result | undefined, request: LeaseRequest, isLast: boolean): Leased | null {
+  const [call] = SQL.LEASE.rows(result);
+  return call === undefined ? null : { shipment: shipmentOf(call, request), isLast };
 }
 
 function leaseStatements(
   db: D1Database,
   { account, lane, now, leaseMs, room, onlyBound }: LeaseRequest,
-  count: number,
   packFirst: 0 | 1,
 ): [D1PreparedStatement, D1PreparedStatement] {
   const leaseUntil = now + leaseMs;
   const of = { ...lane, ...laneScopes(account, lane), leaseUntil };
   return [
     SQL.LEASE.bind(db, {
-      ...{ ...of, now, count, room, packFirst },
+      ...{ ...of, now, room, packFirst },
       ...{ destination: account.destination, onlyBound: onlyBound ? 1 : 0 },
     }),
     SQL.PROBE.bind(db, { ...of, probingUntil: now + PROBE_MS }),
@@ -85,14 +96,22 @@ function shipmentOf(call: SQL.LeasedCall, { account, lane }: LeaseRequest): Ship
   };
 }
 
+export interface Packing {
+  readonly statements: D1PreparedStatement[];
+  /** How many calls they fix. */
+  readonly calls: number;
+  /** Whether all of the rows go into them. */
+  readonly isAll: boolean;
+}
+
 /** What fixes the calls that these rows of a lane make, in three statements. */
-export async function packStatements(
+export async function packing(
   db: D1Database,
   { tenant, stream, context }: Lane,
   now: number,
   unpacked: readonly SQL.Unpacked[],
   limits: CallLimits,
-): Promise<D1PreparedStatement[]> {
+): Promise<Packing> {
   const rows = someOf(unpacked, limits);
   const known = await describe(db, rows, limits, stream === "persist");
   const calls = packCalls(known.rows, limits).map((call) => ({ ...call, callKey: crypto.randomUUID() }));
@@ -103,11 +122,12 @@ export async function packStatements(
   });
   const lastKey = calls.at(-1)?.callKey ?? "";
   const lane = { tenant, stream, context };
-  return [
+  const statements = [
     SQL.PACK.bind(db, { ...lane, now, calls: JSON.stringify(values), batches, batchCount: rows.length }),
     SQL.LIST_PARTS.bind(db, { count: calls.length, lastKey }),
     SQL.UNLIST.bind(db, { ...lane, batches, lastKey }),
   ];
+  return { statements, calls: calls.length, isAll: rows.length === unpacked.length };
 }
 
 /** As many rows as make a bounded number of calls, one while a lane is tried; at least one. */

@@ -25,15 +25,34 @@ export type Unpacked = Omit<OutboxRow, "tenant" | "stream"> & {
   readonly probing: 0 | 1;
 };
 
+/** An item that closes its reprocessing group goes up once all the others of the group are settled. */
+const READY = `(closes = 0 OR EXISTS (SELECT 1 FROM reprocess_groups AS held WHERE held.tenant = shipments.tenant
+  AND held.reprocess_id = shipments.reprocess_id AND held.settled >= held.accepted - 1))`;
+
+/** What a call counts for whose size was never kept, in bytes. */
+export const BYTES_UNKNOWN = 4_000_000;
+
+/** An attempt is under way or its outcome is unknown: sent to another account the call might be counted twice. */
+export const IN_DOUBT = "(in_flight = 1 OR outcome_unknown = 1)";
+/** From before there were several accounts a call has none written on it. */
+const SENT_TO = "coalesce(destination, 'default')";
+
+/** What goes to this account: calls not in doubt and its own in doubt, or (`onlyBound`) these alone. */
+const MAY_GO = `(${SENT_TO} = :destination AND (:onlyBound = 0 OR ${IN_DOUBT}) OR :onlyBound = 0 AND NOT ${IN_DOUBT})`;
+
+/** A fixed call is due: it goes before anything is packed. */
+const ANY_DUE = `EXISTS (SELECT 1 FROM shipments WHERE ${OPEN_IN_LANE} AND next_at <= :now AND lease_until <= :now
+  AND coalesce(bytes, ${BYTES_UNKNOWN}) <= :room AND ${MAY_GO} AND ${READY})`;
+
 /**
  * Batches of a lane that no call owns. While it waits there are none: what comes in meanwhile leaves in few full
  * calls, not in one for each request.
  */
 export const UNPACKED = statement<
-  Lane & LaneScopes & { now: number; count: number },
+  Lane & LaneScopes & { now: number; count: number; room: number; destination: string; onlyBound: 0 | 1 },
   Unpacked
 >(`SELECT batch, context, entries, events, bytes, ${PROBING} AS probing FROM outbox
-WHERE ${IN_LANE} AND NOT ${HELD} AND (NOT ${PROBING} OR ${FEW_FIXED})
+WHERE ${IN_LANE} AND NOT ${HELD} AND CASE WHEN ${PROBING} THEN ${FEW_FIXED} ELSE NOT ${ANY_DUE} END
 ORDER BY batch LIMIT :count`);
 
 export interface BatchEntries {
@@ -79,10 +98,6 @@ export const LIST_PARTS = statement<{
 SELECT part.value ->> 0, shipments.id FROM shipments CROSS JOIN json_each(shipments.parts) AS part
 WHERE shipments.id > (SELECT max(id) FROM shipments) - :count AND ${INSERTED}`);
 
-/** An item that closes its reprocessing group goes up once all the others of the group are settled. */
-const READY = `(closes = 0 OR EXISTS (SELECT 1 FROM reprocess_groups AS held WHERE held.tenant = shipments.tenant
-  AND held.reprocess_id = shipments.reprocess_id AND held.settled >= held.accepted - 1))`;
-
 export type LeasedCall = Pick<
   ShipmentRow,
   "id" | "call_key" | "parts" | "events" | "bytes" | "attempts" | "outcome_unknown"
@@ -91,37 +106,25 @@ export type LeasedCall = Pick<
   readonly lane_failures: number;
 };
 
-/** What a call counts for whose size was never kept, in bytes. */
-export const BYTES_UNKNOWN = 4_000_000;
-
-/** An attempt is under way or its outcome is unknown: sent to another account the call might be counted twice. */
-export const IN_DOUBT = "(in_flight = 1 OR outcome_unknown = 1)";
-/** From before there were several accounts a call has none written on it. */
-const SENT_TO = "coalesce(destination, 'default')";
-
-/** What goes to this account: calls not in doubt and its own in doubt, or (`onlyBound`) these alone. */
-const MAY_GO = `(${SENT_TO} = :destination AND (:onlyBound = 0 OR ${IN_DOUBT}) OR :onlyBound = 0 AND NOT ${IN_DOUBT})`;
-
 /** The least tried come first, so that a call which always fails is no gate to the others. */
 const NEXT_CALLS = `SELECT id FROM shipments WHERE ${OPEN_IN_LANE} AND next_at <= :now AND lease_until <= :now
     AND coalesce(bytes, ${BYTES_UNKNOWN}) <= :room AND ${MAY_GO} AND ${READY} ORDER BY next_at, id`;
 
 /**
- * Takes the next due calls of a lane for this sender alone until the lease ends; one where it is to tell whether
- * what held the lane still does, and none where a new one should be packed for that (`packFirst`): the one that failed
- * may be all that is wrong. A call found in flight was left by a sender that died: what became of it is unknown.
+ * Takes the next due call of a lane for this sender alone until the lease ends; none where a new one should be packed
+ * to tell whether what held the lane still does (`packFirst`): the one that failed may be all that is wrong. A call found in flight was left by a sender that died: what became of it is unknown.
  */
 export const LEASE = statement<
   Lane &
-    LaneScopes & { now: number; leaseUntil: number; count: number; room: number; packFirst: 0 | 1 } & {
+    LaneScopes & { now: number; leaseUntil: number; room: number; packFirst: 0 | 1 } & {
       destination: string;
       onlyBound: 0 | 1;
     },
   LeasedCall
 >(`UPDATE shipments SET attempts = attempts + 1, outcome_unknown = max(outcome_unknown, in_flight),
   in_flight = 1, lease_until = :leaseUntil, destination = :destination
-WHERE id IN (${NEXT_CALLS} LIMIT (SELECT CASE WHEN NOT ${PROBING} THEN :count
-    WHEN :packFirst AND EXISTS (SELECT 1 FROM outbox WHERE ${IN_LANE}) AND ${FEW_FIXED} THEN 0 ELSE min(1, :count) END)) AND NOT ${HELD}
+WHERE id = (${NEXT_CALLS} LIMIT 1) AND NOT ${HELD}
+  AND NOT (:packFirst AND ${PROBING} AND EXISTS (SELECT 1 FROM outbox WHERE ${IN_LANE}) AND ${FEW_FIXED})
 RETURNING id, call_key, parts, events, bytes, attempts, outcome_unknown,
   coalesce((SELECT attempts FROM holds WHERE scope = :laneScope), 0) AS lane_failures`);
 
@@ -182,9 +185,15 @@ export const RECORD_ATTEMPT = statement<
 >(`INSERT INTO attempts (shipment, attempt, at, duration_ms, status, verdict, message)
 SELECT :shipment, :attempt, :at, :durationMs, :status, :verdict, :message WHERE ${LEASED}`);
 
-export const COUNT_OUTCOME = statement<
-  Lease & StreamKey & { producer: string; delivered: number; quarantined: number }
->(`UPDATE counters SET delivered = delivered + :delivered, quarantined = quarantined + :quarantined
+/** `perProducer`: JSON [[producer, events], …], each once. */
+export const COUNT_DELIVERED = statement<Lease & StreamKey & { perProducer: string }>(`UPDATE counters
+SET delivered = delivered + (SELECT value ->> 1 FROM json_each(:perProducer) WHERE value ->> 0 = counters.producer)
+WHERE tenant = :tenant AND stream = :stream AND producer IN (SELECT value ->> 0 FROM json_each(:perProducer))
+  AND ${LEASED}`);
+
+export const COUNT_QUARANTINED = statement<
+  Lease & StreamKey & { producer: string }
+>(`UPDATE counters SET quarantined = quarantined + 1
 WHERE tenant = :tenant AND stream = :stream AND producer = :producer AND ${LEASED}`);
 
 /** Counts an item of a reprocessing group as settled. */
@@ -223,18 +232,24 @@ export const POSTPONE = statement<
 >(`UPDATE shipments SET next_at = :nextAt, lease_until = 0, in_flight = 0,
   outcome_unknown = max(outcome_unknown, :outcomeUnknown) WHERE ${OWN}`);
 
-/** Every tenant and stream with pending work in a table, found by one seek each. */
+const STREAMS_SOUGHT_MAX = 20_000;
+
+/**
+ * Tenants and streams with pending work in a table, found by one seek each: of each tenant one before another's second,
+ * and which ones by chance, so that what is stuck cannot keep the rest from being found.
+ */
 function streamsOf(table: string, condition: string): string {
   const least = (column: string, where: string) =>
     `(SELECT min(${column}) FROM ${table} WHERE ${condition} AND ${where})`;
   return `WITH RECURSIVE tenants(tenant) AS (
   SELECT ${least("tenant", "tenant >= ''")}
-  UNION ALL SELECT ${least("tenant", "tenant > tenants.tenant")} FROM tenants WHERE tenant IS NOT NULL LIMIT :count),
+  UNION ALL SELECT ${least("tenant", "tenant > tenants.tenant")} FROM tenants WHERE tenant IS NOT NULL LIMIT ${STREAMS_SOUGHT_MAX}),
 found(tenant, stream) AS (
   SELECT tenant, ${least("stream", "tenant = tenants.tenant")} FROM tenants WHERE tenant IS NOT NULL
   UNION ALL SELECT tenant, ${least("stream", "tenant = found.tenant AND stream > found.stream")} FROM found
-  WHERE stream IS NOT NULL LIMIT :count)
-SELECT tenant, stream FROM found WHERE stream IS NOT NULL`;
+  WHERE stream IS NOT NULL LIMIT ${STREAMS_SOUGHT_MAX})
+SELECT tenant, stream FROM found WHERE stream IS NOT NULL
+ORDER BY row_number() OVER (PARTITION BY tenant ORDER BY random()), random() LIMIT :count`;
 }
 
 export const STREAMS_UNPACKED = statement<{ count: number }, StreamKey>(streamsOf("outbox", "true"));

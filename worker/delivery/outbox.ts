@@ -2,7 +2,7 @@
 
 import type { CallLimits } from "../../shared/vendors/vendor.ts";
 import type { HoldChange } from "./holds.ts";
-import { type LeaseRequest, lease } from "./leases.ts";
+import { type Leased, type LeaseRequest, lease } from "./leases.ts";
 import * as SQL from "./outbox-sql.ts";
 import { type Account, type Lane, type StreamKey, streamScopes } from "./scopes.ts";
 import { settle } from "./settlements.ts";
@@ -24,8 +24,8 @@ export interface PendingLane {
 }
 
 export interface Outbox {
-  /** Takes up to `count` due calls, packing new ones where too few are fixed. */
-  lease(request: LeaseRequest, limits: CallLimits): Promise<Shipment[]>;
+  /** Takes a due call, packing new ones where none is fixed. */
+  lease(request: LeaseRequest, limits: CallLimits): Promise<Leased | null>;
   /** @param withEntries also where a part is a whole batch. */
   cargo(shipment: Pick<Shipment, "id" | "parts">, withEntries: boolean): Promise<Cargo[]>;
   batch(id: number): Promise<SentBatch>;
@@ -57,8 +57,11 @@ export function createOutbox(db: D1Database): Outbox {
         SQL.STREAMS_UNPACKED.bind(db, { count }),
         SQL.STREAMS_OPEN.bind(db, { count }),
       ]);
-      const found = [...SQL.STREAMS_UNPACKED.rows(unpacked), ...SQL.STREAMS_OPEN.rows(open)];
-      return [...new Map(found.map((row) => [`${row.tenant}\n${row.stream}`, row])).values()];
+      const [some, others] = [SQL.STREAMS_UNPACKED.rows(unpacked), SQL.STREAMS_OPEN.rows(open)];
+      // By turns, so that the order of each stays that of both.
+      const found = Array.from({ length: Math.max(some.length, others.length) }, (_, i) => [some[i], others[i]]).flat();
+      const streams = found.filter((row) => row !== undefined);
+      return [...new Map(streams.map((row) => [`${row.tenant}\n${row.stream}`, row])).values()].slice(0, count);
     },
     async lanes(streams) {
       const found: PendingLane[][] = [];

@@ -1,8 +1,9 @@
 /**
  * Sends what is due of some lanes, each in its turn: of every tenant one lane before another's second, of every lane
- * one call before its next. What hangs or is refused stops its own lane and takes a slot, never another's turn.
+ * one call before its next, several side by side. What hangs or is refused stops its own lane and takes a slot, never
+ * another's turn; a run does not wait for what hangs.
  */
-import type { Lane } from "./scopes.ts";
+import { type Lane, laneKey } from "./scopes.ts";
 import type { Slot, Slots } from "./slots.ts";
 
 export interface RunLane {
@@ -13,8 +14,8 @@ export interface RunLane {
 }
 
 export type TurnOutcome =
-  /** More of the lane may be due. */
-  | { readonly kind: "settled" }
+  /** `more`: it made something of its lane due. */
+  | { readonly kind: "settled"; readonly more: boolean }
   /** Its lane, or what is wider, was tried and waits no longer: these may go now. */
   | { readonly kind: "freed"; readonly lanes: readonly RunLane[] }
   /** The lane waits. */
@@ -23,6 +24,8 @@ export type TurnOutcome =
 /** A leased call and its sending. */
 export interface Turn {
   readonly bytes: number;
+  /** Nothing else of its lane is due now. */
+  readonly isLast: boolean;
   send(): Promise<TurnOutcome>;
 }
 
@@ -31,83 +34,154 @@ export interface RunHost {
   readonly slots: Slots;
   /** How long a slot may be held, milliseconds. */
   readonly slotMs: number;
+  /** Whether this invocation may take one more call beside so many under way. */
+  mayTake(underWay: number): boolean;
+  /** How long nothing may end, with nothing else to do, until the rest is left to itself; milliseconds. */
+  readonly patienceMs: number;
   /** Slots that others hold are looked for again after a while: nobody may wait for another request's promise. */
   pause(ms: number): Promise<void>;
-  /** Null where nothing of the lane is due. */
+  /** Null where nothing of the lane is due that fits. */
   lease(of: RunLane, room: number): Promise<Turn | null>;
 }
 
-/** Calls and time of one run; what is left is another's. */
-const CALLS_MAX = 800;
+export interface RunEnd {
+  /** Lanes that could not be seen to. */
+  readonly left: readonly RunLane[];
+  /** They are left because the run was long enough, not for want of a slot. */
+  readonly isOver: boolean;
+  /** Lanes that calls were made of. */
+  readonly tried: readonly RunLane[];
+  /** Calls that hang: once they have ended, the lanes of which more may go. Null for none. */
+  readonly hanging: Promise<readonly RunLane[]> | null;
+}
+
+/** Time of one run; what is left is another's. */
 const RUN_MS_MAX = 600_000;
 /** How often a run without a slot looks for one, and how many times before it gives up. */
 const LOOK_AGAIN_MS = 20;
-const LOOKS_MAX = 50;
+const LOOKS_MAX = 10;
 
-/**
- * @returns the lanes that could not be seen to, for want of a slot or because the run was long enough.
- * @throws Error where a call could not be settled, once all others are.
- */
-export async function runLanes(lanes: readonly RunLane[], host: RunHost): Promise<RunLane[]> {
-  const ring = new LaneRing(lanes);
-  const underWay = new Set<Promise<void>>();
-  const failures: unknown[] = [];
-  const end = host.now() + RUN_MS_MAX;
-  let calls = 0;
-  let looks = 0;
+/** @throws Error where a call could not be settled, once all others are, or hang. */
+export function runLanes(lanes: readonly RunLane[], host: RunHost): Promise<RunEnd> {
+  return new Run(lanes, host).toEnd();
+}
 
-  async function send(of: RunLane, turn: Turn, slot: Slot): Promise<void> {
-    try {
-      const outcome = await turn.send();
-      if (outcome.kind === "postponed") ring.remove(of);
-      if (outcome.kind === "freed") for (const lane of outcome.lanes) ring.add(lane);
-    } catch (error) {
-      ring.remove(of);
-      failures.push(error);
-    } finally {
-      slot.release();
+class Run {
+  private readonly host: RunHost;
+  private readonly ring: LaneRing;
+  private readonly underWay = new Set<Promise<void>>();
+  /** Lanes whose next call had no room beside their tenant's others. */
+  private readonly cramped = new Set<RunLane>();
+  private readonly tried = new Set<RunLane>();
+  private readonly failures: unknown[] = [];
+  private readonly end: number;
+  /** When a call was taken or ended last. */
+  private movedAt: number;
+
+  constructor(lanes: readonly RunLane[], host: RunHost) {
+    this.host = host;
+    this.ring = new LaneRing(lanes);
+    this.movedAt = host.now();
+    this.end = this.movedAt + RUN_MS_MAX;
+  }
+
+  async toEnd(): Promise<RunEnd> {
+    for (let looks = 0; ; ) {
+      const { blocked, isOver } = await this.takeTurns();
+      for (const of of blocked) this.ring.add(of);
+      const isIdle = this.underWay.size === 0;
+      if (isIdle && (isOver || blocked.length === 0 || ++looks > LOOKS_MAX)) return this.ended(blocked, isOver, null);
+      if (!isIdle && this.patienceLeft() <= 0) return this.ended([...blocked, ...this.cramped], isOver, this.goesOn());
+      await this.oneEnds(blocked.length > 0 && !isOver);
     }
   }
 
-  /** Whether the lane has to come again for want of a slot. */
-  async function take(of: RunLane): Promise<boolean> {
+  /** Takes a call of each lane in turn, as long as there are slots. */
+  private async takeTurns(): Promise<{ blocked: RunLane[]; isOver: boolean }> {
+    const blocked: RunLane[] = [];
+    let isOver = this.host.now() >= this.end;
+    for (let next = this.ring.next(); next !== undefined; next = this.ring.next()) {
+      isOver ||= !this.host.mayTake(this.underWay.size);
+      if (isOver || (await this.take(next)) === "no-slot") blocked.push(next);
+    }
+    return { blocked, isOver };
+  }
+
+  private async take(of: RunLane): Promise<"done" | "no-slot"> {
+    const { host } = this;
     const slot = host.slots.take(of.lane, of.troubled, host.now(), host.now() + host.slotMs);
-    if (slot === null) return true;
+    if (slot === null) return "no-slot";
     let turn: Turn | null = null;
     try {
       turn = await host.lease(of, slot.room);
     } catch (error) {
-      failures.push(error);
+      this.failures.push(error);
     }
     if (turn === null) {
-      slot.release();
-      return false;
+      slot.release(null, host.now());
+      if (!slot.isWide && this.underWay.size > 0) this.cramped.add(of);
+      return "done";
     }
     slot.shrink(turn.bytes);
-    calls++;
-    ring.add(of);
-    const call = send(of, turn, slot).finally(() => underWay.delete(call));
-    underWay.add(call);
-    return false;
+    this.tried.add(of);
+    this.movedAt = host.now();
+    // What is in trouble is tried by one call; what goes well has several under way.
+    if (!of.troubled && !turn.isLast) this.ring.add(of);
+    const call = this.send(of, turn, slot).finally(() => this.underWay.delete(call));
+    this.underWay.add(call);
+    return "done";
   }
 
-  for (;;) {
-    const blocked: RunLane[] = [];
-    const isOver = calls >= CALLS_MAX || host.now() >= end;
-    for (let next = ring.next(); next !== undefined; next = ring.next()) {
-      if (isOver || calls >= CALLS_MAX || (await take(next))) blocked.push(next);
+  private async send(of: RunLane, turn: Turn, slot: Slot): Promise<void> {
+    const { troubled } = of;
+    let hasPassed: boolean | null = false;
+    try {
+      const outcome = await turn.send();
+      hasPassed = outcome.kind !== "postponed";
+      if (outcome.kind === "postponed") this.ring.remove(of);
+      if (outcome.kind === "freed") for (const lane of outcome.lanes) this.ring.add(lane);
+      if (hasPassed && (troubled || (outcome.kind === "settled" && outcome.more))) this.ring.add(of);
+    } catch (error) {
+      hasPassed = null;
+      this.ring.remove(of);
+      this.failures.push(error);
+    } finally {
+      this.movedAt = this.host.now();
+      slot.release(hasPassed, this.movedAt);
+      for (const lane of this.cramped) this.ring.add(lane);
+      this.cramped.clear();
     }
-    for (const of of blocked) ring.add(of);
-    if (underWay.size === 0 && (isOver || blocked.length === 0 || ++looks > LOOKS_MAX)) {
-      if (failures.length > 0) throw new Error("a call could not be settled", { cause: failures[0] });
-      return blocked;
-    }
-    await Promise.race(blocked.length === 0 || isOver ? underWay : [...underWay, host.pause(LOOK_AGAIN_MS)]);
   }
-}
 
-function laneKey({ tenant, stream, context }: Lane): string {
-  return `${tenant}\n${stream}\n${context}`;
+  private patienceLeft(): number {
+    return this.movedAt + this.host.patienceMs - this.host.now();
+  }
+
+  /** Resolves once a call has ended, a slot may be free (`looksAgain`), or nothing has ended for too long. */
+  private async oneEnds(looksAgain: boolean): Promise<void> {
+    const { patienceMs, pause } = this.host;
+    const waits = Number.isFinite(patienceMs) ? [pause(Math.max(1, this.patienceLeft()))] : [];
+    if (looksAgain) waits.push(pause(LOOK_AGAIN_MS));
+    await Promise.race([...this.underWay, ...waits]);
+  }
+
+  /** The lanes of which more may go once what is under way has ended. */
+  private async goesOn(): Promise<readonly RunLane[]> {
+    await Promise.all(this.underWay);
+    const lanes: RunLane[] = [];
+    for (let next = this.ring.next(); next !== undefined; next = this.ring.next()) lanes.push(next);
+    this.throwFailure();
+    return lanes;
+  }
+
+  private ended(left: readonly RunLane[], isOver: boolean, hanging: RunEnd["hanging"]): RunEnd {
+    if (hanging === null) this.throwFailure();
+    return { left, isOver, tried: [...this.tried], hanging };
+  }
+
+  private throwFailure(): void {
+    if (this.failures.length > 0) throw new Error("a call could not be settled", { cause: this.failures[0] });
+  }
 }
 
 /** Lanes by turns: the tenants', and within a tenant its lanes'. */

@@ -13,6 +13,11 @@ export interface Lane extends StreamKey {
   readonly context: string;
 }
 
+/** Names a lane, whatever account it goes to. */
+export function laneKey({ tenant, stream, context }: Lane): string {
+  return `${tenant}\n${stream}\n${context}`;
+}
+
 /** An account at a vendor. */
 export interface Account {
   readonly vendor: string;

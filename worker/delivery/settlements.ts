@@ -2,7 +2,7 @@
  * Writes down what came of an attempt: one transaction whose statements look for the attempt's own lease, so that no
  * sender that came late counts it twice.
  */
-import { changesOf, type HoldChange, holdStatements } from "./holds.ts";
+import { type HoldChange, holdStatements } from "./holds.ts";
 import * as SQL from "./outbox-sql.ts";
 import type { Part } from "./pack.ts";
 import { type AttemptRecord, partsJson, type QuarantinedEvent, type Settlement, type Shipment } from "./shipment.ts";
@@ -16,13 +16,14 @@ export async function settle(
   now: number,
 ): Promise<HoldChange[]> {
   const lease = { shipment: shipment.id, attempt: shipment.attempt };
+  const holds = holdStatements(db, lease, shipment, settlement, now);
   // The one that ends the call stands last, since the others look for the lease.
-  const [begun, ended] = await db.batch([
-    ...holdStatements(db, lease, shipment, settlement, now),
+  const results = await db.batch([
+    ...holds.statements,
     SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),
     ...settlementStatements(db, lease, shipment, settlement, now),
   ]);
-  return changesOf(begun, ended);
+  return holds.changesOf(results);
 }
 
 function settlementStatements(
@@ -53,9 +54,7 @@ function delivered(
   perProducer: ReadonlyMap<string, number>,
 ): D1PreparedStatement[] {
   return [
-    ...[...perProducer].map(([producer, events]) =>
-      SQL.COUNT_OUTCOME.bind(db, { ...lease, tenant, stream, producer, delivered: events, quarantined: 0 }),
-    ),
+    SQL.COUNT_DELIVERED.bind(db, { ...lease, tenant, stream, perProducer: JSON.stringify([...perProducer]) }),
     ...groupStatements(db, lease, tenant, stream),
     SQL.CLOSE.bind(db, { ...lease, state: "delivered" }),
   ];
@@ -101,7 +100,7 @@ function quarantined(
     origin === null
       ? SQL.ADD_QUARANTINED.bind(db, { ...lease, ...fresh, tenant, stream, context, now })
       : SQL.REOPEN_QUARANTINED.bind(db, { ...lease, origin, context, reasons, upstream }),
-    SQL.COUNT_OUTCOME.bind(db, { ...of, delivered: 0, quarantined: 1 }),
+    SQL.COUNT_QUARANTINED.bind(db, of),
     ...groupStatements(db, lease, tenant, stream),
     SQL.CLOSE.bind(db, { ...lease, state: "quarantined" }),
   ];

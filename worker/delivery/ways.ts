@@ -19,11 +19,12 @@ export interface Way {
   count(now: number): void;
 }
 
+/** `db`: through which it is read, so that an invocation's statements are counted. */
 export interface Ways {
   /** Null where nobody takes the stream: its events stay pending. */
-  of(stream: StreamKey): Promise<Way | null>;
+  of(stream: StreamKey, db: D1Database): Promise<Way | null>;
   /** By a destination's name, whosever it is now. */
-  to(stream: string, destination: string): Promise<Way | null>;
+  to(stream: string, destination: string, db: D1Database): Promise<Way | null>;
 }
 
 const UPSTREAMS_REMEMBERED_MAX = 1_000;
@@ -62,7 +63,7 @@ export function createWays(directory: Directory, fetch: Fetch, now: () => number
   }
 
   return {
-    of: ({ tenant, stream }) => wayTo(stream, (name) => directory.destinationOf(tenant, name, now())),
-    to: (stream, destination) => wayTo(stream, (name) => directory.named(destination, name, now())),
+    of: ({ tenant, stream }, db) => wayTo(stream, (name) => directory.destinationOf(tenant, name, now(), db)),
+    to: (stream, destination, db) => wayTo(stream, (name) => directory.named(destination, name, now(), db)),
   };
 }

@@ -8,7 +8,7 @@ import { type Writer, writeAs } from "../database/key-gate.ts";
 import { ENTRY_STATUS, entrySpans } from "../ledger/entries.ts";
 import { storedEventId } from "../ledger/stored-event.ts";
 import type { HoldChange } from "./holds.ts";
-import { packStatements } from "./leases.ts";
+import { packing } from "./leases.ts";
 import type { Part } from "./pack.ts";
 import { type Account, type Lane, laneScopes } from "./scopes.ts";
 import { partsOf } from "./shipment.ts";
@@ -88,8 +88,8 @@ async function take(
   const calls = SQL.TAKE.rows(taken);
   const unpacked = SQL.UNPACKED.rows(waiting);
   if (calls.length > 0 || unpacked.length === 0) return calls;
-  const packing = await packStatements(db, lane, now, unpacked, limits);
-  const results = await writeAs(db, writer, [...packing, taking]);
+  const { statements } = await packing(db, lane, now, unpacked, limits);
+  const results = await writeAs(db, writer, [...statements, taking]);
   return SQL.TAKE.rows(results.at(-1));
 }
 

@@ -21,9 +21,14 @@ export interface Destination {
 
 export interface Directory {
   /** Null where there is none, or its secret does not open: events stay pending. */
-  destinationOf(tenant: string, dialect: UpstreamName, nowMs: number): Promise<Destination | null>;
+  destinationOf(
+    tenant: string,
+    dialect: UpstreamName,
+    nowMs: number,
+    through?: D1Database,
+  ): Promise<Destination | null>;
   /** By its name, whosever it is. */
-  named(name: string, dialect: UpstreamName, nowMs: number): Promise<Destination | null>;
+  named(name: string, dialect: UpstreamName, nowMs: number, through?: D1Database): Promise<Destination | null>;
   /** Drops what this instance remembers: what was changed through it is in force at once. */
   forget(): void;
 }
@@ -53,15 +58,15 @@ export function createDirectory(db: D1Database, settings: Settings, sealer: Seal
   }
 
   return {
-    destinationOf: (tenant, dialect, nowMs) =>
+    destinationOf: (tenant, dialect, nowMs, through = db) =>
       recall(JSON.stringify(["tenant", tenant, dialect]), nowMs, async () => {
-        const row = await OF_TENANT.first(db, { tenant, dialect });
+        const row = await OF_TENANT.first(through, { tenant, dialect });
         return row === null ? ofSettings(dialect) : opened(row, sealer);
       }),
-    named: (name, dialect, nowMs) =>
+    named: (name, dialect, nowMs, through = db) =>
       recall(JSON.stringify(["name", name, dialect]), nowMs, async () => {
         if (name === DEFAULT_DESTINATION) return ofSettings(dialect);
-        const row = await BY_NAME.first(db, { name, dialect });
+        const row = await BY_NAME.first(through, { name, dialect });
         return row === null ? null : opened(row, sealer);
       }),
     forget: () => remembered.clear(),
