@@ -15,13 +15,15 @@ import { createBatchSizer, type Size } from "./batch-size.ts";
 import type { Dialect } from "./dialect.ts";
 import { createGate } from "./gate.ts";
 import { createHealth, type DestinationStatus, type UploadCounts } from "./health.ts";
-import { type Backlog, isAllHeld, type Lane, waiting } from "./lane.ts";
+import { type Backlog, isAllHeld, type Lane } from "./lane.ts";
 import { createLaneLog } from "./lane-log.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import { createOutageLog } from "./outage.ts";
-import { type Packing, packByPosition } from "./packing.ts";
+import { packByPosition } from "./packing.ts";
 import { packByKey } from "./packing-by-key.ts";
-import { backoffFor, createSending, type Sending } from "./sending.ts";
+import { createReadiness, pump, type Readiness } from "./pump.ts";
+import { createSender } from "./sender.ts";
+import { backoffFor, createSending } from "./sending.ts";
 import type { UploadSettings } from "./settings.ts";
 import type { ShipmentContext, ShipmentEnd } from "./settling.ts";
 import { undelivered } from "./undelivered.ts";
@@ -71,76 +73,36 @@ export interface UploaderOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Longest wait of an idle uploader; anything that happens wakes it before. */
-const IDLE_MS = 60_000;
-
-const DAMAGED = { status: 0, code: "DAMAGED", message: "changed on disk: the checksum is not the one written" };
-
 export function startUploader(options: UploaderOptions): Uploader {
-  const { log, clock, settings, logger } = options;
+  const { log, clock, settings } = options;
   const stopping = new AbortController();
-  const wakeup = createWakeup(clock);
-  const retryNow = createWakeup(clock);
-  const reachable = createWakeup(clock);
-  let isReady = true;
-  const wake = (): void => {
-    isReady = true;
-    wakeup.wake();
-  };
-  const lanes = createLanes({
-    ...{ log, clock, settings, laneLog: createLaneLog(logger, clock), onReady: wake },
-    isDelivered: (stream) => options.dialect().deliveryMode(stream).kind !== "none",
-    backoffMs: (failures) => backoffFor(options, failures),
-  });
-  /** Whether some lane is in trouble that passes by itself: then one call that goes through ends no outage. */
-  const isTroubled = () => [...lanes.all()].some(({ backingOff, failures }) => backingOff > 0 || failures > 0);
-  const context: Omit<ShipmentContext, "backOff"> = {
-    ...options,
-    gate: createGate(clock),
-    window: createWindow(clock, () => settings().concurrency),
-    health: createHealth(clock, createOutageLog(logger, clock), isTroubled, () => reachable.wake()),
-    sizer: createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents })),
-    ...{ reachable, retryNow, signal: stopping.signal },
-  };
-  const { gate, health, window, sizer } = context;
+  const readiness = createReadiness(clock);
+  const lanes = openLanes(options, readiness);
+  const context = openContext(options, lanes, stopping.signal);
+  const { gate, health, window, sizer, reachable, retryNow } = context;
   const packing = options.dialect().fixesShipments ? packByKey(log, options.createKey) : packByPosition(log);
   const onEnd = ({ stream }: Backlog, end: ShipmentEnd): void => {
     if (end.kind === "held") options.onLaneRefused();
     if (end.kind === "settled") health.settled();
     // What came in while its positions were still counted as on their way was not seen as waiting.
     lanes.notice(stream);
-    wake();
+    readiness.wake();
   };
   const { createKey, onFatal } = options;
   const sending = createSending({ lanes, packing, createKey, context, onEnd, onFatal });
   const sendNext = createSender(options, { lanes, packing, sending, context });
-
-  const pump = async (): Promise<void> => {
-    await packing.recover();
-    for (const { stream } of log.streams()) lanes.notice(stream);
-    while (!stopping.signal.aborted) {
-      isReady = false;
-      const remindAt = lanes.remind();
-      const picked = sending.calling < settings().concurrency ? lanes.pick() : null;
-      if (picked?.kind === "send") await sendNext(picked);
-      else {
-        const untilTick = Math.min(remindAt, picked?.untilTick ?? Number.POSITIVE_INFINITY);
-        const waitMs = Math.min(IDLE_MS, Math.max(0, untilTick - clock.tick()));
-        if (!isReady) await wakeup.wait(Math.ceil(waitMs), stopping.signal);
-      }
-    }
-  };
-
   log.onChange((stream, isReopened) => {
     if (isReopened) lanes.readAnew(stream);
     lanes.notice(stream);
   });
-  const pumping = pump().catch(onFatal);
+  const pumping = pump({ log, clock, settings, readiness, lanes, packing, sending, sendNext }, stopping.signal).catch(
+    onFatal,
+  );
   const tryNow = (): void => {
     gate.probe();
     reachable.wake();
     retryNow.wake();
-    wake();
+    readiness.wake();
   };
 
   return {
@@ -161,38 +123,28 @@ export function startUploader(options: UploaderOptions): Uploader {
   };
 }
 
-interface SenderParts {
-  readonly lanes: Lanes;
-  readonly packing: Packing;
-  readonly sending: Sending;
-  readonly context: Omit<ShipmentContext, "backOff">;
+function openLanes(options: UploaderOptions, { wake }: Readiness): Lanes {
+  const { log, clock, settings, logger } = options;
+  return createLanes({
+    ...{ log, clock, settings, laneLog: createLaneLog(logger, clock), onReady: wake },
+    isDelivered: (stream) => options.dialect().deliveryMode(stream).kind !== "none",
+    backoffMs: (failures) => backoffFor(options, failures),
+  });
 }
 
-/** Packs and sends one shipment of what was picked. */
-function createSender(
-  { log, clock, logger, dialect }: UploaderOptions,
-  { lanes, packing, sending, context }: SenderParts,
-) {
-  /** What the disk gave back changed is nobody's usage: it is kept for a person to look at. */
-  const holdDamaged = async (stream: string, first: number, count: number): Promise<void> => {
-    logger.error({ stream, first, count }, "events were changed on disk: quarantined");
-    const quarantine = Array.from({ length: count }, (_, i) => ({ position: first + i, reason: DAMAGED }));
-    await log.settle({ stream, first, count, at: clock.now(), quarantine });
-  };
-  return async ({ backlog, probe }: { backlog: Backlog; probe: Lane | null }): Promise<void> => {
-    const { stream } = backlog;
-    const mode = dialect().deliveryMode(stream);
-    const learned = context.sizer.next();
-    const eventsMax = mode.kind === "none" ? 0 : mode.eventsMax;
-    const size = { ...learned, events: Math.min(learned.events, eventsMax) };
-    const packed = mode.kind === "none" ? null : await packing.next(backlog, probe, size);
-    if (packed?.kind === "packed") sending.launch(backlog, probe, packed.piece, dialect());
-    else if (packed?.kind === "damaged") await holdDamaged(stream, packed.first, packed.count);
-    // Nothing of it waits any more.
-    else if (probe !== null) lanes.release(backlog, probe.scope);
-    else backlog.dueAt = null;
-    const ledger = log.stream(stream);
-    if (ledger === null || waiting(ledger, backlog) <= 0) backlog.dueAt = null;
+/** What all shipments share: the way to the destination, and what is known of it. */
+function openContext(options: UploaderOptions, lanes: Lanes, signal: AbortSignal): Omit<ShipmentContext, "backOff"> {
+  const { clock, settings, logger } = options;
+  const reachable = createWakeup(clock);
+  /** Whether some lane is in trouble that passes by itself: then one call that goes through ends no outage. */
+  const isTroubled = () => [...lanes.all()].some(({ backingOff, failures }) => backingOff > 0 || failures > 0);
+  return {
+    ...options,
+    gate: createGate(clock),
+    window: createWindow(clock, () => settings().concurrency),
+    health: createHealth(clock, createOutageLog(logger, clock), isTroubled, () => reachable.wake()),
+    sizer: createBatchSizer(() => ({ bytes: settings().batchBytes, events: settings().batchEvents })),
+    ...{ reachable, retryNow: createWakeup(clock), signal },
   };
 }
 

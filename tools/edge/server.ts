@@ -55,6 +55,7 @@ const KEY_ROWS = [
 ] as const;
 
 const SWEEP_MS = 2_000;
+const SWEEPS_MAX = 4;
 
 /** Builds, migrates and starts the edge. */
 export async function startEdge(options: EdgeOptions): Promise<EdgeServer> {
@@ -185,30 +186,31 @@ async function addLocalKeys(db: D1): Promise<void> {
   );
 }
 
-/** Does what the cron does: at start, then again and again, one sweep at a time. */
+/** Does what the cron does: at start, then again and again, whether or not an earlier one is held up by a call that hangs. */
 async function startSweep(miniflare: Miniflare, everyMs: number): Promise<{ stop(): Promise<void> }> {
   const worker = await miniflare.getWorker();
+  const underWay = new Set<Promise<void>>();
   let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-  let current: Promise<void> = Promise.resolve();
   const sweep = async () => {
     try {
       await worker.scheduled({ cron: "* * * * *" });
     } catch (cause) {
       if (!stopped) process.stderr.write(`a sweep failed and will be repeated: ${String(cause)}\n`);
     }
-    if (!stopped) timer = setTimeout(next, everyMs);
   };
-  const next = () => {
-    current = sweep();
+  const begin = () => {
+    if (underWay.size >= SWEEPS_MAX) return;
+    const current = sweep().finally(() => underWay.delete(current));
+    underWay.add(current);
   };
-  next();
+  begin();
+  const timer = setInterval(begin, everyMs);
   return {
     async stop() {
       stopped = true;
-      clearTimeout(timer);
+      clearInterval(timer);
       // A sweep under way ends with workerd; what it had not settled is found by the next one.
-      await Promise.race([current, new Promise((resolve) => setTimeout(resolve, 500))]);
+      await Promise.race([Promise.all(underWay), new Promise((resolve) => setTimeout(resolve, 500))]);
     },
   };
 }

@@ -56,6 +56,8 @@ export interface AgentProcessOptions {
   /** Where configuration and buffer live; kept over restarts. */
   readonly directory: string;
   readonly destinationUrl: string;
+  /** Lines of `[destination]` beside the url; those of an edge where nothing is said. */
+  readonly destination?: readonly string[];
   /** More of the `[buffer]` table; values as TOML writes them, strings with their quotes. */
   readonly buffer?: Readonly<Record<string, string | number>>;
   /** The `[upload]` table, likewise. */
@@ -79,9 +81,11 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
   return { ...(await startRestartable(port, spawn)), configFile };
 }
 
+const TO_AN_EDGE = ['dialect = "edge"', 'api_key_env = "WEIR_API_KEY"'];
+
 function agentToml(
   port: number,
-  { id, directory, destinationUrl, buffer = {}, upload = {}, toml = "" }: AgentProcessOptions,
+  { id, directory, destinationUrl, destination = TO_AN_EDGE, buffer = {}, upload = {}, toml = "" }: AgentProcessOptions,
 ): string {
   const lines = [
     ...(id === undefined ? [] : [`id = ${JSON.stringify(id)}`]),
@@ -92,8 +96,7 @@ function agentToml(
     ...Object.entries(buffer).map(([name, value]) => `${name} = ${value}`),
     "[destination]",
     `url = ${JSON.stringify(destinationUrl)}`,
-    'dialect = "edge"',
-    'api_key_env = "WEIR_API_KEY"',
+    ...destination,
     "[upload]",
     ...Object.entries(upload).map(([name, value]) => `${name} = ${value}`),
     toml,
