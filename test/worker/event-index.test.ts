@@ -1,4 +1,5 @@
 /** Events that only their producer's position makes known, found by id: however old, however many producers. */
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { eventId, LAST_DIGITS_END } from "../../shared/identity.ts";
 import type { Bindings } from "../../worker/env.ts";
@@ -310,7 +311,9 @@ describe("through the edge", () => {
     const tenant = await freshTenant();
     await file(tenant, "usage/m", [["p", 1, 2_500, firstId()]]);
     const own = { ...bindings } as Bindings;
-    await worker.scheduled({} as ScheduledController, own);
+    const context = createExecutionContext();
+    await worker.scheduled({} as ScheduledController, own, context);
+    await waitOnExecutionContext(context);
     expect(await blocksOf(tenant)).toBe(1);
   });
 });
