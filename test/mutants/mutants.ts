@@ -76,9 +76,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the settlement not one transaction with the count",
     file: "worker/delivery/settlements.ts",
-    find: "  const [begun, ended] = await db.batch([\n    ...holdStatements(db, lease, shipment, settlement, now),\n    SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),\n    ...settlementStatements(db, lease, shipment, settlement, now),\n  ]);",
+    find: "  const results = await db.batch([\n    ...holds.statements,\n    SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),\n    ...settlementStatements(db, lease, shipment, settlement, now),\n  ]);",
     replace:
-      "  let begun, ended; for (const statement of settlementStatements(db, lease, shipment, settlement, now).reverse()) await statement.run();",
+      "  const results: D1Result[] = []; for (const statement of settlementStatements(db, lease, shipment, settlement, now).reverse()) await statement.run();",
     tests: ["test/worker/crash-points.test.ts", "test/worker/delivery.test.ts"],
   },
   {
