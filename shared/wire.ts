@@ -5,6 +5,7 @@ export const HEADER = {
   authorization: "authorization",
   contentType: "content-type",
   contentEncoding: "content-encoding",
+  contentLength: "content-length",
   acceptEncoding: "accept-encoding",
   idempotencyKey: "idempotency-key",
   prefer: "prefer",
@@ -23,9 +24,11 @@ export const HEADER = {
 /** The two spellings of Zuora's ingest operation; `:meter` stands for the meter's global id. */
 export const USAGE_PATHS = ["/meters/streaming/ingestion/:meterGlobalId", "/usage/bulk/:meterGlobalId"] as const;
 
-/** The path an agent posts a usage stream's batches to. */
-export function usagePath(meterGlobalId: string): string {
-  return `/meters/streaming/ingestion/${encodeURIComponent(meterGlobalId)}`;
+/** A usage stream's path: that of Zuora's operation, at Zuora and at an edge. */
+export const USAGE_PATH = "/meters/streaming/ingestion/{meterGlobalId}";
+
+export function usagePath(meterGlobalId: string, path = USAGE_PATH): string {
+  return path.replace("{meterGlobalId}", encodeURIComponent(meterGlobalId));
 }
 
 export interface BodyLimits {

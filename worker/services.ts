@@ -100,12 +100,16 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     stats: createStats(bindings.LEDGER),
     usage: createUsageReader(bindings.LEDGER),
     usageFold: createUsageFold(bindings.LEDGER, runtime.clock, logFailure),
-    admission: new Admission(),
+    admission: new Admission({ now: runtime.clock.now, pause }),
     keyLimiter: createLimiter(bindings.KEY_RATE ?? null, settings.rateLimitPerMinute),
     tokenLimiter: createLimiter(bindings.TOKEN_RATE ?? null, settings.tokenRateLimitPerMinute),
     refusals,
     nudge,
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 const instances = new WeakMap<Bindings, Services>();

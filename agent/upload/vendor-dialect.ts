@@ -24,7 +24,7 @@ export function createVendorDialect({ vendor, transport, client, clock }: Vendor
   const { credentials, greeting } = vendor;
   const tokens =
     credentials.kind === "token" && client !== null
-      ? createTokenKeeper<ExchangeResult>(credentials, client, clock.tick)
+      ? createTokenKeeper<ExchangeResult>(credentials, client, clock.tick, "shared")
       : null;
   const ask = (signal: AbortSignal) => (request: VendorRequest) => transport.send(exchangeOf(request), signal);
 

@@ -66,14 +66,21 @@ type Ask<R> = (request: ReturnType<TokenRules["request"]>) => Promise<R>;
 type Held = { readonly kind: "token"; readonly value: string; readonly until: number };
 type Fetched<R> = Held | { readonly kind: "none"; readonly result: R };
 
+/** Whether calls that find no token wait for the one of them that fetches it, or each fetches one. */
+export type TokenFetch =
+  | "shared"
+  /** Where a call must not wait for another's promise, as in a Worker. */
+  | "each";
+
 /**
- * Keeps one token for all calls; one request fetches it for all that wait.
+ * Keeps one token for all calls.
  * @param tick milliseconds on a clock that does not jump.
  */
 export function createTokenKeeper<R extends Carried>(
   rules: TokenRules,
   client: Client,
   tick: () => number,
+  fetches: TokenFetch,
 ): TokenKeeper<R> {
   let held: Held | null = null;
   let fetching: Promise<Fetched<R>> | null = null;
@@ -88,6 +95,7 @@ export function createTokenKeeper<R extends Carried>(
   };
   const current = async (ask: Ask<R>): Promise<Fetched<R>> => {
     if (held !== null && tick() < held.until) return held;
+    if (fetches === "each") return fetchToken(ask);
     fetching ??= fetchToken(ask).finally(() => {
       fetching = null;
     });

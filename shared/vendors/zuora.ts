@@ -1,11 +1,9 @@
 /** Zuora Mediation: a bearer token, gzipped arrays of usage, an idempotency key a call. */
 import { parseStream } from "../events/kind.ts";
-import { HEADER } from "../wire.ts";
+import { HEADER, USAGE_PATH, usagePath } from "../wire.ts";
 import { accountedFor, readObject } from "./answer-body.ts";
 import { readToken } from "./token.ts";
 import type { Vendor } from "./vendor.ts";
-
-const INGEST_PATH = "/meters/streaming/ingestion/{meterGlobalId}";
 
 /** A production tenant's; smaller ones answer 413 and are learned, or set. */
 const LIMITS = { bytesMax: 4_000_000, eventsMax: 10_000 };
@@ -37,14 +35,14 @@ export const zuora: Vendor = {
     parseStream(stream)?.kind === "usage"
       ? { kind: "batches", limits: LIMITS }
       : { kind: "none", why: `${stream} stays here: a zuora destination takes usage streams only` },
-  ingestPath: INGEST_PATH,
-  ingest({ stream, scope, key }, ingestPath = INGEST_PATH) {
+  ingestPath: USAGE_PATH,
+  ingest({ stream, scope, key }, ingestPath = USAGE_PATH) {
     const parsed = parseStream(stream);
     if (parsed?.kind !== "usage") throw new RangeError(`${stream} does not go to Zuora`);
     const { entityIds, orgIds } = scope;
     return {
       method: "POST",
-      path: ingestPath.replace("{meterGlobalId}", encodeURIComponent(parsed.meterGlobalId)),
+      path: usagePath(parsed.meterGlobalId, ingestPath),
       headers: {
         ...(key === null ? {} : { [HEADER.idempotencyKey]: key }),
         ...(entityIds === null ? {} : { [HEADER.entityIds]: entityIds }),

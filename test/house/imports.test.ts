@@ -34,13 +34,13 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => under("shared")(target) || named("zod", "fflate", "@noble/hashes")(target),
   },
   {
-    of: "worker/intake: shared, itself, fflate, and of the ledger the form of an entry, its keys and types",
+    of: "worker/intake: shared, itself, zlib, the bounds of tenants, and of the ledger the form of an entry, its keys and types",
     files: under("worker/intake"),
     may: ({ target, typeOnly }) =>
       under("shared", "worker/intake")(target) ||
       named(
-        "@noble/hashes",
-        "fflate",
+        "node:zlib",
+        "worker/tenants/bounds.ts",
         "worker/ledger/entries.ts",
         "worker/ledger/event-key.ts",
         "worker/ledger/ordinal.ts",
@@ -99,9 +99,9 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => !named("drizzle-orm", "worker/database", "worker/ledger", "worker/delivery")(target),
   },
   {
-    of: "worker: never Node, never the agent",
+    of: "worker: of Node only zlib, which workerd has too, never the agent",
     files: under("worker"),
-    may: ({ target }) => !isNode(target) && !under("agent")(target),
+    may: ({ target }) => (!isNode(target) || target === "node:zlib") && !under("agent")(target),
   },
   {
     of: "agent: never the worker, nor what only runs there",

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ANSWERS, type Recipient, type Reply } from "./answers.ts";
+import { ANSWERS, ELSEWHERE, type Recipient, type Reply } from "./answers.ts";
 
 export interface AnswerServer {
   readonly url: string;
@@ -17,11 +17,18 @@ const SUCCESS: Record<Recipient, string> = {
 
 const TOKEN: Reply = { status: 200, body: '{"access_token":"t","token_type":"bearer","expires_in":3600}' };
 
+/** What any of them takes for success, of a call and of a token call. */
+const WELCOME: Reply = {
+  status: 200,
+  body: JSON.stringify({ ...JSON.parse(SUCCESS.edge), access_token: "t", expires_in: 3600 }),
+};
+
 export async function openAnswerServer(): Promise<AnswerServer> {
   const calls = new Map<string, number>();
   const server = createServer((request, response) => {
     request.resume().on("end", () => {
       const [, at = "", recipient = "", session = "", ...path] = (request.url ?? "").split("/");
+      if (request.url === ELSEWHERE.location) return reply(response, WELCOME, "edge");
       const row = ANSWERS[Number(at)];
       const isToken = path.join("/") === "oauth/token";
       // What an agent asks an edge beside its calls.

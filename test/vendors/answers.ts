@@ -3,6 +3,9 @@
  * edge's delivery in workerd and the agent's uploader, each over its own HTTP client to a real server.
  */
 
+/** Where redirects lead. */
+export const ELSEWHERE = { location: "/elsewhere" } as const;
+
 export type Recipient = "zuora" | "solvimon" | "edge";
 
 /** What a server does with a call. */
@@ -149,8 +152,8 @@ const NO_ANSWERS: readonly AnswerRow[] = [
   row("a connection cut before an answer", RETRY, "cut"),
   row("a cut connection, then 200", DELIVERED, ["cut", answer(200, "success")]),
   row("a page, then 200", DELIVERED, [answer(200, HTML, HTML_TYPE), answer(200, "success")]),
-  row("a redirect", RETRY, answer(302, "", { location: "/elsewhere" })),
-  row("a permanent redirect", RETRY, answer(308, "", { location: "/elsewhere" })),
+  // Followed, it would be taken for delivered: what is there answers all with success.
+  ...[301, 302, 303, 307, 308].map((status) => row(`a redirect, ${status}`, RETRY, answer(status, "", ELSEWHERE))),
 ];
 
 const REFUSALS: readonly AnswerRow[] = [
@@ -233,6 +236,7 @@ const TOKENS: readonly AnswerRow[] = [
   ),
   ...[408, 425, 429, 500, 502, 503, 504].map((status) => token(`${status}`, RETRY, answer(status))),
   ...[201, 202, 204, 301, 302].map((status) => token(`${status}`, RETRY, answer(status, status === 204 ? "" : "{}"))),
+  ...[302, 307, 308].map((status) => token(`a redirect, ${status}`, RETRY, answer(status, "", ELSEWHERE))),
   token("429 with seconds", wait(30), answer(429, ERROR, { "retry-after": "30" })),
   token("503 with seconds", retryIn(30), answer(503, ERROR, { "retry-after": "30" })),
   token("401 with a Retry-After", CREDENTIALS, answer(401, ERROR, { "retry-after": "30" })),

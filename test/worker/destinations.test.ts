@@ -59,6 +59,11 @@ async function addOther(edge: TestEdge, more: Record<string, unknown> = {}) {
 const move = (edge: TestEdge, destinations: object) =>
   asOperator(edge, "PUT", `/admin/tenants/${edge.tenant}`, { destinations });
 
+/** A request with a charge of its own. */
+const charge = () => ({
+  method: "POST",
+  body: encode({ ...CHARGE, reference: unique("host"), value: { number: "1" } }),
+});
 const deliver = (edge: TestEdge, stream: string) => edge.services.delivery.deliver({ tenant: edge.tenant, stream });
 
 async function eventsAt(url: string, stream: string): Promise<string[]> {
@@ -239,6 +244,42 @@ describe("a destination", () => {
     now += 10 * MINUTE;
     await deliver(edge, `usage/${meter}`);
     expect(await rowOf(edge, `usage/${meter}`)).toMatchObject({ pending: 0, delivered: 1 });
+  });
+
+  it("of one host, each with credentials of its own: neither token nor key of one is ever sent for the other", async () => {
+    const [meter, otherMeter] = [unique("meter"), unique("meter")];
+    const [edge, other] = [await tenantOf(meter), await tenantOf(otherMeter)];
+    const names = await addOther(edge);
+    const wrong = { client_id: "other-client", client_secret: "another-secret" };
+    const [zuora, solvimon] = [unique("wrong"), unique("wrong")];
+    for (const [name, body] of [
+      [zuora, { dialect: "zuora", base_url: otherTwinUrl(), ...wrong }],
+      [solvimon, { dialect: "solvimon", base_url: otherTwinUrl(), api_key: "another-key" }],
+    ] as const) {
+      expect(await asOperator(edge, "PUT", `/admin/destinations/${name}`, body)).toBe(200);
+    }
+    expect(await move(edge, names)).toBe(200);
+    expect(await move(other, { zuora, solvimon })).toBe(200);
+    // One instance sends for both, again and again, so that what it keeps of one is there when the other calls.
+    const both = [
+      [edge.tenant, meter],
+      [other.tenant, otherMeter],
+    ] as const;
+    for (let round = 0; round < 3; round++) {
+      await edge.post(meter, event({ UsageIdentifier: `u${round}` }));
+      await other.post(otherMeter, event({ UsageIdentifier: `u${round}` }));
+      for (const from of [edge, other]) await from.request("/v1/ingest/charge-data", charge());
+      for (const [tenant, name] of both) {
+        await edge.services.delivery.deliver({ tenant, stream: `usage/${name}` });
+        await edge.services.delivery.deliver({ tenant, stream: "charge" });
+      }
+      now += 10 * MINUTE;
+    }
+    for (const stream of [`usage/${meter}`, "charge"])
+      expect(await rowOf(edge, stream)).toMatchObject({ delivered: 3 });
+    for (const stream of [`usage/${otherMeter}`, "charge"]) {
+      expect(await rowOf(other, stream)).toMatchObject({ pending: 3, delivered: 0, quarantined: 0 });
+    }
   });
 
   it("whose secret does not open under another DESTINATION_KEY keeps its events pending until it is put again", async () => {

@@ -143,6 +143,8 @@ export async function bundleWorker(): Promise<string> {
     format: "esm",
     target: "es2024",
     conditions: ["workerd", "worker", "browser"],
+    // workerd has it itself.
+    external: ["node:zlib"],
     logLevel: "silent",
   });
   const [module] = outputFiles;

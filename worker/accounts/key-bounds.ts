@@ -1,6 +1,6 @@
 /** No key reaches further than the one that made it, nor than its tenant: decided by their lists alone. */
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
-import { type Bounds, beyond } from "../tenants/bounds.ts";
+import { ANY, type Bounds, beyond } from "../tenants/bounds.ts";
 import type { KeyReach, Principal } from "./principal.ts";
 
 /** The lists of a key by their names on the wire. */
@@ -30,7 +30,7 @@ function listError(
   why: string,
 ): ValidationError[] {
   if (list === null) return [];
-  if (wanted === null) return list.includes("*") ? [] : [validationError(`is required: ${why}`, { field })];
+  if (wanted === null) return list.includes(ANY) ? [] : [validationError(`is required: ${why}`, { field })];
   return beyond(wanted, list)
     .slice(0, IDS_TOLD_MAX)
     .map(([i, id]) => validationError(`${JSON.stringify(id.slice(0, ID_SHOWN))}: ${why}`, { field: `${field}.${i}` }));

@@ -10,7 +10,13 @@ export interface Bound {
   readonly bytesMax: number;
 }
 
+/** What came back, as the deciders read it, and of an answer the type of its body. */
+export type Exchanged =
+  | (Extract<VendorResponse, { kind: "answer" }> & { readonly contentType: string | null })
+  | Extract<VendorResponse, { kind: "no-response" }>;
+
 /**
+ * Follows no redirect: credentials go where the settings say, and nowhere else.
  * @param timeoutMs bounds the whole exchange, the response's body included.
  */
 export async function exchange(
@@ -18,7 +24,7 @@ export async function exchange(
   url: string,
   init: RequestInit,
   timeoutMs: number,
-): Promise<VendorResponse> {
+): Promise<Exchanged> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(url, { ...init, redirect: "manual", signal });
@@ -27,6 +33,7 @@ export async function exchange(
     return {
       kind: "answer",
       status,
+      contentType: headers.get("content-type"),
       retryAfter: headers.get("retry-after"),
       dateMs: httpDateMs(headers.get("date")),
       body,

@@ -2,7 +2,7 @@
 import { UPSTREAM_NAMES, UPSTREAMS } from "../../shared/vendors/vendors.ts";
 import { HEADER } from "../../shared/wire.ts";
 import type { Directory } from "../destinations/directory.ts";
-import type { Fetch } from "./exchange.ts";
+import { exchange, type Fetch } from "./exchange.ts";
 
 export interface PassedCall {
   readonly tenant: string;
@@ -28,7 +28,7 @@ export async function passCalculation(
   const name = UPSTREAM_NAMES.find((of) => UPSTREAMS[of].calculatePath !== null);
   const destination = name === undefined ? null : await directory.destinationOf(tenant, name, now);
   if (name === undefined || destination === null) return null;
-  const { calculatePath, credentials } = UPSTREAMS[name];
+  const { calculatePath, credentials, answerBytesMax } = UPSTREAMS[name];
   const { baseUrl, apiKey } = destination.settings;
   if (credentials.kind !== "key") return null;
   const headers = {
@@ -36,14 +36,14 @@ export async function passCalculation(
     [HEADER.contentType]: "application/json",
     ...(platformId === null ? {} : { [HEADER.platformId]: platformId }),
   };
-  try {
-    const signal = AbortSignal.timeout(timeoutMs);
-    const url = `${baseUrl}${calculatePath}${query}`;
-    const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-    const contentType = answer.headers.get("content-type") ?? "application/json";
-    return { kind: "answer", status: answer.status, contentType, text: await answer.text() };
-  } catch (cause) {
-    // fetch tells a cut connection, a refused one and a time-out by exceptions.
-    return { kind: "no-response", cause };
-  }
+  const url = `${baseUrl}${calculatePath}${query}`;
+  const answer = await exchange({ fetch, bytesMax: answerBytesMax }, url, { method: "POST", headers, body }, timeoutMs);
+  if (answer.kind === "no-response") return { kind: "no-response", cause: answer.message };
+  if (answer.body === null) return { kind: "no-response", cause: `the answer has more than ${answerBytesMax} bytes` };
+  return {
+    kind: "answer",
+    status: answer.status,
+    contentType: answer.contentType ?? "application/json",
+    text: answer.body,
+  };
 }

@@ -36,7 +36,8 @@ export function createUpstream(vendor: Vendor, { settings, fetch, now, destinati
     return exchange(bound, url, init, timeoutMs);
   };
   const client = { id: settings.clientId, secret: settings.clientSecret };
-  const tokens = credentials.kind === "token" ? createTokenKeeper<VendorResponse>(credentials, client, now) : null;
+  const tokens =
+    credentials.kind === "token" ? createTokenKeeper<VendorResponse>(credentials, client, now, "each") : null;
 
   async function sendWith(call: (headers: object) => Promise<VendorResponse>, timeoutMs: number) {
     if (credentials.kind === "key") return { result: await call(credentials.headers(settings.apiKey)), left: true };

@@ -1,6 +1,7 @@
 /** An admin's or a client's small body: what is accepted and how it is described, and the reading of it within its bounds. */
 import type { z } from "zod";
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
+import { REFUSAL } from "../../shared/intake/dialect.ts";
 import { bodyCodingOf } from "../../shared/intake/headers.ts";
 import { bodyError } from "../../shared/intake/usage-body.ts";
 import { scanDocument } from "../../shared/json/document.ts";
@@ -11,12 +12,16 @@ import { HEADER } from "../../shared/wire.ts";
 import { refuse, type WeirContext } from "../context.ts";
 import type { Settings } from "../env.ts";
 import { readBody } from "../intake/read-body.ts";
+import { refusalOf, withRoom } from "../intake/with-body.ts";
 import type { JsonSchema, Members } from "../openapi/json-schema.ts";
 
 export type BodyOutcome<T> =
   | { readonly kind: "body"; readonly body: T }
   /** Refused with 400. */
   | { readonly kind: "refused"; readonly message: string; readonly reasons: readonly ValidationError[] };
+
+/** 503: there is no room for it now. */
+export type BodyRefusalStatus = 400 | 413 | 415 | 503;
 
 export interface Body<T> {
   /** The document's media types of it, each with its schema and example. */
@@ -30,7 +35,7 @@ export interface Body<T> {
   /** @param mediaType in lower case, without parameters; application/json where none was named. */
   parse(bytes: Uint8Array, mediaType: string): BodyOutcome<T>;
   /** Answers a refusal in a shape of its own. */
-  refuse?(c: WeirContext, status: 400 | 413 | 415, message: string, reasons?: readonly ValidationError[]): Response;
+  refuse?(c: WeirContext, status: BodyRefusalStatus, message: string, reasons?: readonly ValidationError[]): Response;
 }
 
 /** Hands the inflated body on. Refuses with 415 another type or coding, 413 too many bytes, 400 one that ends early. */
@@ -45,12 +50,21 @@ export async function withBytes(
   if (!body.anyType && !types.includes(mediaType)) return no(c, 415, `send ${types.join(" or ")}`);
   const coding = bodyCodingOf(c.req.header(HEADER.contentEncoding));
   if (coding === null) return no(c, 415, "send Content-Encoding gzip, or none");
-  const bytesMax = body.bytesMax(c.get("services").settings);
-  const read = await readBody(c.req.raw.body, coding, bytesMax);
-  if (read.kind === "too-large") return no(c, 413, `the body has more than ${bytesMax} bytes`);
-  if (read.kind === "broken") return no(c, 400, "the body ended early or is not valid gzip");
-  return next(read.bytes, mediaType);
+  const { settings, admission } = c.get("services");
+  const bytesMax = body.bytesMax(settings);
+  const sent = { stream: c.req.raw.body, coding, declared: c.req.header(HEADER.contentLength) ?? null };
+  return withRoom(admission, c.get("principal")?.tenant ?? ANYBODY, async (room) => {
+    const read = await readBody(sent, bytesMax, room);
+    if (read.kind === "bytes") return next(read.bytes, mediaType);
+    const { cause, message } = refusalOf(read.kind, bytesMax);
+    const { status, retryAfterS } = REFUSAL[cause];
+    if (retryAfterS !== undefined) c.header("Retry-After", String(retryAfterS));
+    return no(c, status as BodyRefusalStatus, message);
+  });
 }
+
+/** Who asks without a key shares the room of one tenant with all that do; no tenant has this name. */
+const ANYBODY = "";
 
 function mediaTypeOf(contentType: string | undefined): string {
   const essence = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";

@@ -10,6 +10,7 @@ export function positionOf(header: HeaderOf): ProducerOutcome {
 
 /** Whether the last of `count` events has a position that is not exact in JSON readers any more. */
 export function positionErrors(position: ProducerPosition | null, count: number): ValidationError[] {
-  if (position === null || position.first + count - 1 <= POSITION_MAX) return [];
+  // Not by adding: a sum beyond 2^53 is rounded, and may come out as allowed.
+  if (position === null || position.first <= POSITION_MAX - (count - 1)) return [];
   return [validationError("Weir-Sequence and the number of events run past 2^53-1", { field: "Weir-Sequence" })];
 }

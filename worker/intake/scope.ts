@@ -2,8 +2,9 @@
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { type SentIds, sentIdsText } from "../../shared/identity.ts";
 import type { HeaderOf } from "../../shared/intake/request.ts";
-import { sentIdsOf } from "../../shared/intake/sent-ids.ts";
+import { IDS_LENGTH_MAX, sentIdsOf } from "../../shared/intake/sent-ids.ts";
 import type { Principal } from "../accounts/principal.ts";
+import { ANY } from "../tenants/bounds.ts";
 
 /** What JSON of a context holds. */
 export interface UpstreamContext {
@@ -36,17 +37,22 @@ export function scopeOf({ entityIds, orgIds }: Principal, header: HeaderOf): Sco
     context: sentIdsText(passed),
     errors: [
       ...errors,
+      ...ownListErrors("Zuora-Entity-Ids", passed.entityIds),
+      ...ownListErrors("Zuora-Org-Ids", passed.orgIds),
       ...foreign("Zuora-Entity-Ids", ids.entityIds, entityIds),
       ...foreign("Zuora-Org-Ids", ids.orgIds, orgIds),
     ],
   };
 }
 
-/** In a key's list: any id. */
-const ANY = "*";
-
 function ownList(allowed: readonly string[] | null): string | null {
   return allowed === null || allowed.length === 0 || allowed.includes(ANY) ? null : allowed.join(",");
+}
+
+/** A key's own list is filled in where a request names none; one longer than a header may be is to be named in part. */
+function ownListErrors(field: string, passed: string | null): ValidationError[] {
+  if (passed === null || passed.length <= IDS_LENGTH_MAX) return [];
+  return [validationError(`${field} names no id, and the key's own list is longer than a header may be`, { field })];
 }
 
 function foreign(field: string, sent: string | null, allowed: readonly string[] | null): ValidationError[] {

@@ -75,7 +75,11 @@ function askedOf(c: WeirContext): { readonly isPredicted: boolean; readonly erro
   const prediction = c.req.queries("cost_prediction") ?? ["false"];
   const isSound = prediction.length === 1 && ["true", "false"].includes(prediction[0] ?? "");
   const key = idempotencyKeyError(c.req.header(HEADER.idempotencyKey) ?? null);
-  const errors: SolvimonReason[] = [];
+  const errors: SolvimonReason[] = sentIdsOf((name) => c.req.header(name) ?? null).errors.map(({ message, field }) => ({
+    code: "INVALID_FIELD",
+    message,
+    ...(field === undefined ? {} : { field }),
+  }));
   if (!isSound)
     errors.push({ code: "INVALID_FIELD", message: "cost_prediction is true or false", field: "cost_prediction" });
   if (key !== null)

@@ -22,7 +22,8 @@ export async function answerIngest<R extends Reason>(c: WeirContext, dialect: Ed
 }
 
 export function bodyRequestOf(c: WeirContext): BodyRequest {
-  return { header: (name) => c.req.header(name) ?? null, body: c.req.raw.body };
+  const { tenant } = c.get("principal");
+  return { header: (name) => c.req.header(name) ?? null, body: c.req.raw.body, tenant };
 }
 
 export function toResponse(c: WeirContext, { status, headers, body }: IngestAnswer): Response {

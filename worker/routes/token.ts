@@ -4,7 +4,7 @@ import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { HEADER } from "../../shared/wire.ts";
 import { TOKEN_SECONDS } from "../accounts/access-token.ts";
 import type { WeirContext } from "../context.ts";
-import type { Body } from "../http/body.ts";
+import type { Body, BodyRefusalStatus } from "../http/body.ts";
 import { route } from "../http/route.ts";
 import { ANSWER_HEADER, answer, REFUSAL } from "../openapi/answers.ts";
 import { type JsonSchema, type Members, object, TEXT } from "../openapi/json-schema.ts";
@@ -100,7 +100,7 @@ async function secondsToWait(c: WeirContext, client: string): Promise<number | n
 }
 
 /** Weir's error body with OAuth's own code beside it. */
-function deny(c: WeirContext, status: 400 | 401 | 413 | 415 | 429, error: string, message: string): Response {
+function deny(c: WeirContext, status: 401 | 429 | BodyRefusalStatus, error: string, message: string): Response {
   return c.json({ ...usageRefusal(message), error }, status);
 }
 
