@@ -40,7 +40,7 @@ export async function control(
     case "POST /twin/faults":
       return answered(await appendFailures(twin.failures, request));
     case "DELETE /twin/faults":
-      twin.failures.clear();
+      twin.failures.clear(url.searchParams.get("contains"));
       return answered({ status: 204, headers: {}, body: null });
     case "DELETE /twin":
       twin.reset();

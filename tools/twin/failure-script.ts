@@ -96,8 +96,10 @@ export class FailureScript {
     return this.#pending.map(({ failure, remaining }) => ({ ...failure, remaining }));
   }
 
-  clear(): void {
-    this.#pending.length = 0;
+  /** Takes failures back: those with the `contains` given, or all. */
+  clear(contains: string | null = null): void {
+    const kept = contains === null ? [] : this.#pending.filter(({ failure }) => failure.contains !== contains);
+    this.#pending.splice(0, this.#pending.length, ...kept);
   }
 }
 
