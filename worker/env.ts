@@ -45,6 +45,8 @@ const settingsSchema = z.object({
   BACKOFF_BASE_MS: whole(500),
   BACKOFF_MAX_MS: whole(60_000),
   DESTINATION_KEY: text,
+  TOKEN_SECRET: text,
+  TOKEN_SECRET_PREVIOUS: text,
   LOOPBACK_DESTINATIONS: text,
   DEDUP_DAYS: whole(400),
 });
@@ -90,6 +92,9 @@ export interface Settings {
   readonly backoff: BackoffSettings;
   /** What the secrets of destinations are sealed under; empty where none is set. */
   readonly destinationKey: string;
+  /** What tokens are signed with, empty where none is set, and one that is accepted still. */
+  readonly tokenSecret: string;
+  readonly tokenSecretPrevious: string;
   /** Whether a destination may be plain http on this machine, as on a local edge. */
   readonly loopbackDestinations: boolean;
   /** For how many days a repeat is known at least, where a stream says nothing else. */
@@ -118,6 +123,8 @@ export function parseSettings(bindings: Bindings): Settings {
     upstreamTimeoutMs: set.UPSTREAM_TIMEOUT_MS,
     backoff: { baseMs: set.BACKOFF_BASE_MS, maxMs: set.BACKOFF_MAX_MS },
     destinationKey: set.DESTINATION_KEY,
+    tokenSecret: set.TOKEN_SECRET,
+    tokenSecretPrevious: set.TOKEN_SECRET_PREVIOUS,
     loopbackDestinations: set.LOOPBACK_DESTINATIONS === "allow",
     dedupDays: set.DEDUP_DAYS,
   };

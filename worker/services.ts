@@ -1,6 +1,7 @@
 /** What an instance of the Worker holds on to between requests, made once from its bindings. */
 import type { ClockAndRandom, WallClock } from "../shared/clock.ts";
 import { createRefusalLog, type RefusalLog } from "../shared/intake/refusal-log.ts";
+import { createTokenSigner } from "./accounts/access-token.ts";
 import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
 import { createKeyStore, type KeyStore } from "./accounts/key-store.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
@@ -35,6 +36,8 @@ export interface Services {
   readonly fetch: typeof fetch;
   readonly keys: KeyRing;
   readonly keyStore: KeyStore;
+  /** Whether the Worker has a secret to sign tokens with. */
+  readonly issuesTokens: boolean;
   readonly tenants: Tenants;
   readonly destinations: DestinationStore;
   readonly directory: Directory;
@@ -77,6 +80,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
       logWarning("a nudge was lost; the sweep will find its work", cause, { stream });
     }
   };
+  const signer = createTokenSigner(settings.tokenSecret, settings.tokenSecretPrevious);
   const sealer = createSealer(settings.destinationKey);
   const refusals = createRefusalLog(logRefused, runtime.clock.now);
   const directory = createDirectory(bindings.LEDGER, settings, sealer);
@@ -85,7 +89,8 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     settings,
     clock: runtime.clock,
     fetch: runtime.fetch,
-    keys: createKeyRing(bindings.LEDGER),
+    keys: createKeyRing(bindings.LEDGER, signer),
+    issuesTokens: signer !== null,
     keyStore: createKeyStore(bindings.LEDGER),
     tenants: createTenants(bindings.LEDGER),
     destinations: createDestinationStore(bindings.LEDGER, sealer),

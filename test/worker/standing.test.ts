@@ -94,6 +94,7 @@ it("refused credentials are named at once, by a 200, until they are mended", asy
   expect(await ready(edge)).toEqual({
     status: "waiting",
     database: "ok",
+    tokens: "ok",
     destinations: [
       { vendor: "zuora", destination: "default", ...waits },
       { vendor: "solvimon", destination: "default", state: "not_set", since: null, why: [], lanes_waiting: 0 },

@@ -348,6 +348,9 @@ describe("a key that has ended changes nothing, though an instance remembers it"
   });
 });
 
+const ENTITY = '{"entity":"e1"}';
+const GIVEN = '{"entity":"e1,e2","org":"o1"}';
+
 describe("what a tenant is allowed", () => {
   const ALLOWED = { meters: ["m1", "metr_1", "ref-1"], entity_ids: ["e1"], org_ids: ["o1"], platform_ids: ["p1"] };
   const meterData = (names: Json) => ({
@@ -412,6 +415,101 @@ describe("what a tenant is allowed", () => {
     expect(await send("m1", { "zuora-entity-ids": "e2" }), "an entity").toBe(400);
     expect(await send("m1", { "zuora-org-ids": "o2" }), "an org").toBe(400);
     expect(await send("m1", { "x-platform-id": "p2" }), "a platform").toBe(403);
+  });
+
+  const CHARGE = {
+    ...{ product_item_id: "p", pricing_id: "p", pricing_item_id: "p", pricing_item_config_id: "p" },
+    value: { number: "1" },
+  };
+  const lastContext = async (tenant: string) =>
+    (
+      await bindings.LEDGER.prepare("SELECT context FROM batches WHERE tenant = ?1 ORDER BY id DESC LIMIT 1")
+        .bind(tenant)
+        .first<{ context: string }>()
+    )?.context;
+
+  it.each<[title: string, columns: Json, allowed: Json, usage: unknown, charge: unknown]>([
+    ["no list, no bounds: nothing", {}, {}, "", ""],
+    ["no list, bounds: the tenant's", {}, { entity_ids: ["e1", "e2"], org_ids: ["o1"] }, GIVEN, GIVEN],
+    ["an empty list, bounds: the tenant's", { entity_ids: [] }, { entity_ids: ["e1"] }, ENTITY, ENTITY],
+    ["any, bounds: the tenant's", { entity_ids: ["*"] }, { entity_ids: ["e1"] }, ENTITY, ENTITY],
+    ["a list within wider bounds: its own", { entity_ids: ["e1"] }, { entity_ids: ["e0", "e1"] }, ENTITY, ENTITY],
+    [
+      "a list that reaches beyond: what is left of it",
+      { entity_ids: ["e1", "e9"] },
+      { entity_ids: ["e1"] },
+      ENTITY,
+      ENTITY,
+    ],
+    ["a list with nothing left within", { entity_ids: ["e9"] }, { entity_ids: ["e1"] }, 400, 400],
+    ["a tenant that may name no entity", {}, { entity_ids: [] }, "", ""],
+    ["one platform, where platforms matter: that one", {}, { platform_ids: ["p1"] }, "", '{"platform":"p1"}'],
+    ["several platforms, where they matter: one is to be named", {}, { platform_ids: ["p1", "p2"] }, "", 400],
+    [
+      "a list too long for a header",
+      {},
+      { entity_ids: Array.from({ length: 900 }, (_, i) => `entity-${i}`) },
+      400,
+      400,
+    ],
+  ])("a request that names no ids, by a key with %s", async (_title, columns, allowed, usage, charge) => {
+    const mine = await setupEdge();
+    await mine.putCatalog({ streams: [{ meter_global_id: "m1" }] });
+    expect((await call(`/admin/tenants/${mine.tenant}`, "PUT", { allowed }, operator, mine)).status).toBe(200);
+    const { key } = await addKey(mine.tenant, ["METER_DATA.INGEST"], columns);
+    const sent = async (answer: Promise<Response>) => {
+      const { status } = await answer;
+      return status < 300 ? lastContext(mine.tenant) : status;
+    };
+    expect(await sent(mine.post("m1", event(), { "x-api-key": key }))).toBe(usage);
+    expect(await sent(call("/v1/ingest/charge-data", "POST", CHARGE, key, mine))).toBe(charge);
+  });
+
+  it("a replay, single or bulk, goes no further than its tenant and its key reach now", async () => {
+    const mine = await setupEdge();
+    await mine.putCatalog({ streams: [{ meter_global_id: "m1" }, { meter_global_id: "m2" }] });
+    const sender = await addKey(mine.tenant, ["METER_DATA.INGEST"], { entity_ids: ["*"], org_ids: ["*"] });
+    const hold = (meter: string, headers: Record<string, string>) =>
+      mine.post(meter, '{"CustomerId":"c"}', { "x-api-key": sender.key, prefer: "handling=lenient", ...headers });
+    for (const [meter, headers] of [
+      ["m1", { "zuora-entity-ids": "e1" }],
+      ["m1", { "zuora-entity-ids": "e2" }],
+      ["m1", {}],
+      ["m2", { "zuora-entity-ids": "e1" }],
+      ["m1", { "zuora-entity-ids": "e2", "zuora-org-ids": "o1" }],
+    ] as const)
+      expect((await hold(meter, headers)).status).toBe(200);
+    // Each is an event that its stream takes by now.
+    await bindings.LEDGER.prepare("UPDATE quarantine SET event = json_set(?2, '$.n', id) WHERE tenant = ?1")
+      .bind(mine.tenant, event())
+      .run();
+    const allowed = { meters: ["m1"], entity_ids: ["e1"] };
+    expect((await call(`/admin/tenants/${mine.tenant}`, "PUT", { allowed }, operator, mine)).status).toBe(200);
+    const { items } = await (await mine.request("/admin/quarantine")).json<{ items: { id: string }[] }>();
+    const [within, beyond, unnamed, otherMeter, otherOrg] = items.map(({ id }) => id);
+    const replay = (id: string | undefined, key = `key-of-${mine.tenant}`) =>
+      call(`/admin/quarantine/${id}/replay`, "POST", undefined, key, mine);
+    expect(await refusalOf(replay(beyond))).toEqual([400, ["headers.entity_ids"]]);
+    expect((await replay(otherMeter)).status).toBe(403);
+    const narrow = await addKey(mine.tenant, ["WEIR.ADMIN"], { entity_ids: ["e1"], org_ids: ["o2"] });
+    const corrected = { ids: [otherOrg], headers: { entity_ids: ["e1"] } };
+    const bulk = (body: Json, key: string) => call("/admin/quarantine/replay", "POST", body, key, mine);
+    expect(await (await bulk(corrected, narrow.key)).json(), "an org that the key may not name").toMatchObject({
+      replayed: 0,
+      refused: [{ reasons: [{ field: "headers.org_ids" }] }],
+    });
+    expect((await bulk({ ids: [within], headers: { entity_ids: ["e2"] } }, narrow.key)).status).toBe(400);
+    expect((await replay(within)).status).toBe(202);
+    expect(await lastContext(mine.tenant)).toBe(ENTITY);
+    expect((await replay(unnamed)).status).toBe(202);
+    expect(await lastContext(mine.tenant), "the tenant's own entity stands in").toBe(ENTITY);
+    expect(await (await bulk(corrected, `key-of-${mine.tenant}`)).json()).toMatchObject({ replayed: 1, refused: [] });
+    expect(await lastContext(mine.tenant)).toBe('{"entity":"e1","org":"o1"}');
+    const left = await (await mine.request("/admin/quarantine")).json<{ items: { id: string }[] }>();
+    expect(
+      left.items.map(({ id }) => id),
+      "what was refused stays",
+    ).toEqual([beyond, otherMeter]);
   });
 
   it.each([

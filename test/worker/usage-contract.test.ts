@@ -130,7 +130,9 @@ describe("credentials", () => {
 
   it("a token does not outlive its hour", async () => {
     await addKey("hourly");
-    const token = await edge.services.keys.exchange("id-hourly", ["hourly"], Date.now());
+    const outcome = await edge.services.keys.exchange("id-hourly", ["hourly"], Date.now());
+    const token = outcome.kind === "token" ? outcome.token : "";
+    expect((await edge.post(METER, event({ by: "hour" }), { authorization: `Bearer ${token}` })).status).toBe(200);
     const later = connectEdge(edge.tenant, { runtime: { clock: { now: () => Date.now() + 3_600_001 } } });
     expect((await later.post(METER, event(), { authorization: `Bearer ${token}` })).status).toBe(401);
   });

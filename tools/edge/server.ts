@@ -117,15 +117,19 @@ async function miniflareOptions({
   });
 }
 
-/** What a deployed Worker is never given: destinations on this machine, and a secret that nobody set. */
+/** What a deployed Worker is never given: destinations on this machine, and secrets that nobody set. */
 async function localVars(persistTo: string): Promise<Record<string, string>> {
-  return { LOOPBACK_DESTINATIONS: "allow", DESTINATION_KEY: await localDestinationKey(persistTo) };
+  return {
+    LOOPBACK_DESTINATIONS: "allow",
+    DESTINATION_KEY: await localSecret(persistTo, "destination.key"),
+    TOKEN_SECRET: await localSecret(persistTo, "token.secret"),
+  };
 }
 
-/** Made at the first start and kept with the ledger, whose sealed secrets it opens. */
-async function localDestinationKey(persistTo: string): Promise<string> {
+/** Made at the first start and kept with the ledger: its sealed secrets open again, tokens outlive a restart. */
+async function localSecret(persistTo: string, name: string): Promise<string> {
   await mkdir(persistTo, { recursive: true });
-  const file = join(persistTo, "destination.key");
+  const file = join(persistTo, name);
   try {
     await writeFile(file, randomBytes(32).toString("base64"), { mode: 0o600, flag: "wx" });
   } catch (cause) {

@@ -3,8 +3,8 @@ import { eq, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { apiKeys, tenants } from "../database/schema.ts";
 import { Remembered } from "../remembered.ts";
-import { boundsOf, narrowed } from "../tenants/bounds.ts";
-import { isGenuine, issueToken, readToken, TOKEN_SECONDS } from "./access-token.ts";
+import { boundsOf, narrowed, standInOf } from "../tenants/bounds.ts";
+import { readToken, type TokenSigner } from "./access-token.ts";
 import { hashApiKey } from "./key-hash.ts";
 import type { Principal } from "./principal.ts";
 
@@ -13,11 +13,18 @@ export const KEY_TTL_MS = 5_000;
 /** Credentials remembered in one instance; the oldest goes first. */
 const KEYS_REMEMBERED_MAX = 1_000;
 
+export type ExchangeOutcome =
+  | { readonly kind: "token"; readonly token: string }
+  /** The two do not belong together, or the key has ended. */
+  | { readonly kind: "unknown" }
+  /** The Worker has no secret to sign with. */
+  | { readonly kind: "no-secret" };
+
 export interface KeyRing {
   /** @param credential an API key or an access token. Null where it is unknown, revoked or expired. */
   find(credential: string, nowMs: number): Promise<Principal | null>;
-  /** A token for a key's id and the key itself, one of some texts; null where they do not belong together. One look. */
-  exchange(keyId: string, keys: readonly string[], nowMs: number): Promise<string | null>;
+  /** A token for a key's id and the key itself, one of some texts. One look at the database. */
+  exchange(keyId: string, keys: readonly string[], nowMs: number): Promise<ExchangeOutcome>;
   /** Drops what this instance remembers: what was changed through it is in force at once. */
   forget(): void;
 }
@@ -28,8 +35,11 @@ interface KeyRow {
   readonly allowed: string | null;
 }
 
-/** Keys read from D1 and remembered for a few seconds; unknown ones are not, so that a new key works at once. */
-export function createKeyRing(db: D1Database): KeyRing {
+/**
+ * Keys read from D1 and remembered for a few seconds; unknown ones are not, so that a new key works at once.
+ * @param signer null where the Worker has no secret for tokens: none is issued and none accepted.
+ */
+export function createKeyRing(db: D1Database, signer: TokenSigner | null): KeyRing {
   const remembered = new Remembered<Principal>(KEYS_REMEMBERED_MAX);
   const oneWhere = (condition: SQL): Promise<KeyRow | undefined> =>
     drizzle(db)
@@ -47,19 +57,21 @@ export function createKeyRing(db: D1Database): KeyRing {
       const known = remembered.get(hash, nowMs);
       if (known !== undefined) return known;
       const claims = readToken(credential);
+      // Before the ledger is asked: a token that nobody issued costs no read.
+      if (claims !== null && signer?.isGenuine(credential, claims, nowMs) !== true) return null;
       const row = claims === null ? await byHash(hash) : await byId(claims.keyId);
       if (row === undefined || !isValid(row, nowMs)) return null;
-      if (claims !== null && !isGenuine(credential, claims, row.key.hash, nowMs)) return null;
       const principal = principalOf(row);
       const ends = [nowMs + KEY_TTL_MS, row.key.expiresAt, claims?.endsAt].filter((end) => typeof end === "number");
       remembered.set(hash, principal, Math.min(...ends));
       return principal;
     },
     async exchange(keyId, keys, nowMs) {
+      if (signer === null) return { kind: "no-secret" };
       const hashes = keys.map(hashApiKey);
       const row = await byId(keyId);
-      if (row === undefined || !hashes.includes(row.key.hash) || !isValid(row, nowMs)) return null;
-      return issueToken({ keyId, endsAt: nowMs + TOKEN_SECONDS * 1000 }, row.key.hash);
+      if (row === undefined || !hashes.includes(row.key.hash) || !isValid(row, nowMs)) return { kind: "unknown" };
+      return { kind: "token", token: signer.issue(keyId, nowMs) };
     },
     forget: () => remembered.clear(),
   };
@@ -71,16 +83,21 @@ function isValid({ key: { revokedAt, expiresAt } }: KeyRow, nowMs: number): bool
 
 function principalOf({ key, allowed }: KeyRow): Principal {
   const bounds = boundsOf(allowed);
-  const within = (list: string | null, bound: readonly string[] | null) =>
-    narrowed(list === null ? null : JSON.parse(list), bound);
+  const listed = (text: string | null): string[] | null => (text === null ? null : JSON.parse(text));
+  const lists = {
+    platformIds: listed(key.platformIds),
+    entityIds: listed(key.entityIds),
+    orgIds: listed(key.orgIds),
+  };
   return {
     keyId: key.id,
     tenant: key.tenant,
     permissions: JSON.parse(key.permissions),
-    platformIds: within(key.platformIds, bounds.platformIds),
-    entityIds: within(key.entityIds, bounds.entityIds),
-    orgIds: within(key.orgIds, bounds.orgIds),
+    platformIds: narrowed(lists.platformIds, bounds.platformIds),
+    entityIds: narrowed(lists.entityIds, bounds.entityIds),
+    orgIds: narrowed(lists.orgIds, bounds.orgIds),
     expiresAt: key.expiresAt,
     bounds,
+    standIn: standInOf(lists, bounds),
   };
 }

@@ -1,5 +1,5 @@
 /** Who is calling: a key's tenant and what it may do. */
-import type { Bounds } from "../tenants/bounds.ts";
+import type { Bounds, IdLists } from "../tenants/bounds.ts";
 
 export const PERMISSIONS = ["METER_DATA.INGEST", "WEIR.ADMIN", "WEIR.OPERATOR"] as const;
 export type Permission = (typeof PERMISSIONS)[number];
@@ -21,6 +21,8 @@ export interface Principal extends KeyReach {
   readonly permissions: readonly string[];
   /** What the tenant may name. */
   readonly bounds: Bounds;
+  /** What goes up where a request names no ids: see `standInOf`. */
+  readonly standIn: IdLists;
 }
 
 export function isPermitted(principal: Principal, permission: Permission): boolean {

@@ -127,7 +127,7 @@ async function ingestBy<R extends Reason>(
 function headersOf<R extends Reason>(dialect: EdgeDialect<R>, { header, principal }: IngestRequest): Named {
   const common = ingestHeadersOf(header, dialect);
   const position = positionOf(header);
-  const scope = scopeOf(principal, header);
+  const scope = scopeOf(principal, header, dialect.kind);
   const positionError = position.kind === "invalid" ? [position.error] : [];
   return {
     ...common,

@@ -1,10 +1,11 @@
 /** Where a request's events go: as it names it, allowed to its key, and never mixed with others on the way up. */
+import type { Kind } from "../../shared/events/kind.ts";
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { type SentIds, sentIdsText } from "../../shared/identity.ts";
 import type { HeaderOf } from "../../shared/intake/request.ts";
 import { IDS_LENGTH_MAX, sentIdsOf } from "../../shared/intake/sent-ids.ts";
 import type { Principal } from "../accounts/principal.ts";
-import { ANY } from "../tenants/bounds.ts";
+import { ANY, type IdLists } from "../tenants/bounds.ts";
 
 /** What JSON of a context holds. */
 export interface UpstreamContext {
@@ -22,37 +23,52 @@ export interface ScopeOutcome {
 }
 
 /**
- * Reads the ids that a request names and checks them against its key's own lists. A key with entity or org ids that names
- * none sends its own: nothing it may not reach is reached by leaving a header out.
+ * Reads the ids that a request names and checks them against its key's own lists. What a request leaves out its key's
+ * or its tenant's own ids stand in for.
  */
-export function scopeOf({ entityIds, orgIds }: Principal, header: HeaderOf): ScopeOutcome {
+export function scopeOf({ entityIds, orgIds, standIn }: Principal, header: HeaderOf, kind: Kind): ScopeOutcome {
   const { ids, errors } = sentIdsOf(header);
-  const passed: SentIds = {
-    entityIds: ids.entityIds ?? ownList(entityIds),
-    orgIds: ids.orgIds ?? ownList(orgIds),
-    platformId: ids.platformId,
-  };
+  const passed = withStandIn(ids, standIn, kind);
   return {
     sentIds: sentIdsText(ids),
-    context: sentIdsText(passed),
+    context: sentIdsText(passed.ids),
     errors: [
       ...errors,
-      ...ownListErrors("Zuora-Entity-Ids", passed.entityIds),
-      ...ownListErrors("Zuora-Org-Ids", passed.orgIds),
-      ...foreign("Zuora-Entity-Ids", ids.entityIds, entityIds),
-      ...foreign("Zuora-Org-Ids", ids.orgIds, orgIds),
+      ...foreign(FIELD.entityIds, ids.entityIds, entityIds),
+      ...foreign(FIELD.orgIds, ids.orgIds, orgIds),
+      ...passed.errors,
     ],
   };
 }
 
-function ownList(allowed: readonly string[] | null): string | null {
-  return allowed === null || allowed.length === 0 || allowed.includes(ANY) ? null : allowed.join(",");
+const FIELD = { entityIds: "Zuora-Entity-Ids", orgIds: "Zuora-Org-Ids", platformId: "x-platform-id" } as const;
+
+/** Ids with those that stand in for what they leave out. A platform is Solvimon's: one can stand in, of several one must be named. */
+export function withStandIn(
+  ids: SentIds,
+  standIn: IdLists,
+  kind: Kind,
+): { readonly ids: SentIds; readonly errors: readonly ValidationError[] } {
+  const errors: ValidationError[] = [];
+  const filled = (field: string, named: string | null, list: readonly string[] | null, countMax: number) => {
+    if (named !== null || list === null) return named;
+    const joined = list.join(",");
+    const problem = standInProblem(list.length, joined.length, countMax);
+    if (problem !== null) errors.push(validationError(problem, { field }));
+    return joined;
+  };
+  const withAll = {
+    entityIds: filled(FIELD.entityIds, ids.entityIds, standIn.entityIds, Number.POSITIVE_INFINITY),
+    orgIds: filled(FIELD.orgIds, ids.orgIds, standIn.orgIds, Number.POSITIVE_INFINITY),
+    platformId: kind === "usage" ? ids.platformId : filled(FIELD.platformId, ids.platformId, standIn.platformIds, 1),
+  };
+  return { ids: withAll, errors };
 }
 
-/** A key's own list is filled in where a request names none; one longer than a header may be is to be named in part. */
-function ownListErrors(field: string, passed: string | null): ValidationError[] {
-  if (passed === null || passed.length <= IDS_LENGTH_MAX) return [];
-  return [validationError(`${field} names no id, and the key's own list is longer than a header may be`, { field })];
+function standInProblem(count: number, chars: number, countMax: number): string | null {
+  if (count === 0) return "nothing of the key's own list is left within what the tenant may use";
+  if (count > countMax) return "name one: the tenant is held to several";
+  return chars > IDS_LENGTH_MAX ? "name some: the list that would stand in is too long for a header" : null;
 }
 
 function foreign(field: string, sent: string | null, allowed: readonly string[] | null): ValidationError[] {

@@ -14,6 +14,7 @@ import { passCalculation } from "../delivery/pass-calculation.ts";
 import { type Parameter, value } from "../http/parameters.ts";
 import { route } from "../http/route.ts";
 import { identify } from "../intake/identify.ts";
+import { withStandIn } from "../intake/scope.ts";
 import { withBody } from "../intake/with-body.ts";
 import type { IncomingEvent } from "../ledger/plan.ts";
 import { logWarning } from "../log.ts";
@@ -128,12 +129,15 @@ function hasPlans({ document }: LoadedCatalog): boolean {
 async function pass(c: WeirContext, body: Uint8Array): Promise<Response | null> {
   const { settings, fetch, directory, clock } = c.get("services");
   const query = new URL(c.req.url).search;
-  const platformId = c.req.header(HEADER.platformId) ?? null;
+  const named = sentIdsOf((name) => c.req.header(name) ?? null).ids;
+  const { ids, errors } = withStandIn(named, c.get("principal").standIn, "meter-data");
+  const [unnamed] = errors.filter(({ field }) => field === HEADER.platformId);
+  if (unnamed !== undefined) return refuse(c, 400, unnamed.message, [unnamed]);
   const outcome = await passCalculation(fetch, directory, {
     tenant: c.get("principal").tenant,
     now: clock.now(),
     timeoutMs: settings.upstreamTimeoutMs,
-    ...{ body, query, platformId },
+    ...{ body, query, platformId: ids.platformId },
   });
   if (outcome === null) return null;
   if (outcome.kind === "answer") {

@@ -20,12 +20,14 @@ const DESTINATION = object({
 const READINESS = object({
   status: choice(["ok", "waiting"], "waiting: events are accepted, and some do not reach their destination."),
   database: { type: "string", const: "ok" },
+  tokens: choice(["ok", "no_secret"], "no_secret: POST /oauth/token answers 503, since TOKEN_SECRET is not set."),
   destinations: list(DESTINATION),
 });
 
 const READY_EXAMPLE = {
   status: "waiting",
   database: "ok",
+  tokens: "ok",
   destinations: [
     {
       ...{ vendor: "zuora", destination: "default", state: "waiting", since: "2026-11-01T10:05:04.012Z" },
@@ -40,7 +42,7 @@ const READY_EXAMPLE = {
  * service: it accepts events all the same, and no other edge would deliver them either.
  */
 async function readiness(c: WeirContext): Promise<Response> {
-  const { standing, clock } = c.get("services");
+  const { standing, clock, issuesTokens } = c.get("services");
   try {
     await c.env.LEDGER.prepare("SELECT version FROM catalogs LIMIT 1").first();
     const { destinations } = await standing.look(clock.now());
@@ -48,6 +50,7 @@ async function readiness(c: WeirContext): Promise<Response> {
     return c.json({
       status: waits ? "waiting" : "ok",
       database: "ok",
+      tokens: issuesTokens ? "ok" : "no_secret",
       destinations: destinations.map(({ vendor, destination, ...rest }) => ({
         vendor,
         destination,

@@ -9,7 +9,6 @@ import { answer, VALIDATION_ERROR } from "../openapi/answers.ts";
 import { lateSchema, schema } from "../openapi/component.ts";
 import { COUNT, described, type JsonSchema, list, nullable, object, TEXT } from "../openapi/json-schema.ts";
 import { zodSchema } from "../openapi/zod-schema.ts";
-import { UNBOUNDED } from "../tenants/bounds.ts";
 import {
   correctedContext,
   discardSchema,
@@ -18,7 +17,7 @@ import {
   readFiltered,
   replaySchema,
 } from "./quarantine-filter.ts";
-import { replayEntry } from "./replay.ts";
+import { replayEntry, replayReach } from "./replay.ts";
 
 /** Entries settled by one call; each takes up to nine statements of D1, and an invocation has 600 of them. */
 const REPLAYED_AT_ONCE = 60;
@@ -74,10 +73,10 @@ async function remainder(c: WeirContext, filter: QuarantineFilter, after: number
 }
 
 async function replayAll(c: WeirContext, body: z.infer<typeof replaySchema>): Promise<Response> {
-  const { quarantine, nudge, tenants } = c.get("services");
+  const { quarantine, nudge } = c.get("services");
   const tenant = c.get("tenant");
-  const allowed = (await tenants.find(tenant))?.allowed ?? UNBOUNDED;
-  const errors = headerErrors(c.get("principal"), allowed, body.headers ?? {});
+  const reach = await replayReach(c);
+  const errors = headerErrors(reach.maker, reach.allowed, body.headers ?? {});
   if (errors.length > 0) return refuse(c, 400, errors[0]?.message ?? "", errors);
   const filter = filterOf(body);
   const after = Number(body.cursor ?? 0);
@@ -88,7 +87,7 @@ async function replayAll(c: WeirContext, body: z.infer<typeof replaySchema>): Pr
   for (const { id } of matched) {
     const entry = await quarantine.find(tenant, id);
     if (entry === null) throw new Error(`quarantine entry ${id} is gone`);
-    const outcome = await replayEntry(c, entry, null, correctedContext(entry.context, body.headers ?? {}));
+    const outcome = await replayEntry(c, entry, null, correctedContext(entry.context, body.headers ?? {}), reach);
     if (outcome.kind === "pending") {
       replayed++;
       streams.add(entry.stream);

@@ -1,12 +1,14 @@
 /** Which open entries of quarantine a call means, and the ids that they are to go up with instead. */
 import { z } from "zod";
 import { isDateTime } from "../../shared/events/date-time.ts";
+import type { Kind } from "../../shared/events/kind.ts";
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
+import { sentIdsText } from "../../shared/identity.ts";
 import type { Principal } from "../accounts/principal.ts";
 import { type BodyOutcome, checkedBy, notValid } from "../http/body.ts";
-import type { UpstreamContext } from "../intake/scope.ts";
+import { type UpstreamContext, withStandIn } from "../intake/scope.ts";
 import type { QuarantineFilter } from "../ledger/quarantine.ts";
-import { type Bounds, beyond } from "../tenants/bounds.ts";
+import { type Bounds, beyond, standInOf } from "../tenants/bounds.ts";
 
 const ID = z.string().min(1).max(256);
 /** As a header names them; null for a request without that header. */
@@ -101,6 +103,35 @@ export function correctedContext(context: string, headers: HeaderIds): string {
   const org = pick(headers.org_ids === null ? null : headers.org_ids?.join(","), held.org);
   const platform = pick(headers.platform_id, held.platform);
   return jsonOf({ entity, org, platform });
+}
+
+/** By the names that a replay's `headers` have for them. */
+const REPLAY_FIELD: Readonly<Record<string, string>> = {
+  "Zuora-Entity-Ids": "headers.entity_ids",
+  "Zuora-Org-Ids": "headers.org_ids",
+  "x-platform-id": "headers.platform_id",
+};
+
+/**
+ * Where an event goes that is sent again: no further than the key and the tenant reach now, whatever its own request
+ * could. @param context JSON of an UpstreamContext, or "".
+ */
+export function heldContext(
+  context: string,
+  kind: Kind,
+  maker: Principal,
+  allowed: Bounds,
+): { readonly context: string; readonly errors: readonly ValidationError[] } {
+  const { entity, org, platform }: UpstreamContext = context === "" ? {} : JSON.parse(context);
+  const named = { entityIds: entity ?? null, orgIds: org ?? null, platformId: platform ?? null };
+  const foreign = headerErrors(maker, allowed, {
+    ...(entity === undefined ? {} : { entity_ids: entity.split(",") }),
+    ...(org === undefined ? {} : { org_ids: org.split(",") }),
+    ...(platform === undefined ? {} : { platform_id: platform }),
+  });
+  const { ids, errors } = withStandIn(named, standInOf(maker, allowed), kind);
+  const unnamed = errors.map((error) => ({ ...error, field: REPLAY_FIELD[error.field ?? ""] ?? error.field ?? "" }));
+  return { context: sentIdsText(ids), errors: [...foreign, ...unnamed] };
 }
 
 function contextText(context: z.infer<typeof contextSchema>): string {

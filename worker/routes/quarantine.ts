@@ -17,7 +17,7 @@ import { schema } from "../openapi/component.ts";
 import { COUNT, choice, described, type JsonSchema, list, object, TEXT, TIME } from "../openapi/json-schema.ts";
 import { STREAM_NAME } from "./filters.ts";
 import { headersOf } from "./quarantine-filter.ts";
-import { replayEntry } from "./replay.ts";
+import { replayEntry, replayReach } from "./replay.ts";
 
 const STREAM = usageStream("web-egress");
 const EVENT_ID = eventId("usage", STREAM, { by: "position", producer: "plant-7", position: 1 });
@@ -161,7 +161,7 @@ async function findEntry(c: WeirContext, { id: text }: { readonly id: string }):
 }
 
 async function replayQuarantined(c: WeirContext, entry: QuarantineEntry, given: Member | null): Promise<Response> {
-  const outcome = await replayEntry(c, entry, given, entry.context);
+  const outcome = await replayEntry(c, entry, given, entry.context, await replayReach(c));
   if (outcome.kind === "refused") return refuse(c, outcome.status, outcome.message, outcome.reasons);
   c.executionCtx.waitUntil(c.get("services").nudge(c.get("tenant"), entry.stream));
   return c.json({ success: true, message: PENDING_AGAIN, id: String(entry.id), event_id: entry.event_id }, 202);
@@ -205,7 +205,7 @@ export const quarantineRoutes = [
       tag: "Quarantine",
       summary: "Send an event again, as it is or corrected; it keeps its id",
       answers: { 202: settled(PENDING_AGAIN) },
-      refusals: [409],
+      refusals: [403, 409],
     },
     (c, { found, body }) => replayQuarantined(c, found, body),
   ),

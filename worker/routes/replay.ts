@@ -7,12 +7,16 @@ import { contentHash, eventId, type Identity, ownIdOf, toHex } from "../../share
 import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
 import { type Member, scanMembers } from "../../shared/json/document.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
+import type { Principal } from "../accounts/principal.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { type WeirContext, writerOf } from "../context.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import type { QuarantineEntry, Replay } from "../ledger/quarantine.ts";
 import { withoutNames } from "../ledger/stored-event.ts";
+import { type Bounds, isWithin, UNBOUNDED } from "../tenants/bounds.ts";
 import { feedErrors, type Measure, measureOfMeterData, measureOfUsage } from "../usage/measure.ts";
+import { foreignMeters } from "./foreign-meters.ts";
+import { heldContext } from "./quarantine-filter.ts";
 
 export type Checked =
   | {
@@ -73,21 +77,45 @@ export type ReplayOutcome =
   /** It stays as it is. */
   | {
       readonly kind: "refused";
-      readonly status: 400 | 404 | 409 | 413;
+      readonly status: 400 | 403 | 404 | 409 | 413;
       readonly message: string;
       readonly reasons: readonly ValidationError[];
     };
 
+/** How far a replay may reach: as its event's first request would, with this key, now. */
+export interface ReplayReach {
+  readonly maker: Principal;
+  /** What the event's tenant may name. */
+  readonly allowed: Bounds;
+}
+
+export async function replayReach(c: WeirContext): Promise<ReplayReach> {
+  const tenant = await c.get("services").tenants.find(c.get("tenant"));
+  return { maker: c.get("principal"), allowed: tenant?.allowed ?? UNBOUNDED };
+}
+
+/** What an event's stream or its own text names that its tenant may not use. */
+function beyondReach(stream: string, value: JsonObject, { allowed }: ReplayReach): ReplayOutcome | null {
+  const parsed = parseStream(stream);
+  if (parsed?.kind === "usage" && !isWithin(allowed.meters, parsed.meterGlobalId))
+    return refused(403, "the tenant may not use this meter");
+  if (parsed?.kind !== "meter-data") return null;
+  const [foreign] = foreignMeters(parsed.kind, value, allowed).map((error) => quarantineError(error, 0));
+  return foreign === undefined ? null : refused(400, foreign.message, [foreign]);
+}
+
 /**
  * Makes an entry's event pending again.
  * @param given the corrected event; null for the event as it is.
- * @param context the ids that it goes up with: JSON of an UpstreamContext, or "".
+ * @param named the ids that it goes up with: JSON of an UpstreamContext, or "". What they leave out the key's or the
+ * tenant's own stand in for.
  */
 export async function replayEntry(
   c: WeirContext,
   entry: QuarantineEntry,
   given: Member | null,
-  context: string,
+  named: string,
+  reach: ReplayReach,
 ): Promise<ReplayOutcome> {
   const tenant = c.get("tenant");
   const source = given?.source ?? entry.event;
@@ -102,6 +130,10 @@ export async function replayEntry(
     return refused(404, `there is no stream ${JSON.stringify(entry.stream)} any more`);
   if (checked.errors.length > 0)
     return refused(400, "the event is still not valid; it stays in quarantine", checked.errors);
+  const foreign = beyondReach(entry.stream, value, reach);
+  if (foreign !== null) return foreign;
+  const { context, errors } = heldContext(named, checked.of, reach.maker, reach.allowed);
+  if (errors.length > 0) return refused(400, `it would go where it may not: ${errors[0]?.message}`, errors);
   const replay = replayOf(tenant, entry, source, value, checked, given !== null, context);
   const outcome = await quarantine.replay(tenant, entry, replay, writerOf(c));
   if (outcome.kind === "settled") return refused(409, "the entry was replayed or discarded before");
@@ -111,7 +143,7 @@ export async function replayEntry(
 }
 
 function refused(
-  status: 400 | 404 | 409 | 413,
+  status: 400 | 403 | 404 | 409 | 413,
   message: string,
   reasons: readonly ValidationError[] = [],
 ): Extract<ReplayOutcome, { kind: "refused" }> {

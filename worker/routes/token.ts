@@ -2,7 +2,7 @@
 import { clientCredentialsOf } from "../../shared/intake/client-credentials.ts";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { HEADER } from "../../shared/wire.ts";
-import { TOKEN_SECONDS } from "../accounts/access-token.ts";
+import { TOKEN_SECONDS, TOKEN_SECRET_ADVICE } from "../accounts/access-token.ts";
 import type { WeirContext } from "../context.ts";
 import type { Body, BodyRefusalStatus } from "../http/body.ts";
 import { route } from "../http/route.ts";
@@ -34,6 +34,8 @@ const FORM: Body<URLSearchParams> = {
   parse: (bytes) => ({ kind: "body", body: new URLSearchParams(new TextDecoder().decode(bytes)) }),
   refuse: (c, status, message) => deny(c, status, "invalid_request", message),
 };
+
+const NO_SECRET = `no token can be issued here: ${TOKEN_SECRET_ADVICE}`;
 
 const GRANTED = object({
   access_token: TEXT,
@@ -67,10 +69,11 @@ async function grantToken(c: WeirContext, form: URLSearchParams): Promise<Respon
     c.header("Retry-After", String(waitSeconds));
     return deny(c, 429, "temporarily_unavailable", "too many requests for tokens; a token lasts an hour");
   }
-  const token = await keys.exchange(id, secrets, clock.now());
-  if (token !== null) {
+  const outcome = await keys.exchange(id, secrets, clock.now());
+  if (outcome.kind === "no-secret") return deny(c, 503, "temporarily_unavailable", NO_SECRET);
+  if (outcome.kind === "token") {
     c.header("Cache-Control", "no-store");
-    return c.json({ access_token: token, token_type: "bearer", expires_in: TOKEN_SECONDS });
+    return c.json({ access_token: outcome.token, token_type: "bearer", expires_in: TOKEN_SECONDS });
   }
   c.header(HEADER.wwwAuthenticate, 'Basic realm="weir"');
   return deny(c, 401, "invalid_client", "the client is unknown, revoked or expired");
@@ -100,7 +103,7 @@ async function secondsToWait(c: WeirContext, client: string): Promise<number | n
 }
 
 /** Weir's error body with OAuth's own code beside it. */
-function deny(c: WeirContext, status: 401 | 429 | BodyRefusalStatus, error: string, message: string): Response {
+function deny(c: WeirContext, status: 401 | 429 | 503 | BodyRefusalStatus, error: string, message: string): Response {
   return c.json({ ...usageRefusal(message), error }, status);
 }
 
@@ -124,6 +127,11 @@ export const tokenRoutes = [
           "Key and id do not belong together.",
           "invalid_client",
           "the client is unknown, revoked or expired",
+        ),
+        503: denied(
+          "The Worker has no secret to sign with; keys themselves work all the same.",
+          "temporarily_unavailable",
+          NO_SECRET,
         ),
         413: denied("The form is too long.", "invalid_request", `the body has more than ${FORM_BYTES_MAX} bytes`),
         415: denied("No form.", "invalid_request", "send application/x-www-form-urlencoded"),

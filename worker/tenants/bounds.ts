@@ -29,6 +29,35 @@ export function narrowed(list: readonly string[] | null, bound: readonly string[
   return list.includes(ANY) ? bound : list.filter((id) => bound.includes(id));
 }
 
+/** The lists by which ids are named. */
+export interface IdLists {
+  readonly platformIds: readonly string[] | null;
+  readonly entityIds: readonly string[] | null;
+  readonly orgIds: readonly string[] | null;
+}
+
+/**
+ * The ids that stand in where a request names none, so that nothing a key or its tenant may not reach is reached by
+ * leaving a header out: the key's own list within the tenant's, else the tenant's. Null: nothing needs to stand in. An
+ * empty list: something must, and there is nothing that may.
+ * @param lists of the key. A platform is sent for a tenant that is held to platforms, never for a key alone.
+ */
+export function standInOf(lists: IdLists, bounds: Bounds): IdLists {
+  const { platformIds } = bounds;
+  return {
+    entityIds: standIn(lists.entityIds, bounds.entityIds),
+    orgIds: standIn(lists.orgIds, bounds.orgIds),
+    platformIds: platformIds === null ? null : standIn(lists.platformIds, platformIds),
+  };
+}
+
+function standIn(list: readonly string[] | null, bound: readonly string[] | null): readonly string[] | null {
+  // A tenant that may name no id sends none: where the account then files its events is what its operator chose.
+  if (bound?.length === 0) return null;
+  if (list === null || list.length === 0 || list.includes(ANY)) return bound;
+  return bound === null ? list : list.filter((id) => bound.includes(id));
+}
+
 /** The ids of a wanted list, by their places, that another list does not cover. */
 export function beyond(wanted: readonly string[], list: readonly string[]): readonly (readonly [number, string])[] {
   if (list.includes(ANY)) return [];

@@ -60,6 +60,7 @@ export function connectEdge(tenant: string, options: EdgeOptions = {}): TestEdge
     ZUORA_CLIENT_ID: "twin-client",
     ZUORA_CLIENT_SECRET: "twin-secret",
     DESTINATION_KEY: "a key of the tests, long enough",
+    TOKEN_SECRET: "a secret of the tests, long enough",
     LOOPBACK_DESTINATIONS: "allow",
     ...options.vars,
   };
