@@ -10,6 +10,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
 import { openApiRoute } from "./routes/openapi.ts";
+import { producerRoutes } from "./routes/producers.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
 import { quarantineBulkRoutes } from "./routes/quarantine-bulk.ts";
 import { settingsRoutes } from "./routes/settings.ts";
@@ -32,6 +33,7 @@ const described: readonly Route[] = [
   ...withdrawRoutes,
   ...quarantineBulkRoutes,
   ...apiKeyRoutes,
+  ...producerRoutes,
   ...tenantRoutes,
   ...destinationRoutes,
   ...tokenRoutes,

@@ -16,6 +16,7 @@ import { createD1Ledger } from "./ledger/d1-ledger.ts";
 import { createEventIndex, type EventIndex } from "./ledger/event-index.ts";
 import { createEventReader, type EventReader } from "./ledger/event-reader.ts";
 import type { Ledger } from "./ledger/ledger.ts";
+import { createProducers, type Producers } from "./ledger/producers.ts";
 import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
 import { createLimiter, type Limiter } from "./limiter.ts";
@@ -47,6 +48,7 @@ export interface Services {
   readonly standing: DeliveryStanding;
   readonly events: EventReader;
   readonly eventIndex: EventIndex;
+  readonly producers: Producers;
   readonly quarantine: Quarantine;
   readonly stats: Stats;
   readonly usage: UsageReader;
@@ -101,6 +103,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     standing: createStanding(bindings.LEDGER, settings),
     events: createEventReader(bindings.LEDGER),
     eventIndex: createEventIndex(bindings.LEDGER),
+    producers: createProducers(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, runtime),
     stats: createStats(bindings.LEDGER),
     usage: createUsageReader(bindings.LEDGER),

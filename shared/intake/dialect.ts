@@ -96,6 +96,8 @@ export type RefusalCause =
   | "too-large"
   | "broken-body"
   | "key-ended"
+  /** The name is not one that the key may send under. */
+  | "foreign-producer"
   /** Too much at once; nothing was read. */
   | "busy"
   /** The catalog changed each time that the events were checked by it. */
@@ -171,6 +173,7 @@ export const REFUSAL: Readonly<Record<RefusalCause, { readonly status: number; r
   "too-large": { status: 413 },
   "broken-body": { status: 400 },
   "key-ended": { status: 401 },
+  "foreign-producer": { status: 403 },
   busy: { status: 503, retryAfterS: 1 },
   "catalog-unsettled": { status: 503, retryAfterS: 1 },
   // Uploads make room as they go.

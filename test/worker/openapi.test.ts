@@ -138,6 +138,7 @@ const PREPARED: Record<string, () => Promise<Record<string, string>>> = {
   replayQuarantined: anEntry,
   discardQuarantined: anEntry,
   listQuarantine: anEntry,
+  moveProducer: aProducer,
   grantToken: async () => ({ client_id: `id-of-${edge.tenant}`, client_secret: `key-of-${edge.tenant}` }),
 };
 
@@ -159,6 +160,19 @@ async function aKey() {
   const body = JSON.stringify({ name: "one", permissions: ["METER_DATA.INGEST"] });
   const answer = await edge.request("/admin/api-keys", { method: "POST", body });
   return { id: (await answer.json<{ id: string }>()).id };
+}
+
+/** Of the name, and the key, that the example has. */
+async function aProducer() {
+  await bindings.LEDGER.prepare(
+    `INSERT OR IGNORE INTO api_keys (id, hash, tenant, name, permissions, created_at)
+    VALUES ('key_4fTz0Qb7Xn2LrWq9Ks1V', 'of the example', ?1, 'n', '["METER_DATA.INGEST"]', 0)`,
+  )
+    .bind(edge.tenant)
+    .run();
+  const numbered = { "weir-producer": "plant-7", "weir-sequence": "1" };
+  await edge.post("web-egress", JSON.stringify({ CustomerId: "c" }), { ...numbered, prefer: "handling=lenient" });
+  return {};
 }
 
 async function anEvent() {

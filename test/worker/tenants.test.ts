@@ -285,6 +285,7 @@ describe("a key that has ended changes nothing, though an instance remembers it"
     ["PUT", "/admin/tenants/{id}", { name: "changed" }],
     ["PUT", "/admin/destinations/{name}", ZUORA],
     ["DELETE", "/admin/destinations/{name}"],
+    ["POST", "/admin/producers/{producer}/owner", { api_key_id: "ANOTHER" }],
     ["POST", "/admin/quarantine/{id}/replay", { event: JSON.parse(event({ Quantity: 3 })) }],
     ["POST", "/admin/quarantine/{id}/discard", { reason: "r" }],
     ["POST", "/admin/quarantine/replay", FILTER],
@@ -312,7 +313,8 @@ describe("a key that has ended changes nothing, though an instance remembers it"
     const catalog = { streams: [{ meter_global_id: "m" }] };
     expect((await call("/admin/catalog", "PUT", catalog, key.key, mine)).status).toBe(200);
     // One event in quarantine that the stream takes now, one that waits at the upstream.
-    await mine.post("m", event());
+    await mine.post("m", event(), { "weir-producer": "p", "weir-sequence": "1" });
+    const another = await addKey(mine.tenant, ["METER_DATA.INGEST"]);
     await mine.services.delivery.sweep();
     await mine.post("m", JSON.stringify({ CustomerId: "c" }), { prefer: "handling=lenient" });
     await bindings.LEDGER.prepare("UPDATE quarantine SET event = ?2 WHERE tenant = ?1")
@@ -326,7 +328,8 @@ describe("a key that has ended changes nothing, though an instance remembers it"
       : path.startsWith("/admin/quarantine")
         ? String(held?.id)
         : `id-of-${mine.tenant}`;
-    const filled = path.replace("{id}", id).replace("{name}", destination);
+    const filled = path.replace("{id}", id).replace("{name}", destination).replace("{producer}", "p");
+    const sent = body === undefined ? undefined : JSON.parse(JSON.stringify(body).replace("ANOTHER", another.id));
     const view = async () => {
       const tables = ["api_keys", "catalogs", "quarantine", "counters", "outbox", "shipments", "holds", "batches"];
       const rows = await bindings.LEDGER.batch([
@@ -340,10 +343,10 @@ describe("a key that has ended changes nothing, though an instance remembers it"
     const before = await view();
     const read = await call("/admin/catalog", "GET", undefined, key.key, mine);
     expect(read.status, "remembered, for reads").toBe(200);
-    expect((await call(filled, method, body, key.key, mine)).status).toBe(401);
+    expect((await call(filled, method, sent, key.key, mine)).status).toBe(401);
     expect(await view()).toBe(before);
     await bindings.LEDGER.prepare("UPDATE api_keys SET revoked_at = NULL WHERE id = ?1").bind(key.id).run();
-    expect((await call(filled, method, body, key.key, mine)).status, "with a key that stands").toBeLessThan(300);
+    expect((await call(filled, method, sent, key.key, mine)).status, "with a key that stands").toBeLessThan(300);
     expect(await view()).not.toBe(before);
   });
 });

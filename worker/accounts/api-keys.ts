@@ -91,6 +91,8 @@ function principalOf({ key, allowed }: KeyRow): Principal {
   };
   return {
     keyId: key.id,
+    lineage: key.lineage ?? key.id,
+    producers: listed(key.producers),
     tenant: key.tenant,
     permissions: JSON.parse(key.permissions),
     platformIds: narrowed(lists.platformIds, bounds.platformIds),

@@ -1,5 +1,6 @@
 /** No key reaches further than the one that made it, nor than its tenant: decided by their lists alone. */
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
+import { coversProducer } from "../../shared/intake/producer-names.ts";
 import { ANY, type Bounds, beyond } from "../tenants/bounds.ts";
 import type { KeyReach, Principal } from "./principal.ts";
 
@@ -20,7 +21,11 @@ export function reachErrors(wanted: KeyReach, maker: Principal, allowed: Bounds)
     ...listError(field, wanted[of], maker[of], "the key that makes it has a list here, and this goes beyond it"),
     ...(wanted[of] === null ? [] : listError(field, wanted[of], allowed[of], "the tenant may not use it")),
   ]);
-  return [...listErrors, ...expiryError(wanted.expiresAt, maker.expiresAt)];
+  return [
+    ...listErrors,
+    ...producerErrors(wanted.producers, maker.producers),
+    ...expiryError(wanted.expiresAt, maker.expiresAt),
+  ];
 }
 
 function listError(
@@ -34,6 +39,16 @@ function listError(
   return beyond(wanted, list)
     .slice(0, IDS_TOLD_MAX)
     .map(([i, id]) => validationError(`${JSON.stringify(id.slice(0, ID_SHOWN))}: ${why}`, { field: `${field}.${i}` }));
+}
+
+function producerErrors(wanted: readonly string[] | null, makers: readonly string[] | null): ValidationError[] {
+  if (makers === null) return [];
+  const why = "the key that makes it has a list here, and this goes beyond it";
+  if (wanted === null) return [validationError(`is required: ${why}`, { field: "producers" })];
+  return wanted
+    .flatMap((entry, i) => (coversProducer(makers, entry) ? [] : [[i, entry] as const]))
+    .slice(0, IDS_TOLD_MAX)
+    .map(([i, entry]) => validationError(`${JSON.stringify(entry)}: ${why}`, { field: `producers.${i}` }));
 }
 
 function expiryError(wanted: number | null, makers: number | null): ValidationError[] {

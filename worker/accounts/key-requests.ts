@@ -1,6 +1,7 @@
 /** What an admin may send about API keys. */
 import { z } from "zod";
 import { isDateTime } from "../../shared/events/date-time.ts";
+import { PRODUCER_ENTRY } from "../../shared/intake/producer-names.ts";
 import { PERMISSIONS } from "./principal.ts";
 
 const OVERLAP = "Seconds for which the old key goes on being valid; 0 where absent.";
@@ -19,6 +20,10 @@ export const newKeySchema = z.strictObject({
   platform_ids: ids.nullish(),
   entity_ids: ids.nullish(),
   org_ids: ids.nullish(),
+  producers: z
+    .array(z.string().regex(PRODUCER_ENTRY, "is a producer's name, or a prefix of names that ends in *"))
+    .max(1000)
+    .nullish(),
   expires_at: z
     .string()
     .refine(isDateTime, "must be a date-time with offset (RFC 3339)")

@@ -17,6 +17,8 @@ export interface NewKey extends KeyReach {
 export interface KeyRecord extends NewKey {
   readonly id: string;
   readonly tenant: string;
+  /** The first of the keys that it was rotated from; itself for any other. */
+  readonly lineage: string;
   readonly createdAt: number;
   readonly revokedAt: number | null;
 }
@@ -42,13 +44,16 @@ interface KeyColumns {
   readonly platformIds: string | null;
   readonly entityIds: string | null;
   readonly orgIds: string | null;
+  readonly producers: string | null;
+  readonly lineage: string;
   readonly createdAt: number;
   readonly expiresAt: number | null;
 }
 
 const INSERT = statement<KeyColumns>(`INSERT INTO api_keys
-  (id, hash, tenant, name, permissions, platform_ids, entity_ids, org_ids, created_at, expires_at)
-VALUES (:id, :hash, :tenant, :name, :permissions, :platformIds, :entityIds, :orgIds, :createdAt, :expiresAt)`);
+  (id, hash, tenant, name, permissions, platform_ids, entity_ids, org_ids, producers, lineage,
+    created_at, expires_at)
+VALUES (:id, :hash, :tenant, :name, :permissions, :platformIds, :entityIds, :orgIds, :producers, :lineage, :createdAt, :expiresAt)`);
 
 const REVOKE = statement<{ tenant: string; id: string; now: number }>(
   "UPDATE api_keys SET revoked_at = coalesce(revoked_at, :now) WHERE tenant = :tenant AND id = :id",
@@ -63,7 +68,7 @@ export function createKeyStore(db: D1Database): KeyStore {
   const one = (tenant: string, id: string) => and(eq(apiKeys.tenant, tenant), eq(apiKeys.id, id));
   return {
     async create(tenant, wanted, writer) {
-      const made = madeKey(tenant, wanted, writer.now);
+      const made = madeKey(tenant, wanted, null, writer.now);
       await writeAs(db, writer, [INSERT.bind(db, columnsOf(made))]);
       return made;
     },
@@ -85,18 +90,26 @@ export function createKeyStore(db: D1Database): KeyStore {
     },
     async rotate(old, endsAt, writer) {
       const { tenant, id } = old;
-      const made = madeKey(tenant, old, writer.now);
+      const made = madeKey(tenant, old, old.lineage, writer.now);
       await writeAs(db, writer, [INSERT.bind(db, columnsOf(made)), END.bind(db, { tenant, id, at: endsAt })]);
       return made;
     },
   };
 }
 
-function madeKey(tenant: string, wanted: NewKey, now: number): KeyRecord & { readonly key: string } {
-  const { name, permissions, platformIds, entityIds, orgIds, expiresAt } = wanted;
+/** @param lineage of the key that it takes the place of; null where it is the first of its own. */
+function madeKey(
+  tenant: string,
+  wanted: NewKey,
+  lineage: string | null,
+  now: number,
+): KeyRecord & { readonly key: string } {
+  const { name, permissions, platformIds, entityIds, orgIds, producers, expiresAt } = wanted;
+  const id = `key_${randomText(20)}`;
   return {
-    ...{ name, permissions, platformIds, entityIds, orgIds, expiresAt },
-    id: `key_${randomText(20)}`,
+    ...{ name, permissions, platformIds, entityIds, orgIds, producers, expiresAt },
+    id,
+    lineage: lineage ?? id,
     key: `weir_key_${randomText(32)}`,
     tenant,
     createdAt: now,
@@ -114,6 +127,8 @@ function columnsOf({ key, ...record }: KeyRecord & { readonly key: string }): Ke
     platformIds: listText(record.platformIds),
     entityIds: listText(record.entityIds),
     orgIds: listText(record.orgIds),
+    producers: listText(record.producers),
+    lineage: record.lineage,
     createdAt: record.createdAt,
     expiresAt: record.expiresAt,
   };
@@ -129,6 +144,8 @@ function recordOf(row: typeof apiKeys.$inferSelect): KeyRecord {
     platformIds: list(row.platformIds),
     entityIds: list(row.entityIds),
     orgIds: list(row.orgIds),
+    producers: list(row.producers),
+    lineage: row.lineage ?? row.id,
     createdAt: row.createdAt,
     expiresAt: row.expiresAt,
     revokedAt: row.revokedAt,

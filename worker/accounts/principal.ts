@@ -10,6 +10,8 @@ export interface KeyReach {
   readonly platformIds: readonly string[] | null;
   readonly entityIds: readonly string[] | null;
   readonly orgIds: readonly string[] | null;
+  /** Names or prefixes of producers it may send under; null: those that it was the first to use. */
+  readonly producers: readonly string[] | null;
   /** Milliseconds since 1970; null: it does not end by itself. */
   readonly expiresAt: number | null;
 }
@@ -17,6 +19,8 @@ export interface KeyReach {
 /** Its lists are what is left of the key's within the tenant's bounds. */
 export interface Principal extends KeyReach {
   readonly keyId: string;
+  /** The first key of those that it was rotated from: what that one owns it owns. */
+  readonly lineage: string;
   readonly tenant: string;
   readonly permissions: readonly string[];
   /** What the tenant may name. */

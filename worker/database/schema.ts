@@ -21,6 +21,10 @@ export const apiKeys = sqliteTable(
     platformIds: text("platform_ids"),
     entityIds: text("entity_ids"),
     orgIds: text("org_ids"),
+    /** JSON array of the producers it may send under, by name or prefix (`plant-7.*`); null: see counters.owner. */
+    producers: text("producers"),
+    /** The first key of those it was rotated from; null: itself. What one of them owns they all own. */
+    lineage: text("lineage"),
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at"),
     revokedAt: integer("revoked_at"),
@@ -220,6 +224,8 @@ export const counters = sqliteTable(
     delivered: integer("delivered").notNull().default(0),
     quarantined: integer("quarantined").notNull().default(0),
     discarded: integer("discarded").notNull().default(0),
+    /** The lineage of the key that used the producer's name here first; null: nobody's yet, or events without one. */
+    owner: text("owner"),
     /** Its rows in `ranges`: one more than it has gaps. */
     spans: integer("spans").notNull().default(0),
     // Sums modulo 2^128 in four 32-bit parts, the lowest first: D1 rounds integers above 2^53.

@@ -7,8 +7,9 @@
  */
 
 import type { WallClock } from "../../shared/clock.ts";
-import { type Answerable, type Reason, refused } from "../../shared/intake/dialect.ts";
+import { type Answerable, type Reason, type Refusal, refused } from "../../shared/intake/dialect.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
+import { coversProducer } from "../../shared/intake/producer-names.ts";
 import { type IngestHeaders, ingestHeadersOf } from "../../shared/intake/request.ts";
 import type { BodyForm, BodyLimits } from "../../shared/wire.ts";
 import type { Principal } from "../accounts/principal.ts";
@@ -53,6 +54,8 @@ interface Named extends IngestHeaders {
 
 export function createIngest(host: IngestHost): Ingest {
   return async function ingest(dialect, request) {
+    const listed = unlistedProducer(request);
+    if (listed !== null) return listed;
     const catalog = await catalogWith(dialect, request.principal.tenant, host);
     if (catalog === null) return unknownStream(dialect);
     const bounds = { forms: dialect.forms, bytesMax: host.limits.bodyBytesMax };
@@ -66,6 +69,18 @@ export function createIngest(host: IngestHost): Ingest {
       return outcome ?? refused("catalog-unsettled", "the catalog keeps changing; try again");
     });
   };
+}
+
+/** What a key's own list of producers keeps out, before anything is read. */
+function unlistedProducer({ header, principal: { producers } }: IngestRequest): Refusal | null {
+  const named = positionOf(header);
+  if (producers === null || named.kind !== "position" || named.position === null) return null;
+  return coversProducer(producers, named.position.producer) ? null : foreignProducer(named.position.producer);
+}
+
+function foreignProducer(producer: string): Refusal {
+  const message = `the key may not send as producer ${JSON.stringify(producer)}: an admin moves the name or lists it on the key`;
+  return refused("foreign-producer", message);
 }
 
 function load(tenant: string, { catalogs, clock }: IngestHost, fresh: boolean): Promise<LoadedCatalog> {
@@ -148,7 +163,7 @@ interface Checked<R> {
 
 async function file<R extends Reason>(
   dialect: EdgeDialect<R>,
-  { tenant, keyId }: Principal,
+  { tenant, keyId, lineage, producers }: Principal,
   { preferences, idempotencyKey, position, context, sentIds }: Named,
   { events, receivedAt: times, catalog, ownIdField, nonce }: Checked<R>,
   host: IngestHost,
@@ -159,6 +174,8 @@ async function file<R extends Reason>(
   const outcome = await host.ledger.file({
     ...{ tenant, stream, context, sentIds, idempotencyKey, ownIdField, receivedAt, times, nonce },
     producer: position?.producer ?? null,
+    owner: lineage,
+    isListed: position !== null && producers !== null,
     events: incoming,
     lenient: preferences.lenient,
     apiKeyId: keyId,
@@ -169,6 +186,8 @@ async function file<R extends Reason>(
       return "catalog-changed";
     case "key-ended":
       return refused("key-ended", "the credentials are unknown, revoked or expired");
+    case "foreign-producer":
+      return foreignProducer(position?.producer ?? "");
     case "conflicts":
       return {
         kind: "rejected",

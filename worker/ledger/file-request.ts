@@ -40,6 +40,7 @@ export async function fileRequest(
     const committed = held.committed === null ? undefined : tried.get(held.committed);
     if (committed !== undefined) return { kind: "filed", fates: committed.fates };
     if (!held.keyValid) return { kind: "key-ended" };
+    if (!held.owned) return { kind: "foreign-producer" };
     if (held.catalogVersion !== filing.catalogVersion) return { kind: "catalog-changed" };
     known = held.known;
   }

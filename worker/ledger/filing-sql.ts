@@ -28,8 +28,18 @@ export interface StreamOf {
   readonly producer: string;
 }
 
-/** The key is still valid and the catalog unchanged. */
-interface Gate {
+/** By which a producer's name is used: the key's lineage, and 1 where its own list covers the name. */
+interface Ownership {
+  readonly owner: string;
+  readonly isListed: 0 | 1;
+}
+
+/** The name is the key's, or nobody's. Its owner stands in the row of counts that each request writes anyhow. */
+const OWNED = `(:isListed = 1 OR coalesce((SELECT owner FROM counters
+    WHERE tenant = :tenant AND stream = :stream AND producer = :producer), :owner) = :owner)`;
+
+/** The key is still valid, the catalog unchanged and the producer's name its own. */
+interface Gate extends Ownership {
   readonly tenant: string;
   readonly apiKeyId: string;
   readonly now: number;
@@ -37,7 +47,7 @@ interface Gate {
 }
 
 const CATALOG_VERSION = "coalesce((SELECT version FROM catalogs WHERE tenant = :tenant), 0)";
-const GATE = `${KEY_VALID} AND ${CATALOG_VERSION} = :catalogVersion`;
+const GATE = `${KEY_VALID} AND ${CATALOG_VERSION} = :catalogVersion AND ${OWNED}`;
 
 /** A row of `batches`; its entries as bytes. */
 export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replayOf" | "seq"> & {
@@ -150,18 +160,19 @@ function digestSum(column: "digest" | "positions"): string {
 }
 
 /** What a request adds to a row of `counters`. */
-export type CounterColumns = Omit<typeof counters.$inferSelect, "delivered" | "discarded" | "spans">;
+export type CounterColumns = Omit<typeof counters.$inferSelect, "delivered" | "discarded" | "spans" | "owner"> &
+  Pick<Ownership, "owner">;
 
 const counting = (
   spans: string,
-) => `INSERT INTO counters (tenant, stream, producer, accepted, duplicates, conflicts, quarantined,
+) => `INSERT INTO counters (tenant, stream, producer, owner, accepted, duplicates, conflicts, quarantined,
   digest0, digest1, digest2, digest3, positions0, positions1, positions2, positions3, spans)
-SELECT :tenant, :stream, :producer, :accepted, :duplicates, :conflicts, :quarantined,
+SELECT :tenant, :stream, :producer, CASE WHEN :producer <> '' THEN :owner END, :accepted, :duplicates, :conflicts, :quarantined,
   :digest0, :digest1, :digest2, :digest3, :positions0, :positions1, :positions2, :positions3, ${spans}`;
 
 const COUNT_UP = `ON CONFLICT (tenant, stream, producer) DO UPDATE SET
   accepted = accepted + excluded.accepted, duplicates = duplicates + excluded.duplicates,
-  conflicts = conflicts + excluded.conflicts, quarantined = quarantined + excluded.quarantined,
+  owner = coalesce(owner, excluded.owner), conflicts = conflicts + excluded.conflicts, quarantined = quarantined + excluded.quarantined,
   spans = spans + excluded.spans,
   ${digestSum("digest")},
   ${digestSum("positions")}`;
@@ -180,6 +191,7 @@ ${COUNT_UP}`);
 
 export interface Standing {
   readonly key_valid: 0 | 1;
+  readonly owned: 0 | 1;
   readonly catalog_version: number;
   /** The claim that is in the ledger. */
   readonly committed: number | null;
@@ -187,9 +199,9 @@ export interface Standing {
 
 /** Why a claim came to nothing. `claims`: JSON array of the row ids by which the request was tried so far. */
 export const STANDING = statement<
-  Omit<Gate, "catalogVersion"> & { nonce: string; claims: string },
+  Omit<Gate, "catalogVersion"> & { stream: string; producer: string; nonce: string; claims: string },
   Standing
->(`SELECT ${KEY_VALID} AS key_valid, ${CATALOG_VERSION} AS catalog_version,
+>(`SELECT ${KEY_VALID} AS key_valid, ${OWNED} AS owned, ${CATALOG_VERSION} AS catalog_version,
   (SELECT batches.id FROM json_each(:claims) AS tried CROSS JOIN batches ON batches.id = tried.value
     WHERE batches.nonce = :nonce LIMIT 1) AS committed`);
 

@@ -41,8 +41,8 @@ export function filingStatements(
   ];
 }
 
-function gateOf({ apiKeyId, catalogVersion }: Filing, now: number) {
-  return { apiKeyId, catalogVersion, now };
+function gateOf({ apiKeyId, catalogVersion, owner, isListed }: Filing, now: number) {
+  return { apiKeyId, catalogVersion, owner, isListed: isListed ? (1 as const) : (0 as const), now };
 }
 
 /** A row of so many bytes, about, is bound by itself: as JSON it would be copied twice. */
@@ -176,6 +176,7 @@ function counterColumns(filing: Filing, { counts, digest, positionsDigest }: Pla
     tenant: filing.tenant,
     stream: filing.stream,
     producer: filing.producer ?? "",
+    owner: filing.owner,
     accepted: accepted + quarantined,
     duplicates: duplicate,
     conflicts: conflict + closed,

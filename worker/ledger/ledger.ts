@@ -9,6 +9,10 @@ export interface Filing {
   readonly tenant: string;
   readonly stream: string;
   readonly producer: string | null;
+  /** Whose the producer's name becomes where it is nobody's: the lineage of the request's key. */
+  readonly owner: string;
+  /** Whether the key's own list covers the name, so that it may use it whoever owns it. */
+  readonly isListed: boolean;
   /** Ids that go upstream with the events, as JSON, or "" for none: calls never mix them. */
   readonly context: string;
   /** The ids as the client sent them, part of the events' identity: see `sentIdsText`. */
@@ -37,6 +41,8 @@ export type FileOutcome =
   | { readonly kind: "conflicts"; readonly fates: readonly Fate[] }
   /** The key was revoked or has expired meanwhile. */
   | { readonly kind: "key-ended" }
+  /** Another key owns the producer's name on this stream: nothing was stored. */
+  | { readonly kind: "foreign-producer" }
   /** Check the events again by the new catalog. */
   | { readonly kind: "catalog-changed" };
 

@@ -7,6 +7,8 @@ import type { Known } from "./plan.ts";
 
 export interface Held {
   readonly keyValid: boolean;
+  /** Whether the producer's name is the key's, or nobody's. */
+  readonly owned: boolean;
   readonly catalogVersion: number;
   /** A claim of this request that is in the ledger: its transaction, whose end was unclear, did commit. */
   readonly committed: number | null;
@@ -16,10 +18,12 @@ export interface Held {
 /** @param claims by which the request was tried so far. */
 export async function lookUp(db: D1Database, filing: Filing, claims: readonly number[], now: number): Promise<Held> {
   const { tenant, stream, producer, apiKeyId, events, nonce, sentIds } = filing;
+  const ownership = { owner: filing.owner, isListed: filing.isListed ? (1 as const) : (0 as const) };
+  const of = { tenant, stream, producer: producer ?? "", apiKeyId, now };
   const keys = JSON.stringify(events.flatMap((event) => (event.key === null ? [] : [event.key])));
   const groups = new Set(events.flatMap((event) => (event.group === null ? [] : [event.group.id])));
   const statements = [
-    SQL.STANDING.bind(db, { claims: JSON.stringify(claims), nonce, tenant, apiKeyId, now }),
+    SQL.STANDING.bind(db, { ...of, ...ownership, claims: JSON.stringify(claims), nonce }),
     SQL.KNOWN_KEYS.bind(db, { keys }),
     SQL.CORRECTED_KEYS.bind(db, { keys }),
     SQL.CLOSED_GROUPS.bind(db, { tenant, groups: JSON.stringify([...groups]) }),
@@ -36,6 +40,7 @@ export async function lookUp(db: D1Database, filing: Filing, claims: readonly nu
   const hashes = [...SQL.KNOWN_KEYS.rows(known), ...SQL.CORRECTED_KEYS.rows(corrected)];
   return {
     keyValid: standing.key_valid === 1,
+    owned: standing.owned === 1,
     catalogVersion: standing.catalog_version,
     committed: standing.committed,
     known: {

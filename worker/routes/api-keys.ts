@@ -31,6 +31,10 @@ const KEY = schema(
     platform_ids: described(IDS, LIST_MEANING),
     entity_ids: described(IDS, LIST_MEANING),
     org_ids: described(IDS, LIST_MEANING),
+    producers: described(
+      IDS,
+      "The producers it may send under, by name or prefix (plant-7.*); null: any name that no other key used first.",
+    ),
     created_at: TIME,
     expires_at: nullable(TIME),
     revoked_at: nullable(TIME),
@@ -47,6 +51,7 @@ const EXAMPLE = {
   platform_ids: null,
   entity_ids: ["entity-1"],
   org_ids: null,
+  producers: null,
   created_at: "2026-11-01T10:05:03.551Z",
   expires_at: "2100-01-01T00:00:00.000Z",
   revoked_at: null,
@@ -106,6 +111,7 @@ function newKeyOf(wanted: Omit<z.infer<typeof newKeySchema>, "tenant">): NewKey 
     platformIds: wanted.platform_ids ?? null,
     entityIds: wanted.entity_ids ?? null,
     orgIds: wanted.org_ids ?? null,
+    producers: wanted.producers ?? null,
     expiresAt: wanted.expires_at ? Date.parse(wanted.expires_at) : null,
   };
 }
@@ -120,6 +126,7 @@ function shown(record: KeyRecord) {
     platform_ids: record.platformIds,
     entity_ids: record.entityIds,
     org_ids: record.orgIds,
+    producers: record.producers,
     created_at: iso(record.createdAt),
     expires_at: iso(record.expiresAt),
     revoked_at: iso(record.revokedAt),
