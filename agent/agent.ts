@@ -8,6 +8,7 @@ import { type AgentOptions, type Core, once, startCore } from "./core.ts";
 import { agentSolvimonDialect, agentUsageDialect } from "./intake/agent-dialect.ts";
 import { createBodyBudget } from "./intake/body-budget.ts";
 import { createCalculateHandler } from "./intake/calculate-handler.ts";
+import { createGunzipQueue } from "./intake/gunzip.ts";
 import { createIngest } from "./intake/ingest.ts";
 import { noted } from "./intake/noted-refusals.ts";
 import { createRoutes, type RouteOptions } from "./intake/routes.ts";
@@ -28,9 +29,9 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-/** Bytes of request bodies in memory at once, and as many of the largest at least. */
-const BODIES_BYTES_MAX = 64 * 1024 * 1024;
-const BODIES_MAX = 4;
+/** Memory for large request bodies at once, and for one and a half of the largest at least: received and inflated. */
+const BODIES_BYTES_MAX = 24 * 1024 * 1024;
+const BODIES_MIN = 1.5;
 const GRACE_MS = 5_000;
 
 /**
@@ -125,7 +126,8 @@ function createRouteTable(options: AgentOptions, core: Core, lostBytes: () => nu
         freeBytes: await log.freeBytes(),
       }),
     limits,
-    budget: createBodyBudget(Math.max(BODIES_BYTES_MAX, BODIES_MAX * bodyBytesMax)),
+    budget: createBodyBudget(Math.max(BODIES_BYTES_MAX, BODIES_MIN * bodyBytesMax)),
+    gunzip: createGunzipQueue(),
   };
   return (token: () => string | null, listener: Listener | null) => createRoutes({ ...shared, token, listener });
 }

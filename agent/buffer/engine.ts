@@ -68,11 +68,15 @@ export function buffersOf(parts: readonly (Operation | Outcome)[]): ArrayBuffer[
   for (const part of parts) {
     for (const view of viewsIn(part)) {
       const { buffer } = view;
-      if (buffer instanceof ArrayBuffer && buffer.byteLength === view.byteLength) buffers.add(buffer);
+      const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === view.byteLength;
+      if (isOwn && view.byteLength >= HANDED_OVER_BYTES_MIN) buffers.add(buffer);
     }
   }
   return [...buffers];
 }
+
+/** Smaller ones are copied for less. */
+const HANDED_OVER_BYTES_MIN = 4096;
 
 function viewsIn(part: Operation | Outcome): (Uint8Array | Uint32Array)[] {
   if (typeof part !== "object" || part === null || !("kind" in part)) return [];

@@ -5,7 +5,7 @@ import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import type { QuarantineState } from "../buffer/tables/quarantine.ts";
 import type { Answer } from "../intake/answer.ts";
-import { readBody } from "../intake/body.ts";
+import { readRaw } from "../intake/body.ts";
 import { UNBOUNDED_SHARE } from "../intake/body-budget.ts";
 import { splitLines } from "../intake/lines.ts";
 import type { LinesHandler } from "../intake/lines-handler.ts";
@@ -89,7 +89,7 @@ function createHandler(options: ControlOptions): Handler {
       if (pathname === "/quarantine") return { status: 200, body: await listQuarantine(searchParams, options) };
       return NOTHING_HERE;
     }
-    const read = await readBody(request, "identity", limits.bodyBytesMax, UNBOUNDED_SHARE);
+    const read = await readRaw(request, { bytesMax: limits.bodyBytesMax, share: UNBOUNDED_SHARE });
     if (read.kind === "gone") return null;
     if (read.kind !== "bytes") return { status: 413, body: usageRefusal("the body is too large") };
     const stream = searchParams.get("stream");

@@ -1,5 +1,7 @@
 /** Writes answers: JSON, a request id on each, gzipped where the caller asks and it is worth it. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { acceptsGzip } from "../../shared/accept-encoding.ts";
@@ -8,14 +10,21 @@ import { HEADER } from "../../shared/wire.ts";
 
 const gzipAsync = promisify<Uint8Array, object, Buffer>(gzip);
 
+/** For so long what a refused client still sends is read and dropped. */
+export const LINGER_MS = 1_000;
+/** A client has this long to take its answer. */
+const ANSWER_MS = 60_000;
+
 /** Answers up to this many bytes go out as they are. */
 const PLAIN_BYTES_MAX = 1000;
 
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** An object becomes JSON; a text and bytes go out as they are, their type in `headers`. */
-  readonly body: object | string | Uint8Array;
+  /** An object becomes JSON; a text, its pieces and bytes go out as they are, their type in `headers`. */
+  readonly body: object | string | Uint8Array | Generator<string>;
+  /** Called once it is out, or its client has gone. */
+  readonly sent?: () => void;
 }
 
 export async function sendAnswer(
@@ -24,6 +33,7 @@ export async function sendAnswer(
   requestId: string,
   answer: Answer,
 ): Promise<void> {
+  if (isPieces(answer.body)) return sendPieces(request, response, requestId, { ...answer, body: answer.body });
   const isOurs = !(answer.body instanceof Uint8Array);
   const plain = bytesOf(answer.body);
   const isLong = isOurs && plain.length > PLAIN_BYTES_MAX;
@@ -39,10 +49,58 @@ export async function sendAnswer(
     ...(zipped ? { [HEADER.contentEncoding]: "gzip" } : {}),
     "content-length": String(body.length),
   });
-  response.end(body);
+  if (answer.status >= 400 && !request.complete) await restDropped(request, response, body);
+  else response.end(body);
+  // Most answers are out at once.
+  if (response.closed || request.socket.writableLength === 0) return;
+  const closed = new Promise<void>((resolve) => response.once("close", resolve));
+  const cut = setTimeout(() => request.socket.destroy(), ANSWER_MS);
+  await closed;
+  clearTimeout(cut);
 }
 
-function bytesOf(body: Answer["body"]): Uint8Array {
+/**
+ * Answers a request that is still coming, drops what comes of it for a moment, then closes its connection: closing on a
+ * client that sends would cost it the answer, and one that goes on sending would hold the connection.
+ */
+async function restDropped(request: IncomingMessage, response: ServerResponse, body: Uint8Array): Promise<void> {
+  response.write(body);
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, LINGER_MS);
+    request.once("close", resolve).once("end", resolve).resume();
+    response.once("close", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  response.end();
+}
+
+function isPieces(body: Answer["body"]): body is Generator<string> {
+  return typeof body === "object" && Symbol.iterator in body && !(body instanceof Uint8Array) && !Array.isArray(body);
+}
+
+/** Writes an answer no faster than its client reads it. */
+async function sendPieces(
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+  { status, headers, body }: Answer & { readonly body: Generator<string> },
+): Promise<void> {
+  if (response.destroyed) return;
+  response.writeHead(status, {
+    [HEADER.contentType]: "application/json",
+    [HEADER.requestId]: requestId,
+    ...echoedTrackId(request),
+    ...headers,
+  });
+  const cut = setTimeout(() => request.socket.destroy(), ANSWER_MS);
+  // A client that has gone reads nothing more, and is no failure here.
+  await pipeline(Readable.from(body, { objectMode: true, highWaterMark: 1 }), response).catch(() => undefined);
+  clearTimeout(cut);
+}
+
+function bytesOf(body: Exclude<Answer["body"], Generator<string>>): Uint8Array {
   if (body instanceof Uint8Array) return body;
   return Buffer.from(typeof body === "string" ? body : JSON.stringify(body), "utf8");
 }

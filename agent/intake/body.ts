@@ -1,87 +1,72 @@
-/** Reads a request's body, bounded in memory, and inflates it off the main thread. */
+/** Reads a request's body, bounded in memory and in time. */
 import type { IncomingMessage } from "node:http";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import type { BodyCoding } from "../../shared/intake/headers.ts";
 import type { BodyShare } from "./body-budget.ts";
+import type { BodyRead } from "./body-read.ts";
+import { ByteBlocks } from "./byte-blocks.ts";
+import type { Gunzip } from "./gunzip.ts";
 
-export type BodyRead =
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "too-large" }
-  | { readonly kind: "bad-gzip"; readonly message: string }
-  /** With it there would be more in memory than is allowed, over all clients. */
-  | { readonly kind: "busy" }
-  /** The client left before its body was whole. */
-  | { readonly kind: "gone" };
-
-/** A header, an empty block, a checksum and a size (RFC 1952). */
-const GZIP_BYTES_MIN = 18;
 /** Gzip may make what cannot be compressed a little larger. */
 const GZIP_OVERHEAD_BYTES = 64 * 1024;
+/** A body has this long, and a second more for each so many bytes that have come. */
+const GRACE_MS = 10_000;
+const BYTES_A_SECOND_MIN = 16 * 1024;
 
-const gunzipAsync = promisify<Uint8Array, object, Buffer>(gunzip);
+export interface BodyLimit {
+  /** Bytes after inflation; inflating stops there. */
+  readonly bytesMax: number;
+  /** Takes what has come of the body and what that becomes. */
+  readonly share: BodyShare;
+}
 
-/**
- * @param bytesMax bytes after inflation; inflating stops there.
- * @param share takes what the body needs in memory; what is declared of it was taken before.
- */
 export async function readBody(
   request: IncomingMessage,
   coding: BodyCoding,
-  bytesMax: number,
-  share: BodyShare,
+  { bytesMax, share }: BodyLimit,
+  gunzip: Gunzip,
 ): Promise<BodyRead> {
-  const wireMax = coding === "gzip" ? bytesMax + GZIP_OVERHEAD_BYTES : bytesMax;
-  const raw = await readRaw(request, wireMax, share);
-  return raw.kind === "bytes" && coding === "gzip" ? inflate(raw.bytes, bytesMax, share) : raw;
+  if (coding === "identity") return readRaw(request, { bytesMax, share });
+  const raw = await readRaw(request, { bytesMax: bytesMax + GZIP_OVERHEAD_BYTES, share });
+  if (raw.kind !== "bytes") return raw;
+  const inflated = await gunzip(raw.bytes, bytesMax, share);
+  share.give(raw.bytes.length);
+  return inflated;
 }
 
-async function inflate(bytes: Uint8Array, bytesMax: number, share: BodyShare): Promise<BodyRead> {
-  if (bytes.length < GZIP_BYTES_MIN) return BAD_GZIP;
-  const told = sizeTold(bytes);
-  const most = Math.min(told, bytesMax);
-  if (!share.take(most)) return { kind: "busy" };
-  try {
-    const inflated = await gunzipAsync(bytes, { maxOutputLength: Math.max(1, most) });
-    // Node inflates a second member too and passes over what follows the last; the edge takes one, and nothing behind it.
-    return told === inflated.length ? { kind: "bytes", bytes: inflated } : BAD_GZIP;
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    // More than it says comes out of a broken one only.
-    const isCutOff = "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
-    return isCutOff && told > bytesMax ? { kind: "too-large" } : BAD_GZIP;
-  }
-}
-
-const BAD_GZIP = { kind: "bad-gzip", message: "the body ended early or is not valid gzip" } as const;
-
-/** The size after inflation that a gzip member ends with (RFC 1952, section 2.3.1). */
-function sizeTold(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.byteLength - 4, true);
-}
-
-function readRaw(request: IncomingMessage, bytesMax: number, share: BodyShare): Promise<BodyRead> {
-  const declared = request.headers["content-length"];
-  if (Number(declared ?? 0) > bytesMax) return Promise.resolve({ kind: "too-large" });
+/** The body as it is on the wire. */
+export function readRaw(request: IncomingMessage, { bytesMax, share }: BodyLimit): Promise<BodyRead> {
+  const declared = Number(request.headers["content-length"] ?? Number.NaN);
+  if (declared > bytesMax) return Promise.resolve({ kind: "too-large" });
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const end = (read: BodyRead) => {
+    const begun = performance.now();
+    const blocks = new ByteBlocks();
+    let whole: Uint8Array | null = null;
+    let timer = setTimeout(onDeadline, GRACE_MS);
+    function end(read: BodyRead): void {
+      clearTimeout(timer);
       request.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
-      // The rest of a refused body is read and dropped: closing on a client that still sends would cost it
-      // our answer. The server's request timeout bounds that.
-      request.resume();
+      blocks.drop();
       resolve(read);
-    };
-    const onData = (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > bytesMax) end({ kind: "too-large" });
-      else if (declared === undefined && !share.take(chunk.length)) end({ kind: "busy" });
-      else chunks.push(chunk);
-    };
-    const onEnd = () =>
-      end({ kind: "bytes", bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks) });
-    const onClose = () => end({ kind: "gone" });
+    }
+    function onDeadline(): void {
+      const allowedMs = GRACE_MS + (blocks.length / BYTES_A_SECOND_MIN) * 1000;
+      const leftMs = begun + allowedMs - performance.now();
+      if (leftMs <= 0) end({ kind: "slow" });
+      else timer = setTimeout(onDeadline, leftMs);
+    }
+    function onData(chunk: Buffer): void {
+      if (blocks.length + chunk.length > bytesMax) end({ kind: "too-large" });
+      else if (!share.take(chunk.length)) end({ kind: "busy" });
+      // Most bodies come in one piece, and need no copy.
+      else if (chunk.length === declared) whole = chunk;
+      else blocks.add(chunk);
+    }
+    function onEnd(): void {
+      end({ kind: "bytes", bytes: whole ?? blocks.take() });
+    }
+    function onClose(): void {
+      end({ kind: "gone" });
+    }
     request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
   });
 }

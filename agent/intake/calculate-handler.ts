@@ -5,7 +5,7 @@ import { solvimonRefusal } from "../../shared/intake/solvimon-answer.ts";
 import { type BodyLimits, HEADER, SOLVIMON_VERSION } from "../../shared/wire.ts";
 import type { Transport } from "../upload/transport.ts";
 import type { Answer } from "./answer.ts";
-import type { BodyRead } from "./body.ts";
+import type { BodyRead } from "./body-read.ts";
 
 export interface CalculateRequest {
   readonly query: URLSearchParams;
@@ -50,6 +50,7 @@ export function createCalculateHandler({ transport, limits }: CalculateHandlerOp
     const read = await request.body("identity");
     if (read.kind === "gone") return null;
     if (read.kind === "busy") return { ...refuse(503, "too many requests at once"), headers: RETRY };
+    if (read.kind === "slow") return refuse(408, "the body came too slowly");
     if (read.kind !== "bytes") return refuse(413, `the body has more than ${limits.bodyBytesMax} bytes`);
     const passed = await destination.pass({
       target: request.query.size === 0 ? PATH : `${PATH}?${request.query}`,

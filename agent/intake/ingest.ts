@@ -24,19 +24,21 @@ import { textOf } from "../../shared/json/source.ts";
 import { type BodyForm, type BodyLimits, HEADER } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import type { TakenBody } from "../buffer/tables/bodies.ts";
-import { freeBytes, packSpans } from "../buffer/tables/event-run.ts";
+import { packSpans } from "../buffer/tables/event-run.ts";
 import type { KnownEvent } from "../buffer/tables/keys.ts";
 import type { AppendInput, AppendOutcome } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { AgentDialect } from "./agent-dialect.ts";
-import type { BodyRead } from "./body.ts";
 import { bodyHash } from "./body-hash.ts";
+import type { BodyRead } from "./body-read.ts";
 import { createEventKeeper, invalidOf, type KeptEvents, keyedBody, listedErrors } from "./kept-event.ts";
 import { acceptedOf, conflictsOf } from "./outcome.ts";
 
 export interface IngestRequest {
   readonly header: HeaderOf;
   body(coding: BodyCoding): Promise<BodyRead>;
+  /** Takes memory for what is made of the body; false where there is none to be had. */
+  hold(bytes: number): boolean;
 }
 
 /** "gone": the client has left, and nothing was accepted. */
@@ -82,8 +84,12 @@ async function prepare<R extends Reason>(
   const read = await request.body(type.coding);
   if (read.kind !== "bytes") return unread(read, host.limits);
   const headers = ingestHeadersOf(request.header, dialect);
-  const found = await readByLatest(dialect, { bytes: read.bytes, form: type.form, headers, limits: host.limits });
+  const found = await readByLatest(dialect, {
+    ...{ bytes: read.bytes, form: type.form, headers, limits: host.limits },
+    hold: request.hold,
+  });
   if (found === null) return refused("unknown-stream", dialect.unknown);
+  if ("cause" in found) return found;
   const { body, events } = found;
   if (body.kind === "too-large") return refused("too-large", body.message);
   const sent = sentIdsOf(request.header);
@@ -95,8 +101,6 @@ async function prepare<R extends Reason>(
   if (!preferences.lenient && events.invalid > 0 && idempotencyKey === null) return rejection(events, []);
   const source = dialect.isSingle ? firstSource(read.bytes, events) : null;
   const input = inputOf(dialect, { scope: sent.ids, bytes: read.bytes, headers, events }, host);
-  // Nobody looks at it again, and the collector would leave it for long.
-  freeBytes(read.bytes);
   return { kind: "prepared", preferences, events: { ...events, spans: [] }, input, source };
 }
 
@@ -109,6 +113,13 @@ function rejection<R extends Reason>(events: KeptEvents<R>, conflicts: readonly 
   return { kind: "rejected", errors: listedErrors(events), invalid, conflicts, total };
 }
 
+const BUSY = refused("busy", "too many requests at once");
+
+/** What of a body's events is kept besides their text, in bytes, roughly. */
+function keptBytes({ count, invalid, ownIds, hashes }: KeptEvents<unknown>): number {
+  return 8 * count + 128 * (invalid + ownIds.size) + hashes.length;
+}
+
 /** Why there is no body. */
 function unread(
   read: Exclude<BodyRead, { readonly kind: "bytes" }>,
@@ -118,7 +129,9 @@ function unread(
     case "gone":
       return read;
     case "busy":
-      return refused("busy", "too many requests at once");
+      return BUSY;
+    case "slow":
+      return refused("slow", "the body came too slowly");
     case "too-large":
       return refused("too-large", `the body has more than ${bodyBytesMax} bytes`);
     case "bad-gzip":
@@ -131,6 +144,7 @@ interface ReadRequest {
   readonly form: BodyForm;
   readonly headers: IngestHeaders;
   readonly limits: BodyLimits;
+  readonly hold: IngestRequest["hold"];
 }
 
 interface ReadEvents<R> {
@@ -141,14 +155,16 @@ interface ReadEvents<R> {
 /** Checks again by newer rules before an event is called invalid; null where the stream is gone by then. */
 async function readByLatest<R extends Reason>(
   dialect: AgentDialect<R>,
-  { bytes, form, headers, limits }: ReadRequest,
-): Promise<ReadEvents<R> | null> {
+  { bytes, form, headers, limits, hold }: ReadRequest,
+): Promise<ReadEvents<R> | Refusal | null> {
   const readBy = (rules: StreamRules<R>): ReadEvents<R> => {
     const { keep, kept } = createEventKeeper<R>(rules.ownIdField, dialect, headers.idempotencyKey !== null);
     return { body: dialect.read(bytes, form, rules.check, limits, keep), events: kept() };
   };
   const before = dialect.rules();
   const read = before === null ? null : readBy(before);
+  // Before anything is waited for: meanwhile other bodies are read.
+  if (read !== null && !hold(keptBytes(read.events))) return BUSY;
   if (read?.body.kind !== "events" || read.events.invalid === 0) return read;
   await dialect.freshen();
   const current = dialect.rules();
@@ -177,6 +193,8 @@ function inputOf<R extends Reason>(
   const { stream } = dialect;
   const isKnownByBody =
     knowsBodies && idempotencyKey === null && dialect.rules()?.deduplicatesByContent === true && events.areRepeatable;
+  // First, since the body is used up as its events are packed.
+  const known = isKnownByBody ? { bodyHash: bodyHash(stream, scope, bytes) } : {};
   return {
     stream,
     scope,
@@ -185,7 +203,7 @@ function inputOf<R extends Reason>(
     invalid: invalidOf(dialect, events),
     namesIndex: true,
     idempotency: idempotencyKey === null ? null : keyedBody(idempotencyKey, scope, events),
-    ...(isKnownByBody ? { bodyHash: bodyHash(stream, scope, bytes) } : {}),
+    ...known,
     strict: !preferences.lenient,
   };
 }

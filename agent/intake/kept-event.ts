@@ -4,6 +4,7 @@ import { CONTENT_HASH_BYTES, contentHash, ownIdOf, type SentIds, sentIdsText } f
 import type { CheckedEvent, Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
 import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
 import type { AppendInput } from "../buffer/transactions/append.ts";
+import { ByteBlocks } from "./byte-blocks.ts";
 
 /** From here on an event keeps but its first error: sixteen bytes of JSON may make two hundred of errors. */
 const ERRORS_KEPT_MAX = 10_000;
@@ -42,14 +43,14 @@ export function createEventKeeper<R extends Reason>(
   const spans: number[] = [];
   const ownIds = new Map<number, string>();
   const errors = createErrorKeeper<R>();
-  const hashes: Uint8Array[] = [];
+  const hashes = new ByteBlocks();
   let areRepeatable = true;
   return {
     keep({ from, to, fields, found }: CheckedEvent<R>, index) {
       spans.push(from, to);
       const ownId = ownIdField === null ? null : ownIdOf(fields.get(ownIdField));
       if (ownId !== null) ownIds.set(index, ownId);
-      if (isKeyed) hashes.push(contentHash(fields, readOnly).slice(0, CONTENT_HASH_BYTES));
+      if (isKeyed) hashes.add(contentHash(fields, readOnly).subarray(0, CONTENT_HASH_BYTES));
       if (found.length > 0) errors.add(index, found);
       else areRepeatable &&= carriesTime(fields);
     },
@@ -59,7 +60,7 @@ export function createEventKeeper<R extends Reason>(
       invalid: errors.byIndex.size,
       areRepeatable,
       ownIds,
-      hashes: Buffer.concat(hashes),
+      hashes: hashes.take(),
       errors: errors.byIndex,
     }),
   };

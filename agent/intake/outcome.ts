@@ -3,7 +3,7 @@ import { eventId, type Identity, type SentIds, sentIdsText } from "../../shared/
 import { conflictResult } from "../../shared/intake/answers.ts";
 import type { Accepted, Conflicting, Dialect, Reason, Resource } from "../../shared/intake/dialect.ts";
 import type { Preferences } from "../../shared/intake/headers.ts";
-import type { EventResult } from "../../shared/intake/usage-answer.ts";
+import type { EventResult, EventResults } from "../../shared/intake/usage-answer.ts";
 import type { KnownEvent } from "../buffer/tables/keys.ts";
 import type { KeptEvents } from "./kept-event.ts";
 
@@ -12,6 +12,9 @@ export function conflictsOf<R extends Reason>(dialect: Dialect<R>, known: readon
   const conflicts = known.filter((event) => !event.same);
   return conflicts.map(({ index }) => ({ reason: dialect.conflict("key", index), id: "" }));
 }
+
+/** Up to here an answer's results are there at once. */
+export const RESULTS_KEPT_MAX = 10_000;
 
 export interface Appended {
   readonly preferences: Preferences;
@@ -30,11 +33,8 @@ export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEv
   const sentIds = sentIdsText(appended.scope);
   // Hashing is the dearest part of an answer, and most callers never see the ids.
   const isShown = dialect.isSingle || preferences.representation;
-  const known = new Map(appended.known.map((event) => [event.index, event]));
-  let next = appended.firstPosition;
-  const results = Array.from({ length: events.count }, (_, index): EventResult => {
-    const before = known.get(index);
-    const position = before?.position ?? next++;
+  const resultAt = (index: number, before: KnownEvent | undefined, next: number): EventResult => {
+    const position = before?.position ?? next;
     const identity = identityOf(events.ownIds.get(index), producer, position);
     const id = isShown ? eventId(dialect.kind, dialect.stream, identity, sentIds) : "";
     if (before?.same === true) return { index, status: "duplicate", id };
@@ -43,8 +43,22 @@ export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEv
     if (errors === undefined) return { index, status: "accepted", id };
     const reasons = errors.map((error) => dialect.listed({ ...error, index }, index));
     return { index, status: "quarantined", id, reasons };
-  });
-  const resource = dialect.isSingle ? resourceOf(results, appended) : null;
+  };
+  const made: EventResults = {
+    length: events.count,
+    *[Symbol.iterator]() {
+      // Those that are known are in order too.
+      let [next, seen] = [appended.firstPosition, 0];
+      for (let index = 0; index < events.count; index++) {
+        const before = appended.known[seen]?.index === index ? appended.known[seen++] : undefined;
+        yield resultAt(index, before, next);
+        if (before === undefined) next++;
+      }
+    },
+  };
+  // Of very many, what is listed is made as it is written: kept, it would be more than all else that is known of them.
+  const results = events.count <= RESULTS_KEPT_MAX ? [...made] : made;
+  const resource = dialect.isSingle ? resourceOf([...results], appended) : null;
   return { kind: "accepted", results, preferences, resource };
 }
 

@@ -3,13 +3,16 @@ import type { IncomingMessage } from "node:http";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import type { Reason } from "../../shared/intake/dialect.ts";
 import { type SolvimonReason, unsupportedVersion } from "../../shared/intake/solvimon-answer.ts";
+import { usageAnswerPieces } from "../../shared/intake/usage-answer.ts";
 import { type BodyLimits, HEADER, SOLVIMON_VERSION, USAGE_PATHS } from "../../shared/wire.ts";
 import type { AgentDialect } from "./agent-dialect.ts";
 import type { Answer } from "./answer.ts";
-import { readBody } from "./body.ts";
+import { readBody, readRaw } from "./body.ts";
 import type { BodyBudget, BodyShare } from "./body-budget.ts";
 import type { CalculateHandler } from "./calculate-handler.ts";
+import type { Gunzip } from "./gunzip.ts";
 import type { Ingest, IngestRequest } from "./ingest.ts";
+import { RESULTS_KEPT_MAX } from "./outcome.ts";
 import { refuseIn } from "./refusal.ts";
 import { type SolvimonIngestRoute, solvimonRouteOf } from "./solvimon-route.ts";
 import { CHALLENGE, carriesToken, deny, FORM_BYTES_MAX, grantToken } from "./token.ts";
@@ -32,6 +35,7 @@ export interface RouteOptions {
   readonly listener: Listener | null;
   readonly limits: BodyLimits;
   readonly budget: BodyBudget;
+  readonly gunzip: Gunzip;
 }
 
 const USAGE_PREFIXES = USAGE_PATHS.map((path) => path.slice(0, path.indexOf(":")));
@@ -52,7 +56,7 @@ export function createRoutes(options: RouteOptions): Handler {
       return { status: 200, headers: { "content-type": "text/plain; version=0.0.4" }, body: await options.metrics() };
     }
     const post = request.method === "POST" ? postHandlerOf(path, options) : null;
-    return post === null ? refuseIn(path, 404, "there is nothing here") : withinBudget(request, path, post, options);
+    return post === null ? refuseIn(path, 404, "there is nothing here") : withinBudget(request, post, options);
   };
 }
 
@@ -84,47 +88,60 @@ async function answerGrant(
 ): Promise<Answer | null> {
   const share = budget.share();
   try {
-    const read = await readBody(request, "identity", FORM_BYTES_MAX, share);
-    if (read.kind === "gone") return null;
-    if (read.kind === "bytes") return grantToken(request.headers, read.bytes, token);
-    return deny(413, "invalid_request", `the body has more than ${FORM_BYTES_MAX} bytes`);
+    const read = await readRaw(request, { bytesMax: FORM_BYTES_MAX, share });
+    switch (read.kind) {
+      case "gone":
+        return null;
+      case "bytes":
+        return grantToken(request.headers, read.bytes, token);
+      case "slow":
+        return deny(408, "invalid_request", "the body came too slowly");
+      case "busy":
+        return { ...deny(503, "temporarily_unavailable", "too many requests at once"), headers: RETRY };
+      default:
+        return deny(413, "invalid_request", `the body has more than ${FORM_BYTES_MAX} bytes`);
+    }
   } finally {
     share.end();
   }
 }
+
+const RETRY = { [HEADER.retryAfter]: "1" } as const;
 
 function ingestHandler<R extends Reason>(ingest: Ingest, dialect: AgentDialect<R>): PostHandler {
   return async function answerIngest(request) {
     const outcome = await ingest(dialect, request);
-    return outcome.kind === "gone" ? null : dialect.answer(outcome);
+    if (outcome.kind === "gone") return null;
+    const isLong = outcome.kind === "accepted" && outcome.results.length > RESULTS_KEPT_MAX;
+    if (!isLong || !outcome.preferences.representation) return dialect.answer(outcome);
+    const { status, headers } = dialect.answer({ ...outcome, results: [] });
+    return { status, headers, body: usageAnswerPieces(outcome.results) };
   };
 }
 
-async function withinBudget(
-  request: IncomingMessage,
-  path: string,
-  handle: PostHandler,
-  { budget, limits }: RouteOptions,
-): Promise<Answer | null> {
-  const share = budget.share();
-  const declared = Number(request.headers["content-length"] ?? 0);
-  if (!share.take(Math.min(declared, limits.bodyBytesMax))) {
-    return refuseIn(path, 429, "too many requests at once", { [HEADER.retryAfter]: "1" });
-  }
+/** What a request takes in memory it gives back once its answer is out. */
+async function withinBudget(request: IncomingMessage, handle: PostHandler, options: RouteOptions) {
+  const share = options.budget.share();
   try {
-    return await handle(ingestRequestOf(request, limits, share), request);
-  } finally {
+    const answer = await handle(ingestRequestOf(request, options, share), request);
+    // Nothing of a refused body is left, and the connection may linger: others have waited for that room.
+    if (answer !== null && answer.status < 400) return { ...answer, sent: share.end };
     share.end();
+    return answer;
+  } catch (error) {
+    share.end();
+    throw error;
   }
 }
 
-function ingestRequestOf(request: IncomingMessage, limits: BodyLimits, share: BodyShare): IngestRequest {
+function ingestRequestOf(request: IncomingMessage, { limits, gunzip }: RouteOptions, share: BodyShare): IngestRequest {
   return {
     header(name) {
       const value = request.headers[name];
       return (Array.isArray(value) ? value.join(", ") : value) ?? null;
     },
-    body: (coding) => readBody(request, coding, limits.bodyBytesMax, share),
+    body: (coding) => readBody(request, coding, { bytesMax: limits.bodyBytesMax, share }, gunzip),
+    hold: share.take,
   };
 }
 

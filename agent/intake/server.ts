@@ -5,7 +5,8 @@ import type { Logger } from "pino";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { createRequestId } from "../../shared/request-id.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
-import { sendAnswer } from "./answer.ts";
+import { type Answer, LINGER_MS, sendAnswer } from "./answer.ts";
+import { boundConnections } from "./connections.ts";
 import { refuseIn } from "./refusal.ts";
 import type { Handler } from "./routes.ts";
 
@@ -34,13 +35,20 @@ export async function openHttpServer(address: Address, handle: Handler, logger: 
     keepAliveTimeout: 65_000,
     noDelay: true,
   });
+  const closing = new WeakSet<Socket>();
   const handleOpen: Handler = async (request) => {
     const answered = await handle(request);
-    // A connection kept alive past the server's closing would hold up the end until it is cut.
-    if (answered === null || server.listening) return answered;
+    // What was not read to its end was refused, and nothing further is read on that connection. One kept alive past the
+    // server's closing would hold up the end until it is cut.
+    const isLast = answered !== null && (!server.listening || (answered.status >= 400 && !request.complete));
+    if (!isLast) return answered;
+    closing.add(request.socket);
     return { ...answered, headers: { ...answered.headers, connection: "close" } };
   };
+  boundConnections(server);
   server.on("request", (request, response) => {
+    // Behind a request that closes its connection nothing is taken any more.
+    if (closing.has(request.socket)) return;
     answer(request, response, handleOpen, logger).catch((error: unknown) => {
       logger.error({ err: error }, "an answer could not be sent");
       response.destroy();
@@ -62,15 +70,30 @@ async function answer(
   logger: Logger,
 ): Promise<void> {
   const requestId = createRequestId();
+  const answered = await answerOf(request, requestId, handle, logger);
+  if (answered === null) {
+    response.destroy();
+    return;
+  }
   try {
-    const answered = await handle(request);
-    if (answered === null) response.destroy();
-    else await sendAnswer(request, response, requestId, answered);
+    await sendAnswer(request, response, requestId, answered);
+  } finally {
+    answered.sent?.();
+  }
+}
+
+async function answerOf(
+  request: IncomingMessage,
+  requestId: string,
+  handle: Handler,
+  logger: Logger,
+): Promise<Answer | null> {
+  try {
+    return await handle(request);
   } catch (error) {
     logger.error({ err: error, requestId }, "a request failed");
     const message = "the agent could not take this; nothing of it was kept";
-    const refusal = refuseIn(request.url ?? "/", 503, message, { "retry-after": "5" });
-    await sendAnswer(request, response, requestId, refusal);
+    return refuseIn(request.url ?? "/", 503, message, { "retry-after": "5" });
   }
 }
 
@@ -101,8 +124,11 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
   }
   const status = error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
   const body = JSON.stringify(usageRefusal(STATUS_CODES[status] ?? "Bad Request"));
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
       `X-Request-Id: ${createRequestId()}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  // Ending it alone would leave the client's half open, for as long as the client likes.
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(cut)).end();
 }

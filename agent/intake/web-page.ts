@@ -11,15 +11,22 @@ export interface Listener {
   readonly hosts: readonly string[];
 }
 
+const OWN_SITES: ReadonlySet<string> = new Set(["none", "same-origin"]);
+
 /** Why a request is taken for a web page's, in words; null for one that is not. */
 export function webPageIn(request: IncomingMessage, { host, hosts }: Listener): string | null {
-  const { headers, socket } = request;
+  const { headers, headersDistinct, socket } = request;
   if (headers.origin !== undefined) return "requests of web pages (Origin) are not taken";
-  if (headers["sec-fetch-site"] === "cross-site") return "requests of web pages (Sec-Fetch-Site) are not taken";
+  const site = headers["sec-fetch-site"];
+  // A page of another port of this machine is "same-site". What somebody opens by hand is "none", and what a browser then
+  // loads beside it "same-origin": no page comes from here.
+  if (site !== undefined && !OWN_SITES.has(String(site))) return "requests of web pages (Sec-Fetch-Site) are not taken";
   // HTTP/1.0 knows no Host, and no browser is that old.
   if (headers.host === undefined) return null;
+  // The first alone would be looked at, and who knows which of them a proxy goes by.
+  if ((headersDistinct["host"]?.length ?? 0) > 1) return "a request has one Host";
   const name = nameOf(headers.host);
-  const known = [host, socket.localAddress ?? "", ...hosts].map(nameOf);
+  const known = [host, ...hosts, ...(socket.localAddress === undefined ? [] : [socket.localAddress])].map(nameOf);
   if (isLoopback(name) || known.includes(name)) return null;
   return `Host ${JSON.stringify(headers.host.slice(0, 100))} is not this agent's; add it to [listen] hosts if it is`;
 }

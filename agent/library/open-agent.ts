@@ -51,7 +51,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
       if (bytes.length > DEFAULT_LIMITS.bodyBytesMax)
         throw new AgentError("INVALID_EVENT", "more than 4,000,000 bytes in one append");
       const body = async () => ({ kind: "bytes", bytes }) as const;
-      const request = { header: header(isUsage ? "application/x-ndjson" : "application/json"), body };
+      const request = { header: header(isUsage ? "application/x-ndjson" : "application/json"), body, hold: () => true };
       return isUsage
         ? appendBy(agentUsageDialect(parsed.meterGlobalId, schemas, refresh.freshen), request)
         : appendBy(agentSolvimonDialect(parsed.kind, "list", schemas), request);

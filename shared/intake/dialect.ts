@@ -9,7 +9,7 @@ import type { Fields, SpanObject } from "../json/span.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { BodyForm, BodyLimits } from "../wire.ts";
 import type { Preferences } from "./headers.ts";
-import type { EventResult } from "./usage-answer.ts";
+import type { EventResults } from "./usage-answer.ts";
 
 /** What is wrong with an event, in the API's own form. */
 export interface Reason {
@@ -95,6 +95,8 @@ export type RefusalCause =
   | "unsupported-type"
   | "too-large"
   | "broken-body"
+  /** Its body came too slowly. */
+  | "slow"
   | "key-ended"
   /** The name is not one that the key may send under. */
   | "foreign-producer"
@@ -114,7 +116,7 @@ export interface Refusal {
 export interface Accepted {
   readonly kind: "accepted";
   /** One for each event, in order; every event is durable or known. */
-  readonly results: readonly EventResult[];
+  readonly results: EventResults;
   readonly preferences: Preferences;
   /** Of a single event: what its resource is made of. */
   readonly resource: Resource | null;
@@ -172,6 +174,7 @@ export const REFUSAL: Readonly<Record<RefusalCause, { readonly status: number; r
   "unsupported-type": { status: 415 },
   "too-large": { status: 413 },
   "broken-body": { status: 400 },
+  slow: { status: 408 },
   "key-ended": { status: 401 },
   "foreign-producer": { status: 403 },
   busy: { status: 503, retryAfterS: 1 },

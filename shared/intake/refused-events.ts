@@ -50,7 +50,7 @@ export function refusedIn<R extends CodedReason>(outcome: Answerable<R>): Refuse
 
 const NONE = { refused: 0, conflicts: 0, quarantined: 0 };
 
-function refusedAmong(results: readonly EventResult[]): RefusedEvents | null {
+function refusedAmong(results: Iterable<EventResult>): RefusedEvents | null {
   const counts = { conflict: 0, quarantined: 0 };
   let first: EventResult | null = null;
   for (const result of results) {

@@ -26,19 +26,39 @@ export interface UsageRefusal {
   readonly reasons: readonly ValidationError[];
 }
 
+/** Results in order, which may be made only as they are looked at. */
+export type EventResults = Iterable<EventResult> & { readonly length: number };
+
 /** The 200 of a body of events; its four counts add up to the events sent. */
-export function usageAnswer(results: readonly EventResult[], representation: boolean): UsageAnswer {
-  const count = (status: EventStatus) => results.reduce((sum, result) => sum + (result.status === status ? 1 : 0), 0);
-  const accepted = count("accepted");
+export function usageAnswer(results: EventResults, representation: boolean): UsageAnswer {
+  const counts = { accepted: 0, duplicate: 0, conflict: 0, quarantined: 0 };
+  for (const { status } of results) counts[status]++;
   return {
     success: true,
-    message: `${accepted} of ${results.length} usage events accepted`,
-    accepted,
-    duplicates: count("duplicate"),
-    conflicts: count("conflict"),
-    quarantined: count("quarantined"),
-    ...(representation ? { results } : {}),
+    message: `${counts.accepted} of ${results.length} usage events accepted`,
+    accepted: counts.accepted,
+    duplicates: counts.duplicate,
+    conflicts: counts.conflict,
+    quarantined: counts.quarantined,
+    ...(representation ? { results: [...results] } : {}),
   };
+}
+
+/** Characters of an answer that are made at once. */
+const PIECE_CHARACTERS = 64 * 1024;
+
+/** As {@link usageAnswer} with its results, as JSON in pieces: of 200,000 events no answer is ever there whole. */
+export function* usageAnswerPieces(results: EventResults): Generator<string> {
+  let piece = `${JSON.stringify(usageAnswer(results, false)).slice(0, -1)},"results":[`;
+  let isFirst = true;
+  for (const result of results) {
+    piece += `${isFirst ? "" : ","}${JSON.stringify(result)}`;
+    isFirst = false;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = "";
+  }
+  yield `${piece}]}`;
 }
 
 /** An error of any operation that is not Solvimon's. Lists the first 100 errors. */

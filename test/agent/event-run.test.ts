@@ -6,6 +6,7 @@ import {
   joinRuns,
   packBytes,
   packEvents,
+  packSpans,
   sliceRun,
 } from "../../agent/buffer/tables/event-run.ts";
 
@@ -48,4 +49,23 @@ test("one event always fits, so that none is stuck for its size", () => {
   expect(countFitting(run, 1, 10, 10)).toBe(1);
   expect(countFitting(run, 0, 102, 10)).toBe(2);
   expect(countFitting(run, 0, 102, 1)).toBe(1);
+});
+
+test("events that lie in one body are packed where they are, in memory of their own", () => {
+  const text = ' [ {"a":1} ,\n{"b":"é"},{}]';
+  const bytes = new TextEncoder().encode(text);
+  const events = ['{"a":1}', '{"b":"é"}', "{}"].map((event) => new TextEncoder().encode(event));
+  let at = 0;
+  const spans = events.flatMap((event) => {
+    const from = Buffer.from(bytes).indexOf(event, at);
+    at = from + event.length;
+    return [from, at];
+  });
+  const part = new Uint8Array([...bytes, 0]).subarray(0, -1);
+  for (const body of [part, bytes]) {
+    const run = packSpans(body, spans);
+    const packed = events.map((_, index) => Buffer.from(eventBytes(run, index)).toString());
+    expect(packed).toEqual(events.map((event) => Buffer.from(event).toString()));
+    expect(run.body.buffer.byteLength).toBe(run.body.length);
+  }
 });

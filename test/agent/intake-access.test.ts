@@ -4,6 +4,7 @@ import { type IncomingHttpHeaders, request } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { openRaw, statusesIn } from "./support/raw-client.ts";
 import { EVENT, eventNumber, setup } from "./support/setup.ts";
 
 const PATH = "/usage/bulk/m";
@@ -123,6 +124,12 @@ test("a web page's requests get 403, whatever they ask for; a program's do not",
     { origin: "https://evil.example" },
     { origin: "null" },
     { "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-site" },
+    { host: "" },
+    { host: "localhost.evil.example" },
+    { host: "[::ffff:10.0.0.8]:8788" },
+    { host: "user@127.0.0.1" },
+    { host: "127.0.0.1 evil.example" },
     { host: "evil.example" },
     { host: "evil.example:8788" },
     { host: "127.0.0.1.evil.example" },
@@ -134,13 +141,26 @@ test("a web page's requests get 403, whatever they ask for; a program's do not",
       ["/v1/ingest/persist-data", "POST"],
       ["/status", "GET"],
       ["/healthz", "GET"],
+      ["/metrics", "GET"],
+      ["/nowhere", "OPTIONS"],
       ["/oauth/token", "POST"],
     ] as const) {
       expect([headers, path, (await ask(url, path, { headers, method })).status]).toEqual([headers, path, 403]);
     }
   }
   expect((await agent.agent.status()).ledger.accepted).toBe(0);
-  const programs = [host, "localhost", "LOCALHOST:1", "[::1]:8788", "127.0.0.1", "agent.internal:99", "10.0.0.7"];
+  const programs = [
+    host,
+    "localhost",
+    "LOCALHOST:1",
+    "[::1]:8788",
+    "127.0.0.1",
+    "agent.internal:99",
+    "10.0.0.7",
+    "AGENT.internal.",
+    "[::ffff:127.0.0.1]:8788",
+    "LocalHost.",
+  ];
   for (const [n, name] of programs.entries()) {
     const answer = await ask(url, PATH, { headers: { host: name }, body: eventNumber(n) });
     expect([name, answer.status]).toEqual([name, 200]);
@@ -180,4 +200,17 @@ test("NDJSON goes by either of its names", async () => {
     const answer = await ask(agent.agent.url, PATH, { headers: { "content-type": type }, body });
     expect([answer.status, answer.body["accepted"]]).toEqual([200, 2]);
   }
+});
+
+test("HTTP/1.0 without Host is a program's; HTTP/1.1 without, or with several, is refused; a unix socket asks for none", async () => {
+  const { listen, socket } = tokenFile("s3cret");
+  await using agent = await setup({ listen });
+  const status = async (head: string) => statusesIn(await (await openRaw(agent, `${head}\r\n\r\n`)).received);
+  const close = "Connection: close";
+  expect(await status("GET /healthz HTTP/1.0")).toEqual([200]);
+  expect(await status(`GET /healthz HTTP/1.1\r\n${close}`)).toEqual([400]);
+  expect(await status(`GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n${close}`)).toEqual([403]);
+  expect(await status(`GET /healthz HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: none\r\n${close}`)).toEqual([200]);
+  const headers = { host: "anything", origin: "https://evil.example" };
+  expect((await ask(agent.agent.url, PATH, { socketPath: socket, headers })).status).toBe(200);
 });

@@ -25,25 +25,24 @@ export function packEvents(sources: readonly string[]): EventRun {
 }
 
 /**
- * As {@link packEvents}, of events that lie in one body.
- * @param spans two offsets for each event: where it begins and ends.
+ * As {@link packEvents}, of events that lie in one body, which is used up: they move together where they are, so that a
+ * large body is never there twice.
+ * @param spans two offsets for each event, in order: where it begins and ends; a byte at least lies between two.
  */
 export function packSpans(bytes: Uint8Array, spans: readonly number[]): EventRun {
-  const count = spans.length / 2;
-  let length = Math.max(0, count - 1);
-  for (let at = 0; at < spans.length; at += 2) length += (spans[at + 1] ?? 0) - (spans[at] ?? 0);
-  // Never of the pool that small buffers share: what is handed to the log's thread must be all its own.
-  const body = new Uint8Array(length);
-  const ends = new Uint32Array(count);
+  const ends = new Uint32Array(spans.length / 2);
   let end = 0;
-  for (let event = 0; event < count; event++) {
-    if (event > 0) body[end++] = COMMA;
-    const part = bytes.subarray(spans[2 * event], spans[2 * event + 1]);
-    body.set(part, end);
-    end += part.length;
+  for (let event = 0; event < ends.length; event++) {
+    const [from = 0, to = 0] = [spans[2 * event], spans[2 * event + 1]];
+    if (event > 0) bytes[end++] = COMMA;
+    bytes.copyWithin(end, from, to);
+    end += to - from;
     ends[event] = end;
   }
-  return { body, ends };
+  const { buffer } = bytes;
+  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+  // Never a part of something larger: what is handed to the log's thread must be all its own.
+  return { body: isOwn ? new Uint8Array(buffer.transfer(end)) : Uint8Array.prototype.slice.call(bytes, 0, end), ends };
 }
 
 /** As {@link packEvents}, of bytes that need not be text. */

@@ -205,6 +205,7 @@ export function createSubject(options: SubjectOptions) {
       const outcome = await createIngest({ log, clock, limits: DEFAULT_LIMITS, knowsBodies: true })(dialect, {
         header: (name) => headers[name] ?? null,
         body: () => Promise.resolve({ kind: "bytes", bytes: Buffer.from(body) }),
+        hold: () => true,
       });
       if (outcome.kind === "gone") return null;
       const { status, body: answered } = dialect.answer(outcome);

@@ -1,0 +1,107 @@
+/** Bodies made to become much in memory, at an agent with the bounds of `npm run agent`: it lives, and stays small. */
+import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { expect, onTestFinished, test } from "vitest";
+import { lastWords, type NodeProcess } from "../../tools/processes/node-process.ts";
+import { openRaw, rawPost, statusesIn } from "./support/raw-client.ts";
+import { running } from "./support/running.ts";
+import { EVENT, setup } from "./support/setup.ts";
+
+const FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=96", "--v8-pool-size=1"];
+const PATH = "/usage/bulk/m";
+const GZIP = { "content-encoding": "gzip" };
+const LENIENT = { prefer: "handling=lenient, return=representation" };
+const MB = 1_000_000;
+
+/** The most memory a process ever had, in MB. */
+function peakMb({ pid }: NodeProcess): number {
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return (Number(peak) * 1024) / MB;
+}
+
+async function started() {
+  const { agent, destination } = await running();
+  const child = agent.run({ nodeFlags: FLAGS });
+  const url = await child.ready;
+  destination.reply = () => ({ status: 503, headers: {}, body: "" });
+  const before = peakMb(child);
+  return {
+    before,
+    peak: () => peakMb(child),
+    async send(body: Uint8Array<ArrayBuffer> | string, headers: Record<string, string> = {}): Promise<number> {
+      const type = { "content-type": "application/json" };
+      try {
+        const answer = await fetch(url + PATH, { method: "POST", body, headers: { ...type, ...headers } });
+        await answer.arrayBuffer();
+        return answer.status;
+      } catch (error) {
+        if (child.isRunning()) throw error;
+        throw new Error(`the agent ended: ${lastWords(child)}`, { cause: error });
+      }
+    },
+  };
+}
+
+/** A list of as many items as fit into `bytes`. */
+function filled(item: string, bytes: number, open = "[", close = "]"): string {
+  const count = Math.floor((bytes - open.length - close.length + 1) / (item.length + 1));
+  return open + Array(count).fill(item).join(",") + close;
+}
+
+const inEvents = (item: string, bytes: number) => filled(filled(item, 900_000, '{"a":[', "]}"), bytes);
+
+/** Bodies of about so many bytes, each of which became many times that. */
+const SHAPES: Readonly<Record<string, (bytes: number) => string>> = {
+  "empty objects in an event": (bytes) => inEvents("{}", bytes),
+  "empty lists in an event": (bytes) => inEvents("[]", bytes),
+  "numbers in an event": (bytes) => inEvents("1", bytes),
+  "objects of one member": (bytes) => inEvents('{"":0}', bytes),
+  "many events of nothing": (bytes) => filled("{}", Math.min(bytes, 590_000)),
+  "many events of wrong kinds": (bytes) => filled('{"CustomerId":1,"UsageDate":"x"}', Math.min(bytes, 6_000_000)),
+  "many keys": (bytes) =>
+    filled(`{${Array.from({ length: 90_000 }, (_, i) => `"${i.toString(36)}":0`).join()}}`, bytes),
+  "wide characters": (bytes) => filled(`{"a":"${"😀".repeat(200_000)}"}`, bytes),
+  "one event too large": (bytes) => `{"a":"${"x".repeat(bytes - 10)}"}`,
+  "usual events": (bytes) => filled(EVENT, bytes),
+};
+
+test("2 MB of empty objects, 4 KB gzipped, end no agent: 300 at once, in bounded memory", async () => {
+  const { before, peak, send } = await started();
+  const bomb = gzipSync(filled("{}", 900_000, '[{"a":[', "]}]"));
+  const larger = gzipSync(filled("{}", 2 * MB, '[{"a":[', "]}]"));
+  const statuses = await Promise.all(Array.from({ length: 300 }, (_, i) => send(i % 2 === 0 ? bomb : larger, GZIP)));
+  console.log(`${before.toFixed(0)} MB before, ${peak().toFixed(0)} MB at most`);
+  expect(statuses.filter((status) => ![400, 413, 503].includes(status))).toEqual([]);
+  expect(await send(EVENT)).toBe(200);
+  expect(peak() - before).toBeLessThan(100);
+});
+
+test.each([
+  { bytes: 4 * MB, atOnce: 10, most: 350 },
+  { bytes: 16 * MB, atOnce: 4, most: 350 },
+])(
+  "$atOnce bodies of $bytes bytes at once, whatever their shape, take less than $most MB",
+  async ({ bytes, atOnce, most }) => {
+    const { before, peak, send } = await started();
+    console.log(`before: ${before.toFixed(0)} MB`);
+    for (const [shape, make] of Object.entries(SHAPES)) {
+      const body = make(bytes);
+      for (const headers of [{}, LENIENT, { ...LENIENT, "idempotency-key": shape }]) {
+        const sent = Array.from({ length: atOnce }, () => send(body, headers));
+        expect(await send(EVENT)).toBe(200);
+        const statuses = await Promise.all(sent);
+        expect([shape, ...statuses.filter((status) => ![200, 400, 413, 503].includes(status))]).toEqual([shape]);
+        console.log(`${shape} ${JSON.stringify(headers)}: ${statuses}, ${peak().toFixed(0)} MB at most`);
+      }
+    }
+    expect(peak()).toBeLessThan(most);
+  },
+);
+
+test("a body that comes a byte at a time is given up: 408, and the connection is closed, not half", async () => {
+  await using agent = await setup();
+  const { received, socket } = await openRaw(agent, rawPost("Content-Length: 10000\r\n", "["));
+  const dripping = setInterval(() => socket.write(" "), 100);
+  onTestFinished(() => clearInterval(dripping));
+  expect(statusesIn(await received)).toEqual([408]);
+});
