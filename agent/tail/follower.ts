@@ -41,8 +41,9 @@ export function createFollower({ path, stream, log, lines, clock, logger, signal
   }
 
   async function readHeld(file: OpenFile, position: TailPosition | null): Promise<ReadOutcome> {
-    const { size } = await file.handle.stat({ bigint: true });
+    const { size, mtimeNs } = await file.handle.stat({ bigint: true });
     file.seenBytes = Math.max(file.seenBytes, Number(size));
+    file.modified = mtimeNs;
     return read(file.source, file.inode, position);
   }
 
@@ -50,7 +51,7 @@ export function createFollower({ path, stream, log, lines, clock, logger, signal
     left.begin();
     const known = await positions.all();
     const named = await filesNamed(path);
-    const inodes = new Set(await Promise.all(named.map(files.hold)));
+    const inodes = new Set(await Promise.all(named.map(files.holdNamed)));
     for (const position of known) {
       if (inodes.has(position.inode)) continue;
       const trouble = await left.readLeft(position, named);
@@ -96,7 +97,9 @@ export function createFollower({ path, stream, log, lines, clock, logger, signal
     if (position === null && isPattern(path) && (await isKnownCopy(file, named))) return null;
     const outcome = await readHeld(file, position);
     if (outcome.kind === "held-up") return outcome.reason;
-    if (outcome.kind === "read" || outcome.position === null) return null;
+    if (outcome.kind === "read") return null;
+    // Cut while its first lines were read: they were not accepted, and may stand in a copy that nobody has seen.
+    if (outcome.position === null) return left.readUnseen(file.modified, named);
     // Cut, or another file under the same inode: the rest of what it was comes first, then what it is now.
     const trouble = await left.readRest(outcome.position, named);
     if (trouble !== null) return trouble;

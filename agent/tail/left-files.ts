@@ -29,6 +29,11 @@ export interface LeftFiles {
   readRest(position: TailPosition, named: readonly FoundFile[]): Promise<string | null>;
   /** Once for each file that lost its name: others may have been rotated off it since, between two looks. */
   readRotatedWith(file: OpenFile, named: readonly FoundFile[]): Promise<string | null>;
+  /**
+   * Reads files that were rotated off the followed one before they were ever seen.
+   * @param since when what was read last was written to last; nanoseconds since 1970.
+   */
+  readUnseen(since: bigint, named: readonly FoundFile[]): Promise<string | null>;
   /** Bytes that were seen in a file and are certainly gone. */
   lostBytes(): number;
 }
@@ -64,8 +69,7 @@ export function createLeftFiles(options: LeftFilesOptions): LeftFiles {
     }
     if (resting.get(inode) === found.size) return null;
     if (found.path.endsWith(".gz")) return readCompressed(found, position, named);
-    await files.hold(found);
-    const opened = files.get(inode);
+    const opened = await files.holdFound(found);
     return opened === null ? null : readRenamed(opened, position, named);
   }
 
@@ -130,7 +134,6 @@ export function createLeftFiles(options: LeftFilesOptions): LeftFiles {
     return trouble;
   }
 
-  /** Reads files that were rotated off the followed one before they were ever seen. */
   async function readUnseen(since: bigint, named: readonly FoundFile[]): Promise<string | null> {
     if (isPattern(path)) return null;
     const beside = await filesBeside(path, named);
@@ -161,8 +164,8 @@ export function createLeftFiles(options: LeftFilesOptions): LeftFiles {
 
   /** Reads a rotated file that its writer may still have open. */
   async function readRotated(found: FoundFile): Promise<ReadOutcome | null> {
-    const file = files.get(await files.hold(found));
-    return file?.inode === found.inode ? readHeld(file, null) : null;
+    const file = await files.holdFound(found);
+    return file === null ? null : readHeld(file, null);
   }
 
   /** Reads on in a gzip that has the inode of what was read: what that was compressed into, or another file by now. */
@@ -193,6 +196,7 @@ export function createLeftFiles(options: LeftFilesOptions): LeftFiles {
     readLeft,
     readRest,
     readRotatedWith,
+    readUnseen,
     lostBytes: () => lost,
   };
 }

@@ -9,6 +9,8 @@ export interface OpenFile {
   readonly source: ByteSource;
   /** The largest size that was seen of it. */
   seenBytes: number;
+  /** When it was written to last, as of the last look at it; nanoseconds since 1970. */
+  modified: bigint;
   /** Tick since when it has not grown; null while its name is the one that is followed. */
   quietSince: number | null;
   /** Whether it was looked beside it, since it lost its name, for others that were never seen. */
@@ -20,14 +22,33 @@ export interface OpenFiles {
   get(inode: string): OpenFile | null;
   /** As they are now: files may be opened and released while these are walked. */
   all(): OpenFile[];
-  /** Opens a file unless it is open; its inode as the open file has it. */
-  hold(file: FoundFile): Promise<string>;
+  /** Opens what bears this name now, unless it is open; its inode. */
+  holdNamed(file: FoundFile): Promise<string>;
+  /** Opens this very file unless it is open; null where another bears its name by now: it is then not this one's to hold. */
+  holdFound(file: FoundFile): Promise<OpenFile | null>;
   release(file: OpenFile): Promise<void>;
   close(): Promise<void>;
 }
 
 export function createOpenFiles(): OpenFiles {
   const held = new Map<string, OpenFile>();
+
+  function again({ inode }: FoundFile): OpenFile | null {
+    const file = held.get(inode) ?? null;
+    if (file !== null) file.quietSince = null;
+    return file;
+  }
+
+  async function keep(opened: Pick<OpenFile, "inode" | "handle" | "source">): Promise<OpenFile> {
+    const before = held.get(opened.inode);
+    if (before !== undefined) {
+      await opened.handle.close();
+      return before;
+    }
+    const file = { ...opened, seenBytes: 0, modified: 0n, quietSince: null, isLookedBeside: false };
+    held.set(opened.inode, file);
+    return file;
+  }
 
   async function release(file: OpenFile): Promise<void> {
     held.delete(file.inode);
@@ -37,16 +58,19 @@ export function createOpenFiles(): OpenFiles {
   return {
     get: (inode) => held.get(inode) ?? null,
     all: () => [...held.values()],
-    async hold(file) {
-      const before = held.get(file.inode);
-      if (before !== undefined) {
-        before.quietSince = null;
-        return before.inode;
-      }
+    async holdNamed(file) {
+      const before = again(file);
+      if (before !== null) return before.inode;
       const opened = await openHandle(file.path);
-      if (held.has(opened.inode)) await opened.handle.close();
-      else held.set(opened.inode, { ...opened, seenBytes: 0, quietSince: null, isLookedBeside: false });
-      return opened.inode;
+      return (await keep(opened)).inode;
+    },
+    async holdFound(file) {
+      const before = again(file);
+      if (before !== null) return before;
+      const opened = await openHandle(file.path);
+      if (opened.inode === file.inode) return keep(opened);
+      await opened.handle.close();
+      return null;
     },
     release,
     async close() {

@@ -8,7 +8,9 @@ import { openInlineEngine } from "../../agent/buffer/engine.ts";
 import { openLog } from "../../agent/buffer/log.ts";
 import { createLinesHandler, type LinesHandler } from "../../agent/intake/lines-handler.ts";
 import { createSchemas } from "../../agent/intake/schemas.ts";
+import { filesNamed } from "../../agent/tail/beside.ts";
 import { createFollower } from "../../agent/tail/follower.ts";
+import { createOpenFiles } from "../../agent/tail/open-files.ts";
 import { DEFAULT_LIMITS } from "../../shared/wire.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { fakeClock } from "./support/fake-clock.ts";
@@ -106,4 +108,18 @@ test("a file that is cut once more after its copy was made, and nothing was read
   appendFileSync(file, hundred(3));
   await lookOften();
   expect(counted(taken)).toEqual(EACH_ONCE);
+});
+
+test("a file whose name passed to another since it was found is not held, nor is the other in its place", async () => {
+  const { path: directory, remove } = tempDir("weir-tail-races");
+  onTestFinished(remove);
+  const name = join(directory, "usage.ndjson.1");
+  writeFileSync(name, hundred(0));
+  const [found] = await filesNamed(name);
+  renameSync(name, `${name}.moved`);
+  writeFileSync(name, hundred(1));
+  const files = createOpenFiles();
+  onTestFinished(() => files.close());
+  if (found === undefined) throw new Error("no file was found");
+  expect([await files.holdFound(found), files.all()]).toEqual([null, []]);
 });

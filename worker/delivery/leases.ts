@@ -55,7 +55,9 @@ export async function lease(db: D1Database, request: LeaseRequest, limits: CallL
   const unpacked = SQL.UNPACKED.rows(waiting);
   if (due !== null || unpacked.length === 0) return due;
   const { statements, calls, isAll } = await packing(db, lane, now, unpacked, limits);
-  const isLast = calls === 1 && isAll && unpacked.length < PACK_ROWS_MAX && unpacked[0]?.probing !== 1;
+  const [first] = unpacked;
+  const isLast =
+    calls === 1 && isAll && unpacked.length < PACK_ROWS_MAX && first?.probing !== 1 && first?.has_large_due !== 1;
   const results = await db.batch([...statements, ...leaseStatements(db, request, 0)]);
   return leasedBy(results.at(-2), request, isLast);
 }

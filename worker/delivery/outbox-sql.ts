@@ -23,6 +23,8 @@ const FEW_FIXED = `(SELECT count(*) FROM (SELECT 1 FROM shipments WHERE ${OPEN_I
 export type Unpacked = Omit<OutboxRow, "tenant" | "stream"> & {
   /** 1 where only one call may be made of them. */
   readonly probing: 0 | 1;
+  /** 1 where a fixed call of the lane is due that has no room now. */
+  readonly has_large_due: 0 | 1;
 };
 
 /** An item that closes its reprocessing group goes up once all the others of the group are settled. */
@@ -40,9 +42,13 @@ const SENT_TO = "coalesce(destination, 'default')";
 /** What goes to this account: calls not in doubt and its own in doubt, or (`onlyBound`) these alone. */
 const MAY_GO = `(${SENT_TO} = :destination AND (:onlyBound = 0 OR ${IN_DOUBT}) OR :onlyBound = 0 AND NOT ${IN_DOUBT})`;
 
-/** A fixed call is due: it goes before anything is packed. */
+/** A fixed call is due. */
 const ANY_DUE = `EXISTS (SELECT 1 FROM shipments WHERE ${OPEN_IN_LANE} AND next_at <= :now AND lease_until <= :now
-  AND coalesce(bytes, ${BYTES_UNKNOWN}) <= :room AND ${MAY_GO} AND ${READY})`;
+  AND ${MAY_GO} AND ${READY}`;
+/** One that fits: it goes before anything is packed. */
+const FITTING_DUE = `${ANY_DUE} AND coalesce(bytes, ${BYTES_UNKNOWN}) <= :room)`;
+/** One that needs more room than there is now: the lane is not done with what is packed. */
+const LARGE_DUE = `${ANY_DUE} AND coalesce(bytes, ${BYTES_UNKNOWN}) > :room)`;
 
 /**
  * Batches of a lane that no call owns. While it waits there are none: what comes in meanwhile leaves in few full
@@ -51,8 +57,8 @@ const ANY_DUE = `EXISTS (SELECT 1 FROM shipments WHERE ${OPEN_IN_LANE} AND next_
 export const UNPACKED = statement<
   Lane & LaneScopes & { now: number; count: number; room: number; destination: string; onlyBound: 0 | 1 },
   Unpacked
->(`SELECT batch, context, entries, events, bytes, ${PROBING} AS probing FROM outbox
-WHERE ${IN_LANE} AND NOT ${HELD} AND CASE WHEN ${PROBING} THEN ${FEW_FIXED} ELSE NOT ${ANY_DUE} END
+>(`SELECT batch, context, entries, events, bytes, ${PROBING} AS probing, ${LARGE_DUE} AS has_large_due FROM outbox
+WHERE ${IN_LANE} AND NOT ${HELD} AND CASE WHEN ${PROBING} THEN ${FEW_FIXED} ELSE NOT ${FITTING_DUE} END
 ORDER BY batch LIMIT :count`);
 
 export interface BatchEntries {
