@@ -14,6 +14,17 @@ export interface ByteSource {
 /** How far back a compressed source can be read, and how much of its beginning it keeps. */
 export const WINDOW_BYTES = 1024;
 
+const STEP_BYTES = 256 * 1024;
+
+/** How many bytes a source has, read through from its start: a compressed one tells in no other way. */
+export async function lengthOf(source: ByteSource): Promise<number> {
+  for (let at = 0; ; ) {
+    const { length } = await source.read(at, STEP_BYTES);
+    at += length;
+    if (length < STEP_BYTES) return at;
+  }
+}
+
 /** Reads by an open handle, whatever its file is called by now. */
 export function plainSource(file: FileHandle): ByteSource {
   return {

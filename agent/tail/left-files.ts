@@ -104,7 +104,7 @@ export function createLeftFiles(options: LeftFilesOptions): LeftFiles {
       end = outcome.position ?? position;
     }
     report(end, copy?.file.path ?? null);
-    if (copy !== null) await positions.keepAs(copy.file, end);
+    if (copy !== null) await positions.keepAs(copy, end);
     // Forgotten first: its inode may be that of a file rotated since, which would then pass for one that is known.
     await positions.forget(end);
     searched.delete(inode);

@@ -24,7 +24,7 @@ export interface OpenFiles {
   all(): OpenFile[];
   /** Opens what bears this name now, unless it is open; its inode. */
   holdNamed(file: FoundFile): Promise<string>;
-  /** Opens this very file unless it is open; null where another bears its name by now: it is then not this one's to hold. */
+  /** Opens this very file unless it is open; null where its name is gone, or another's by now, which is not held. */
   holdFound(file: FoundFile): Promise<OpenFile | null>;
   release(file: OpenFile): Promise<void>;
   close(): Promise<void>;
@@ -67,7 +67,8 @@ export function createOpenFiles(): OpenFiles {
     async holdFound(file) {
       const before = again(file);
       if (before !== null) return before;
-      const opened = await openHandle(file.path);
+      const opened = await openHandle(file.path).catch(unlessGone);
+      if (opened === null) return null;
       if (opened.inode === file.inode) return keep(opened);
       await opened.handle.close();
       return null;
@@ -77,4 +78,9 @@ export function createOpenFiles(): OpenFiles {
       for (const file of [...held.values()]) await release(file);
     },
   };
+}
+
+function unlessGone(error: unknown): null {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+  throw error;
 }

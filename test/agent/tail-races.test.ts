@@ -123,3 +123,23 @@ test("a file whose name passed to another since it was found is not held, nor is
   if (found === undefined) throw new Error("no file was found");
   expect([await files.holdFound(found), files.all()]).toEqual([null, []]);
 });
+
+test.each(["", ".gz"])(
+  "a copy (%s) that ends before what was read of its original is not read again",
+  async (suffix) => {
+    const { file, taken, look, lookOften } = await setup();
+    writeFileSync(file, hundred(0));
+    await look();
+    appendFileSync(file, hundred(1));
+    await look();
+    // Made before the last lines were written, and cut off in the middle of one.
+    const copied = (hundred(0) + hundred(1)).slice(0, -700);
+    writeFileSync(`${file}.1${suffix}`, suffix === "" ? copied : gzipSync(copied));
+    truncateSync(file);
+    appendFileSync(file, hundred(2));
+    await lookOften();
+    appendFileSync(file, hundred(3));
+    await lookOften();
+    expect(counted(taken)).toEqual(EACH_ONCE);
+  },
+);
