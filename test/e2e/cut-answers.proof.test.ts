@@ -59,7 +59,9 @@ it("a client that repeats its bodies until they are taken has each line upstream
   const client = async () => {
     while (next < bodies) {
       const first = next++ * lines;
-      sent += await sendUntilTaken(proxy.url, Array.from({ length: lines }, (_, i) => numbered(first + i)).join("\n"));
+      const body = Array.from({ length: lines }, (_, i) => numbered(first + i)).join("\n");
+      const tries = await sendUntilTaken(proxy.url, body);
+      sent += tries;
     }
   };
   const sending = Promise.all(Array.from({ length: atOnce }, client));

@@ -122,25 +122,31 @@ it.each<[string, readonly string[], readonly string[]]>([
     const clients = operations.map((operation) => send(river.edge.url, operation, books, stop.signal));
     const sending = Promise.all(clients);
     sending.catch(() => stop.abort());
+    // The twin lists its latest requests only, so that what it answered is noted as it goes.
+    const seen = new Set<number | null>();
+    const note = async () => {
+      for (const status of await statusesOf(river.twin.url)) seen.add(status);
+    };
     for (let kill = 0; kill < KILLS && !stop.signal.aborted; kill++) {
       const before = books.owed.size;
       await river.faults(FAULTS);
-      await until(() => books.owed.size >= before + STRIDE, {
-        what: "the clients to be answered",
-        everyMs: 5,
-        signal: stop.signal,
-      });
+      const enough = async () => {
+        await note();
+        return books.owed.size >= before + STRIDE;
+      };
+      await until(enough, { what: "the clients to be answered", everyMs: 20, signal: stop.signal });
       await river.edge.sigkill();
       await river.edge.restart();
     }
-    // A life is short and its lanes back off: what no call has met by now is met before the clients end. Asked here, since
-    // the twin lists its latest requests only.
+    // A life is short and its lanes back off: what no call has met by now is met before the clients end. Where the twin
+    // knows no keys, a reference that comes again after a cut answer is 409.
     await river.faults(FAULTS.slice(1));
+    const wanted = twinArgs.length > 0 ? [429, 503, 409] : [429, 503];
     const meets = async () => {
-      const statuses = await statusesOf(river.twin.url);
-      return [429, 503].every((status) => statuses.includes(status));
+      await note();
+      return wanted.every((status) => seen.has(status));
     };
-    await until(meets, { what: "a 503 and a 429 from the upstream", signal: stop.signal });
+    await until(meets, { what: `${wanted.join(", ")} from the upstream`, everyMs: 20, signal: stop.signal });
     stop.abort();
     await sending;
     const rows = await river.settled(150_000);
@@ -168,8 +174,6 @@ it.each<[string, readonly string[], readonly string[]]>([
       operations.map((operation) => KINDS[operation]?.stream).sort(),
     );
     expect(itemsAfterTheirClosing(taken)).toEqual([]);
-    const statuses = await statusesOf(river.twin.url);
-    if (twinArgs.length > 0) expect(statuses, "a repeat of a reference after a cut answer").toContain(409);
   },
 );
 
