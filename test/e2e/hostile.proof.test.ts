@@ -1,35 +1,17 @@
 /** What only a real socket can do: slow and lying bodies, bombs, many large bodies at once. */
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
+import { workerdMiB } from "../support/workerd-memory.ts";
 import { INGEST_PATH, METER, post, startRiver } from "./support.ts";
 
 const MIB = 1024 * 1024;
 
 const event = (n: number) =>
   JSON.stringify({ CustomerId: "c", UsageIdentifier: METER, UsageDate: "2015-05-17T10:05:03Z", Quantity: n });
-
-/** Memory of the edge's workerd in MiB, by /proc: the largest child of the edge's process group. */
-function workerdMiB(edgePid: number): number {
-  const sizes = readdirSync("/proc").flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return [];
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const group = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
-      const isWorkerd = readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd");
-      const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-      return group === edgePid && isWorkerd ? [Number(rss) / 1024] : [];
-    } catch {
-      // The process ended between the list and the look.
-      return [];
-    }
-  });
-  return Math.max(0, ...sizes);
-}
 
 it("bombs leave the Worker's memory flat", async () => {
   const river = await startRiver();
