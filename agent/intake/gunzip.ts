@@ -3,6 +3,7 @@
  * what a body becomes is then told by its own trailer.
  */
 import { createGunzip } from "node:zlib";
+import { gzipSizeTold } from "../../shared/intake/gzip-size.ts";
 import type { BodyShare } from "./body-budget.ts";
 import type { BodyRead } from "./body-read.ts";
 import { ByteBlocks } from "./byte-blocks.ts";
@@ -46,17 +47,8 @@ async function gunzip(zipped: Uint8Array, bytesMax: number, share: BodyShare): P
     stream.end(zipped);
   });
   // Zeros behind the last member are passed over, but not as read; of several, the last tells of its own size alone.
-  const isWhole = isSound && stream.bytesWritten === zipped.length && inflated.length === sizeTold(zipped);
+  const isWhole = isSound && stream.bytesWritten === zipped.length && inflated.length === gzipSizeTold(zipped);
   if (refusal === null && isWhole) return { kind: "bytes", bytes: inflated.take() };
   inflated.drop();
   return refusal ?? BAD_GZIP;
-}
-
-/** A header, an empty block, a checksum and a size. */
-const GZIP_BYTES_MIN = 18;
-
-/** The size after inflation that gzip ends with, modulo 2^32; -1 for what is too short to have one. */
-function sizeTold(zipped: Uint8Array): number {
-  if (zipped.length < GZIP_BYTES_MIN) return -1;
-  return new DataView(zipped.buffer, zipped.byteOffset).getUint32(zipped.byteLength - 4, true);
 }

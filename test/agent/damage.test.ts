@@ -5,10 +5,10 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { boundsOf } from "../../agent/buffer/disk/bounds.ts";
 import { openDatabase } from "../../agent/buffer/disk/database.ts";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { packEvents } from "./support/pack-events.ts";
 
 const EVENTS = 40;
 

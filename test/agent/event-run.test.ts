@@ -5,10 +5,10 @@ import {
   eventBytes,
   joinRuns,
   packBytes,
-  packEvents,
   packSpans,
   sliceRun,
 } from "../../agent/buffer/tables/event-run.ts";
+import { packEvents } from "./support/pack-events.ts";
 
 const sources = fc.array(fc.string({ unit: "grapheme", minLength: 1 }), { minLength: 1, maxLength: 40 });
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("utf8");

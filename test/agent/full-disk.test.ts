@@ -4,10 +4,10 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { packEvents } from "./support/pack-events.ts";
 import { canMount, createFiller, smallDisk } from "./support/small-disk.ts";
 
 const DISK_BYTES = 16 * 1024 * 1024;

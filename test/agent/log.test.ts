@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
 import { type Engine, openInlineEngine, openThreadEngine } from "../../agent/buffer/engine.ts";
 import { type Log, openLog } from "../../agent/buffer/log.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { packEvents } from "./support/pack-events.ts";
 
 const append = (log: Log, text: string) =>
   log.append({

@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE, scopeText } from "../../agent/buffer/tables/scope.ts";
 import { connectControl } from "../../agent/control/client.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { until } from "../../tools/processes/until.ts";
+import { packEvents } from "./support/pack-events.ts";
 import { eventNumber, setup } from "./support/setup.ts";
 
 const STREAM = "usage/m";

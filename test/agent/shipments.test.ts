@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { packEvents } from "./support/pack-events.ts";
 
 const STREAM = "charge";
 

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { FAST_PARENT, tempDir } from "../../tools/processes/temp-dir.ts";
+import { packEvents } from "./support/pack-events.ts";
 
 /** The log as it should be: an array of pending texts by position, and four counts. */
 interface Model {

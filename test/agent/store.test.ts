@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { type CrashPoint, type GroupResult, openStore, type Store } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import type { AppendInput } from "../../agent/buffer/transactions/append.ts";
 import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { packEvents } from "./support/pack-events.ts";
 
 function setup() {
   const { path, remove } = tempDir("weir-store");

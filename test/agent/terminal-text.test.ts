@@ -3,7 +3,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { statusScreen } from "../../agent/commands/status-screen.ts";
 import { metricsText } from "../../agent/operator/metrics.ts";
@@ -12,6 +11,7 @@ import { prettyLine } from "../../agent/runtime/logger.ts";
 import { visible, visibleLines } from "../../agent/runtime/visible-text.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { runInProcess } from "./support/in-process.ts";
+import { packEvents } from "./support/pack-events.ts";
 
 /** Moves the cursor, changes the title, colours, rings, erases; C1's own escape; turns the reading direction round. */
 const HOSTILE = "\u001b[2J\u001b]0;owned\u0007\u001b[31mred\u007f\b\r\u009b1A\u0085\u202eevil\u2066\u200f\u061c\u2028";

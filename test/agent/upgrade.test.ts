@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore, type Store } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { packEvents } from "./support/pack-events.ts";
 
 interface Opened {
   readonly store: Store;

@@ -1,11 +1,13 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { eventId } from "../../shared/identity.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { until } from "../../tools/processes/until.ts";
 import { EVENT, eventNumber, events, type Setup, setup } from "./support/setup.ts";
 
 const PATH = "/meters/streaming/ingestion/m";
@@ -314,11 +316,33 @@ test("status and metrics show the ledger of every stream", async () => {
   expect(metrics).toMatch(/weir_agent_upload_attempts_total\{verdict="delivered"\} [12]\n/);
 });
 
-test("requests at once share commits", async () => {
-  await using agent = await setup();
-  const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => post(agent, eventNumber(n))));
+test("requests that come while a commit runs share the next one", async () => {
+  const gate = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  await using agent = await setup({
+    async beforeGroup(group) {
+      if (!group.some(({ kind }) => kind === "append")) return;
+      begun.resolve();
+      await gate.promise;
+    },
+  });
+  const arrived = countRequests();
+  const first = post(agent, eventNumber(0));
+  await begun.promise;
+  const others = events(199, 1).map((event) => post(agent, event));
+  await until(() => (arrived() === 200 ? true : null), { what: "every request to arrive" });
+  gate.resolve();
+  const answers = await Promise.all([first, ...others]);
   expect(answers.every(({ status }) => status === 200)).toBe(true);
-  const metrics = await (await fetch(`${agent.agent.url}/metrics`)).text();
-  const commits = Number(/weir_agent_commits_total (\d+)/.exec(metrics)?.[1]);
+  const commits = (await agent.metrics()).get("weir_agent_commits_total");
   expect(commits).toBeLessThan(100);
 });
+
+/** How many requests this process' servers have begun to read. */
+function countRequests(): () => number {
+  let count = 0;
+  const started = () => count++;
+  subscribe("http.server.request.start", started);
+  onTestFinished(() => void unsubscribe("http.server.request.start", started));
+  return () => count;
+}

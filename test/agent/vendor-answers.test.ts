@@ -2,7 +2,6 @@
 import { writeFileSync } from "node:fs";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { parseConfig } from "../../agent/config/config.ts";
 import { systemClock } from "../../agent/runtime/clock.ts";
@@ -18,6 +17,7 @@ import { until } from "../../tools/processes/until.ts";
 import { type AnswerServer, openAnswerServer } from "../vendors/answer-server.ts";
 import { rowUrl } from "../vendors/answer-url.ts";
 import { type Meaning, type Recipient, rowsFor } from "../vendors/answers.ts";
+import { packEvents } from "./support/pack-events.ts";
 import { EVENT } from "./support/setup.ts";
 import { solvimonEvent } from "./support/solvimon-events.ts";
 

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { openStore } from "../../agent/buffer/store.ts";
-import { packEvents } from "../../agent/buffer/tables/event-run.ts";
 import { METADATA } from "../../agent/buffer/tables/metadata.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import { spawnNode } from "../../tools/processes/node-process.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { until } from "../../tools/processes/until.ts";
+import { packEvents } from "../agent/support/pack-events.ts";
 import { events } from "./load.ts";
 import { compare, type Measured } from "./measure.ts";
 

@@ -4,7 +4,6 @@
  */
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
-import { isSolvimonKind, SOLVIMON } from "../../shared/events/kind.ts";
 import { until } from "../../tools/processes/until.ts";
 import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import {
@@ -17,6 +16,7 @@ import {
   type SentBody,
   sentEvent,
 } from "../support/identity-model.ts";
+import { identityRequest } from "../support/identity-request.ts";
 import { METER, putCatalog, type River } from "../support/river.ts";
 import { startRiver } from "./support.ts";
 
@@ -43,20 +43,10 @@ async function createKey(river: River): Promise<string> {
   return ((await response.json()) as { key: string }).key;
 }
 
-async function send(url: string, kind: Kind, { events, scope, key }: SentBody) {
-  const texts = events.map(({ text }) => text).join(",");
-  const list = isSolvimonKind(kind) ? SOLVIMON[kind] : null;
-  const path = list === null ? `/meters/streaming/ingestion/${METER}` : `/v1${list.paths.list[0]}`;
-  const response = await fetch(url + path, {
-    method: "POST",
-    body: list === null ? `[${texts}]` : `{"${list.listMember}":[${texts}]}`,
-    headers: {
-      "content-type": "application/json",
-      prefer: "handling=lenient, return=representation",
-      ...scope,
-      ...(key === null ? {} : { "idempotency-key": key }),
-    },
-  });
+/** Without a position of its own: an agent refuses one from a client, and gives it. */
+async function send(url: string, kind: Kind, sent: SentBody) {
+  const { path, init } = identityRequest(kind, METER, { ...sent, producer: null });
+  const response = await fetch(url + path, init);
   expect(response.status).toBe(200);
   return ((await response.json()) as { results: { id: string; status: string }[] }).results;
 }

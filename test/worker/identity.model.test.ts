@@ -3,7 +3,6 @@
  * and in other sizes of bodies, against a model.
  */
 import { describe, expect, it, test } from "vitest";
-import { isSolvimonKind, SOLVIMON } from "../../shared/events/kind.ts";
 import {
   bodiesOf,
   createIdentityModel,
@@ -15,6 +14,7 @@ import {
   type SentBody,
   sentEvent,
 } from "../support/identity-model.ts";
+import { identityRequest } from "../support/identity-request.ts";
 import { modelRuns } from "../support/model-runs.ts";
 import { bindings, setupEdge, type TestEdge } from "./support/edge.ts";
 
@@ -51,23 +51,9 @@ function streamOf(kind: Kind): string {
   return kind === "usage" ? `usage/${METER}` : kind;
 }
 
-async function send(edge: TestEdge, kind: Kind, { events, scope, key, producer, position }: SentBody) {
-  const texts = events.map(({ text }) => text).join(",");
-  const list = isSolvimonKind(kind) ? SOLVIMON[kind] : null;
-  const response = await edge.request(
-    list === null ? `/meters/streaming/ingestion/${METER}` : `/v1${list.paths.list[0]}`,
-    {
-      method: "POST",
-      body: list === null ? `[${texts}]` : `{"${list.listMember}":[${texts}]}`,
-      headers: {
-        "content-type": "application/json",
-        prefer: "handling=lenient, return=representation",
-        ...scope,
-        ...(key === null ? {} : { "idempotency-key": key }),
-        ...(producer === null ? {} : { "weir-producer": producer, "weir-sequence": String(position) }),
-      },
-    },
-  );
+async function send(edge: TestEdge, kind: Kind, sent: SentBody) {
+  const { path, init } = identityRequest(kind, METER, sent);
+  const response = await edge.request(path, init);
   const answer = await response.json<{ results: Result[]; message: string }>();
   expect([response.status, answer.message]).toEqual([200, answer.message]);
   return answer.results;

@@ -1,5 +1,5 @@
 /** A process that can be killed and started again with the same arguments, hence the same port and state. */
-import { type Exit, lastWords, type NodeProcess } from "./node-process.ts";
+import type { Exit, NodeProcess } from "./node-process.ts";
 
 export interface Restartable {
   readonly url: string;
@@ -38,9 +38,4 @@ export async function startRestartable(port: number, spawn: () => NodeProcess): 
       await ready();
     },
   };
-}
-
-/** Throws with its last words when a process that should run does not. */
-export function assertRunning(name: string, { current }: Restartable): void {
-  if (!current().isRunning()) throw new Error(`the ${name} ended:\n${lastWords(current())}`);
 }

@@ -4,6 +4,7 @@
  * Checksum and size are compared (RFC 1952, section 2.3). One member is taken, with nothing behind it, as at the agent.
  */
 import { gunzipSync } from "node:zlib";
+import { gzipSizeTold } from "../../shared/intake/gzip-size.ts";
 
 export type GunzipOutcome =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
@@ -18,16 +19,14 @@ interface Inflated {
   readonly engine: { readonly bytesWritten: number };
 }
 
-/** A header, an empty block, a checksum and a size. */
-const GZIP_BYTES_MIN = 18;
 /** Deflate makes nothing smaller than a 1032nd (zlib's technical details). */
 const DEFLATE_RATIO_MAX = 1032;
 /** zlib's own least chunk; one chunk holds all that is told of, and the one byte by which a lie is found. */
 const CHUNK_BYTES_MIN = 64;
 
 export function gunzip(zipped: Uint8Array, bytesMax: number): GunzipOutcome {
-  if (zipped.length < GZIP_BYTES_MIN) return { kind: "broken" };
-  const told = sizeTold(zipped);
+  const told = gzipSizeTold(zipped);
+  if (told === null) return { kind: "broken" };
   // Not inflated at all: many bombs at once would each take what is allowed. A size that no gzip of this length has is a lie.
   if (told > bytesMax) return { kind: told <= zipped.length * DEFLATE_RATIO_MAX ? "too-large" : "broken" };
   const most = Math.max(1, told);
@@ -42,10 +41,4 @@ export function gunzip(zipped: Uint8Array, bytesMax: number): GunzipOutcome {
     // What goes beyond the size that it tells itself is a lie, not a large body.
     return { kind: "broken" };
   }
-}
-
-/** The size after inflation that gzip ends with; 0 for what is too short to have one. */
-export function sizeTold(bytes: Uint8Array): number {
-  if (bytes.length < GZIP_BYTES_MIN) return 0;
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.byteLength - 4, true);
 }

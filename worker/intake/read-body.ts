@@ -1,8 +1,9 @@
 /** Reads and inflates a request body, never holding more than the limit, nor anything that it has no room for. */
+import { gzipSizeTold } from "../../shared/intake/gzip-size.ts";
 import type { BodyCoding } from "../../shared/intake/headers.ts";
 import type { Room } from "./admission.ts";
 import { BoundedBuffer } from "./bounded-buffer.ts";
-import { gunzip, sizeTold } from "./gunzip.ts";
+import { gunzip } from "./gunzip.ts";
 
 export type ReadOutcome =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
@@ -36,7 +37,7 @@ export async function readBody(
   }
   const read = stream === null ? NOTHING : await collect(stream, bytesMax, room);
   if (read.kind !== "bytes") return read;
-  const size = coding === "gzip" ? Math.min(sizeTold(read.bytes), bytesMax) : read.bytes.length;
+  const size = coding === "gzip" ? Math.min(gzipSizeTold(read.bytes) ?? 0, bytesMax) : read.bytes.length;
   if (!(await room.work(size))) return BUSY;
   return coding === "gzip" ? gunzip(read.bytes, bytesMax) : read;
 }

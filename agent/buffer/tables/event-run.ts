@@ -9,23 +9,8 @@ export interface EventRun {
 
 const COMMA = 0x2c;
 
-/** Lays event texts end to end, a comma between. */
-export function packEvents(sources: readonly string[]): EventRun {
-  const joined = sources.join(",");
-  const body = Buffer.from(joined, "utf8");
-  const ascii = body.length === joined.length;
-  const ends = new Uint32Array(sources.length);
-  let at = -1;
-  for (let i = 0; i < sources.length; i++) {
-    const source = sources[i] ?? "";
-    at += 1 + (ascii ? source.length : Buffer.byteLength(source, "utf8"));
-    ends[i] = at;
-  }
-  return { body, ends };
-}
-
 /**
- * As {@link packEvents}, of events that lie in one body, which is used up: they move together where they are, so that a
+ * Lays events of one body end to end, a comma between. The body is used up: they move together where they are, so that a
  * large body is never there twice.
  * @param spans two offsets for each event, in order: where it begins and ends; a byte at least lies between two.
  */
@@ -45,7 +30,7 @@ export function packSpans(bytes: Uint8Array, spans: readonly number[]): EventRun
   return { body: isOwn ? new Uint8Array(buffer.transfer(end)) : Uint8Array.prototype.slice.call(bytes, 0, end), ends };
 }
 
-/** As {@link packEvents}, of bytes that need not be text. */
+/** Lays events end to end, a comma between; their bytes need not be text. */
 export function packBytes(sources: readonly Uint8Array[]): EventRun {
   return joinRuns(sources.map(runOf));
 }

@@ -2,6 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Logger, pino } from "pino";
 import { type Agent, startAgent } from "../../../agent/agent.ts";
+import { type Engine, openThreadEngine } from "../../../agent/buffer/engine.ts";
+import type { Operation } from "../../../agent/buffer/transactions/operations.ts";
 import { readConfig } from "../../../agent/config/config.ts";
 import type { StatusDocument } from "../../../agent/operator/status.ts";
 import { type Clock, systemClock } from "../../../agent/runtime/clock.ts";
@@ -23,6 +25,8 @@ export interface SetupOptions {
   /** What the edge answers to GET /schemas; null, and it has none. */
   readonly schemas?: unknown;
   readonly reply?: Destination["reply"];
+  /** What is done with a group of the log's operations before it runs. */
+  readonly beforeGroup?: (group: readonly Operation[]) => Promise<void>;
 }
 
 export interface Setup extends AsyncDisposable {
@@ -83,6 +87,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       random: Math.random,
       logger: options.logger ?? pino({ level: "silent" }),
       onFatal: (error) => faults.push(error),
+      ...(options.beforeGroup === undefined ? {} : { openEngine: heldEngine(options.beforeGroup) }),
     });
   let agent = await start();
   const reach: Setup["reach"] = (what, wanted) =>
@@ -127,5 +132,18 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       await destination.close();
       directory.remove();
     },
+  };
+}
+
+function heldEngine(before: (group: readonly Operation[]) => Promise<void>) {
+  return async (options: Parameters<typeof openThreadEngine>[0]): Promise<Engine> => {
+    const engine = await openThreadEngine(options);
+    return {
+      ...engine,
+      async run(group) {
+        await before(group);
+        return engine.run(group);
+      },
+    };
   };
 }
