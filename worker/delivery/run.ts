@@ -111,6 +111,7 @@ class Run {
     const { host } = this;
     const slot = host.slots.take(of.lane, of.troubled, host.now(), host.now() + host.slotMs);
     if (slot === null) return "no-slot";
+    const isBesideOthers = this.underWay.size > 0;
     let turn: Turn | null = null;
     try {
       turn = await host.lease(of, slot.room);
@@ -119,7 +120,7 @@ class Run {
     }
     if (turn === null) {
       slot.release(null, host.now());
-      if (!slot.isWide && this.underWay.size > 0) this.cramped.add(of);
+      if (!slot.isWide && isBesideOthers) this.hadNoRoom(of);
       return "done";
     }
     slot.shrink(turn.bytes);
@@ -130,6 +131,12 @@ class Run {
     const call = this.send(of, turn, slot).finally(() => this.underWay.delete(call));
     this.underWay.add(call);
     return "done";
+  }
+
+  /** It comes again once a call beside it ends; all of them may have while its own was looked for. */
+  private hadNoRoom(of: RunLane): void {
+    if (this.underWay.size > 0) this.cramped.add(of);
+    else this.ring.add(of);
   }
 
   private async send(of: RunLane, turn: Turn, slot: Slot): Promise<void> {
