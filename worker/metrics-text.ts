@@ -1,5 +1,5 @@
 /** The ledger's numbers in Prometheus' text format. Labels are tenants, streams and scopes; nothing else is shown. */
-import { type DestinationStanding, type Look, STANDING_STATES } from "./delivery/standing.ts";
+import { type DestinationStanding, type HeldLanes, STANDING_STATES } from "./delivery/standing.ts";
 import type { Hold, StreamTotals } from "./ledger/stats.ts";
 
 interface Metric {
@@ -52,9 +52,10 @@ export function metricsText(totals: readonly StreamTotals[], holds: readonly Hol
   return `${lines.join("\n")}\n`;
 }
 
-/** How delivery stands: a few samples a destination, and one a stream that waits. */
-export function standingMetrics({ destinations, held }: Look): string {
-  const of = ({ vendor, destination }: DestinationStanding) => `vendor="${vendor}",destination="${label(destination)}"`;
+/** How delivery stands: a few samples a destination, and one a stream that waits there. */
+export function standingMetrics(destinations: readonly DestinationStanding[], held: readonly HeldLanes[]): string {
+  const of = ({ vendor, destination }: Pick<HeldLanes, "vendor" | "destination">) =>
+    `vendor="${vendor}",destination="${label(destination)}"`;
   const lines = [
     ...head("weir_destination_state", "gauge", "1 for the state a destination is in."),
     ...destinations.flatMap((one) =>
@@ -68,8 +69,8 @@ export function standingMetrics({ destinations, held }: Look): string {
       return one.since === null ? [] : [`${name}{${of(one)}} ${one.since / 1000}`];
     }),
     ...head("weir_lanes_waiting", "gauge", "Lanes that wait for themselves."),
-    ...held.map(({ tenant, stream, lanes }) => {
-      return `weir_lanes_waiting{tenant="${label(tenant)}",stream="${label(stream)}"} ${lanes}`;
+    ...held.map(({ tenant, stream, lanes, ...account }) => {
+      return `weir_lanes_waiting{${of(account)},tenant="${label(tenant)}",stream="${label(stream)}"} ${lanes}`;
     }),
   ];
   return `${lines.join("\n")}\n`;

@@ -100,7 +100,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, runtime),
     delivery: createDelivery({ db: bindings.LEDGER, settings, directory, runtime, nudge, refusals }),
-    standing: createStanding(bindings.LEDGER, settings),
+    standing: createStanding(bindings.LEDGER, settings, directory),
     events: createEventReader(bindings.LEDGER),
     eventIndex: createEventIndex(bindings.LEDGER),
     producers: createProducers(bindings.LEDGER),

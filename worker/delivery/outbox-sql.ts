@@ -37,7 +37,7 @@ export const BYTES_UNKNOWN = 4_000_000;
 /** An attempt is under way or its outcome is unknown: sent to another account the call might be counted twice. */
 export const IN_DOUBT = "(in_flight = 1 OR outcome_unknown = 1)";
 /** From before there were several accounts a call has none written on it. */
-const SENT_TO = "coalesce(destination, 'default')";
+export const SENT_TO = "coalesce(destination, 'default')";
 
 /** What goes to this account: calls not in doubt and its own in doubt, or (`onlyBound`) these alone. */
 const MAY_GO = `(${SENT_TO} = :destination AND (:onlyBound = 0 OR ${IN_DOUBT}) OR :onlyBound = 0 AND NOT ${IN_DOUBT})`;

@@ -3,6 +3,7 @@
 import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { UPSTREAM_NAMES } from "../../shared/vendors/vendors.ts";
 import { refuse, type WeirContext, writerOf } from "../context.ts";
+import { mergedStanding } from "../delivery/standing.ts";
 import {
   DEFAULT_DESTINATION,
   DESTINATION_NAME,
@@ -17,32 +18,42 @@ import { segment } from "../http/parameters.ts";
 import { OPERATOR, route } from "../http/route.ts";
 import { answer, emptyAnswer } from "../openapi/answers.ts";
 import { lateSchema, schema } from "../openapi/component.ts";
-import { COUNT, choice, described, type JsonSchema, nullable, object, TEXT } from "../openapi/json-schema.ts";
+import {
+  COUNT,
+  choice,
+  described,
+  type JsonSchema,
+  type Members,
+  nullable,
+  object,
+  TEXT,
+} from "../openapi/json-schema.ts";
 import { zodSchema } from "../openapi/zod-schema.ts";
+import { STANDING, standingBody } from "./standing.ts";
 
 const BODY_BYTES_MAX = 64_000;
 
 const IS_SET: JsonSchema = { type: "boolean", description: "Whether one is set. It is sealed, and never shown again." };
 
-const DESTINATION = schema(
-  "Destination",
-  object({
-    name: TEXT,
-    dialect: choice(UPSTREAM_NAMES),
-    base_url: TEXT,
-    ingest_path: described(nullable(TEXT), "Null: the vendor's own."),
-    token_url: described(nullable(TEXT), "Null: /oauth/token below base_url."),
-    client_id: nullable(TEXT),
-    client_secret_set: IS_SET,
-    api_key_set: IS_SET,
-    max_bytes: described(nullable(COUNT), "Of a call before compression; null: the vendor's own limit."),
-    max_events: described(nullable(COUNT), "Of a call; null: the vendor's own limit."),
-    calls_per_minute: described(
-      nullable(COUNT),
-      "Of each instance of the Worker, and so approximate; null: any number.",
-    ),
-  }),
-);
+const MEMBERS: Members = {
+  name: TEXT,
+  dialect: choice(UPSTREAM_NAMES),
+  base_url: TEXT,
+  ingest_path: described(nullable(TEXT), "Null: the vendor's own."),
+  token_url: described(nullable(TEXT), "Null: /oauth/token below base_url."),
+  client_id: nullable(TEXT),
+  client_secret_set: IS_SET,
+  api_key_set: IS_SET,
+  max_bytes: described(nullable(COUNT), "Of a call before compression; null: the vendor's own limit."),
+  max_events: described(nullable(COUNT), "Of a call; null: the vendor's own limit."),
+  calls_per_minute: described(nullable(COUNT), "Of each instance of the Worker, and so approximate; null: any number."),
+};
+
+const DESTINATION = schema("Destination", object(MEMBERS));
+/** As a list has it: with how delivery there stands. */
+const LISTED = schema("ListedDestination", object({ ...MEMBERS, ...STANDING }));
+const NEW_STANDING = standingBody(mergedStanding([]));
+
 const EXAMPLE = {
   name: "acme-zuora",
   dialect: "zuora",
@@ -55,6 +66,17 @@ const EXAMPLE = {
   max_bytes: null,
   max_events: null,
   calls_per_minute: 600,
+};
+
+const LIST_EXAMPLE = {
+  items: [
+    {
+      ...EXAMPLE,
+      ...{ state: "waiting", since: "2026-11-01T10:05:04.012Z", why: ["credentials refused (answered 401)"] },
+      lanes_waiting: 0,
+    },
+  ],
+  next: null,
 };
 
 const WANTED = jsonBody({
@@ -72,8 +94,14 @@ const WANTED = jsonBody({
 const NAME = segment("The destination's name: 1 to 64 of A-Z, a-z, 0-9, dot, dash and underscore.", EXAMPLE.name);
 
 async function listDestinations(c: WeirContext, after: string, limit: number): Promise<Response> {
-  const records = await c.get("services").destinations.list(after, limit + 1);
-  const items = records.slice(0, limit);
+  const { destinations, standing } = c.get("services");
+  const [records, standings] = await Promise.all([
+    destinations.list(after, limit + 1),
+    standing.named(after, limit + 1),
+  ]);
+  const standingOf = new Map(standings.map((one) => [one.destination, standingBody(one)]));
+  // One that was made between the two reads has nothing that waits.
+  const items = records.slice(0, limit).map((one) => ({ ...one, ...(standingOf.get(one.name) ?? NEW_STANDING) }));
   return c.json({ items, next: records.length > limit ? (items.at(-1)?.name ?? null) : null });
 }
 
@@ -125,9 +153,9 @@ export const destinationRoutes = [
       query: { limit: LIMIT, cursor: cursor("", (text) => text) },
       id: "listDestinations",
       tag: "Tenants",
-      summary: "List destinations, without their secrets",
+      summary: "List destinations, without their secrets, and how delivery there stands",
       description: `The one that the Worker's settings describe, \`${DEFAULT_DESTINATION}\`, is not among them.`,
-      answers: { 200: answer("A page of destinations.", pageOf(DESTINATION), { items: [EXAMPLE], next: null }) },
+      answers: { 200: answer("A page of destinations.", pageOf(LISTED), LIST_EXAMPLE) },
     },
     (c, { query }) => listDestinations(c, query.cursor, query.limit),
   ),

@@ -1,10 +1,12 @@
 /** Is it up, can it do its work, and does what it accepts get through. No key needed: no tenant, no secret, no event is named. */
 import { UPSTREAM_NAMES } from "../../shared/vendors/vendors.ts";
 import type { WeirContext } from "../context.ts";
+import { type DestinationStanding, mergedStanding, type Standing } from "../delivery/standing.ts";
+import { DEFAULT_DESTINATION } from "../destinations/destination-requests.ts";
 import { route } from "../http/route.ts";
 import { logFailure } from "../log.ts";
 import { answer } from "../openapi/answers.ts";
-import { choice, described, type JsonSchema, list, object, TEXT } from "../openapi/json-schema.ts";
+import { choice, described, type JsonSchema, list, nullable, object, TEXT } from "../openapi/json-schema.ts";
 import { STANDING, standingBody } from "./standing.ts";
 
 function statusAnswer(description: string, status: string): JsonSchema {
@@ -13,7 +15,10 @@ function statusAnswer(description: string, status: string): JsonSchema {
 
 const DESTINATION = object({
   vendor: choice(UPSTREAM_NAMES),
-  destination: described(TEXT, "Which of the vendor's accounts; `default` is that of the settings."),
+  destination: described(
+    nullable(TEXT),
+    "`default` is the account of the settings. Null: all others of the vendor together, for a name may be a tenant's.",
+  ),
   ...STANDING,
 });
 
@@ -34,8 +39,24 @@ const READY_EXAMPLE = {
       ...{ why: ["credentials refused (answered 401)"], lanes_waiting: 3 },
     },
     { vendor: "solvimon", destination: "default", state: "ok", since: null, why: [], lanes_waiting: 0 },
+    { vendor: "solvimon", destination: null, state: "ok", since: null, why: [], lanes_waiting: 0 },
   ],
 };
+
+interface PublicStanding extends Standing {
+  readonly vendor: string;
+  readonly destination: string | null;
+}
+
+/** Named destinations are mostly one tenant's: anybody may know how they stand, nobody which they are. */
+function unnamed(destinations: readonly DestinationStanding[]): PublicStanding[] {
+  const named = destinations.filter(({ destination }) => destination !== DEFAULT_DESTINATION);
+  const others = UPSTREAM_NAMES.flatMap((vendor) => {
+    const own = named.filter((one) => one.vendor === vendor);
+    return own.length === 0 ? [] : [{ vendor, destination: null, ...mergedStanding(own) }];
+  });
+  return [...destinations.filter(({ destination }) => destination === DEFAULT_DESTINATION), ...others];
+}
 
 /**
  * 503 only where nothing can be accepted. A destination that does not answer is no reason to take this edge out of
@@ -45,7 +66,7 @@ async function readiness(c: WeirContext): Promise<Response> {
   const { standing, clock, issuesTokens } = c.get("services");
   try {
     await c.env.LEDGER.prepare("SELECT version FROM catalogs LIMIT 1").first();
-    const { destinations } = await standing.look(clock.now());
+    const destinations = unnamed(await standing.destinations(clock.now()));
     const waits = destinations.some(({ state }) => state === "waiting" || state === "lanes_waiting");
     return c.json({
       status: waits ? "waiting" : "ok",

@@ -20,12 +20,12 @@ const METRICS_EXAMPLE =
 async function showMetrics(c: WeirContext): Promise<Response> {
   const { stats, standing, usageFold, clock } = c.get("services");
   const now = clock.now();
-  const [totals, holds, look, setAside] = await Promise.all([
-    ...([stats.totals(), stats.holds(now), standing.look(now)] as const),
+  const [totals, holds, destinations, lanes, setAside] = await Promise.all([
+    ...([stats.totals(), stats.holds(now), standing.destinations(now), standing.lanes()] as const),
     usageFold.setAside(),
   ]);
   c.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  return c.body(metricsText(totals, holds, now) + standingMetrics(look) + usageMetrics(setAside));
+  return c.body(metricsText(totals, holds, now) + standingMetrics(destinations, lanes) + usageMetrics(setAside));
 }
 
 const STREAM_MINUTES = object(
