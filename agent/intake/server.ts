@@ -35,25 +35,33 @@ export async function openHttpServer(address: Address, handle: Handler, logger: 
     keepAliveTimeout: 65_000,
     noDelay: true,
   });
+  // A client that closes its half once its request is out still wants the answer: Node's own server would end the
+  // connection there, with the events on disk and nobody told. Node's types do not have this member of its servers.
+  Object.assign(server, { httpAllowHalfOpen: true });
   const closing = new WeakSet<Socket>();
-  const handleOpen: Handler = async (request) => {
-    const answered = await handle(request);
-    // What was not read to its end was refused, and nothing further is read on that connection. One kept alive past the
-    // server's closing would hold up the end until it is cut.
-    const isLast = answered !== null && (!server.listening || (answered.status >= 400 && !request.complete));
-    if (!isLast) return answered;
-    closing.add(request.socket);
-    return { ...answered, headers: { ...answered.headers, connection: "close" } };
-  };
-  boundConnections(server);
-  server.on("request", (request, response) => {
+  const closingUnread =
+    (handler: Handler): Handler =>
+    async (request) => {
+      const answered = await handler(request);
+      // What was not read to its end was refused, and nothing further is read on that connection. One kept alive past the
+      // server's closing would hold up the end until it is cut.
+      const isLast = answered !== null && (!server.listening || (answered.status >= 400 && !request.complete));
+      if (!isLast) return answered;
+      closing.add(request.socket);
+      return { ...answered, headers: { ...answered.headers, connection: "close" } };
+    };
+  const answering = (handler: Handler) => (request: IncomingMessage, response: ServerResponse) => {
     // Behind a request that closes its connection nothing is taken any more.
     if (closing.has(request.socket)) return;
-    answer(request, response, handleOpen, logger).catch((error: unknown) => {
+    answer(request, response, closingUnread(handler), logger).catch((error: unknown) => {
       logger.error({ err: error }, "an answer could not be sent");
       response.destroy();
     });
-  });
+  };
+  boundConnections(server);
+  server.on("request", answering(handle));
+  // Node would answer these by itself, without a body.
+  server.on("checkExpectation", answering(refuseExpectation));
   server.on("clientError", refuseRaw);
   await listen(server, address);
   const bound = server.address();
@@ -97,6 +105,10 @@ async function answerOf(
   }
 }
 
+async function refuseExpectation({ url }: IncomingMessage): Promise<Answer> {
+  return refuseIn(url ?? "/", 417, "only Expect: 100-continue is met here");
+}
+
 function listen(server: Server, address: Address): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {
@@ -117,13 +129,15 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
 }
 
 /** What is no HTTP, or came too slowly, is answered by hand: there is no response object for it. */
-function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
+function refuseRaw(error: Error & { code?: string; rawPacket?: Buffer }, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
   }
   const status = error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
-  const body = JSON.stringify(usageRefusal(STATUS_CODES[status] ?? "Bad Request"));
+  // A client that asked with HEAD takes what follows the head for the next answer.
+  const isHead = error.rawPacket?.subarray(0, 5).toString("latin1") === "HEAD ";
+  const body = isHead ? "" : JSON.stringify(usageRefusal(STATUS_CODES[status] ?? "Bad Request"));
   socket.write(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
       `X-Request-Id: ${createRequestId()}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

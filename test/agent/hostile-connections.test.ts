@@ -47,6 +47,9 @@ test("what is no HTTP is answered 400 and its connection closed, though the clie
     const { received } = await openRaw(agent, text);
     expect([text, statusesIn(await received)]).toEqual([text, [400]]);
   }
+  // Nothing follows the head of an answer to HEAD.
+  const { received } = await openRaw(agent, "HEAD \\\\ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  expect(await received).toMatch(/^HTTP\/1\.1 400 .*\r\n\r\n$/s);
 });
 
 test("a body in chunks of one byte is taken, at the memory of its bytes", async () => {
@@ -79,3 +82,34 @@ test("requests behind one another on one connection are all answered, in order",
   );
   expect(statusesIn(await received)).toEqual(Array(21).fill(200));
 });
+
+test("an expectation that nobody meets is refused in the agent's own shape, its body unread", async () => {
+  await using agent = await setup();
+  const { received } = await openRaw(agent, rawPost(`Expect: 200-ok\r\nContent-Length: ${EVENT.length}\r\n`, EVENT));
+  const answer = await received;
+  expect(statusesIn(answer)).toEqual([417]);
+  expect(answer).toMatch(/\r\nx-request-id: reqr_/i);
+  expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")))).toMatchObject({ success: false, reasons: [] });
+  expect((await agent.agent.status()).ledger.accepted).toBe(0);
+});
+
+test.each(["", "Expect: 100-continue\r\n"])(
+  "a client that closes its half behind its request is answered nevertheless (%j)",
+  async (expectation) => {
+    const committing = Promise.withResolvers<void>();
+    await using agent = await setup({
+      beforeGroup: async (group) => {
+        if (group.some(({ kind }) => kind === "append")) await committing.promise;
+      },
+    });
+    const { socket, received } = await openRaw(
+      agent,
+      rawPost(`${expectation}Content-Length: ${EVENT.length}\r\n`, EVENT),
+    );
+    socket.end();
+    // What is asked later is answered, so the other side has seen that end.
+    for (let n = 0; n < 2; n++) await (await fetch(`${agent.agent.url}/healthz`)).text();
+    committing.resolve();
+    expect(statusesIn(await received).at(-1)).toBe(200);
+  },
+);

@@ -1,5 +1,6 @@
 /** Sends a fuzzed request as it stands, and says what is wrong with the answer. */
 import { type Agent, request as startRequest } from "node:http";
+import { gunzipSync } from "node:zlib";
 import type { FuzzRequest, Operation } from "./requests.ts";
 
 const ANSWER_MS_MAX = 30_000;
@@ -18,7 +19,10 @@ export type Answer =
 /** What a server may leave unread beneath its answer without a client's noticing. */
 const UNREAD_BYTES_MAX = 60_000;
 
-/** @param agent false: on a connection of its own. */
+/**
+ * @param url where the server listens: an http address, or `unix:` and the path of a socket.
+ * @param agent false: on a connection of its own.
+ */
 export function send(
   url: string,
   request: Omit<FuzzRequest<unknown>, "caller" | "operation">,
@@ -26,7 +30,6 @@ export function send(
   agent: Agent | false,
 ): Promise<Answer> {
   const { method, target, headers, body } = request;
-  const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
     const none = (error: NodeJS.ErrnoException) => {
       const isClosed = error.code === "ECONNRESET" || error.code === "EPIPE";
@@ -36,13 +39,16 @@ export function send(
       else resolve({ kind: "none", why: error.message });
     };
     const all = { ...headers, ...credentials, "content-length": body.length };
-    const call = startRequest({ hostname, port, method, path: target, headers: all, agent, timeout: ANSWER_MS_MAX });
+    const address = addressOf(url);
+    const to = "path" in address ? { socketPath: address.path } : address;
+    const where = { ...to, method, path: target, headers: all, agent, timeout: ANSWER_MS_MAX };
+    const call = startRequest(where);
     call.on("response", (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", none);
       response.on("end", () => {
-        const text = Buffer.concat(chunks).toString("utf8");
+        const text = textOf(Buffer.concat(chunks), response.headers["content-encoding"]);
         resolve({ kind: "answer", status: response.statusCode ?? 0, headers: response.headers, text });
       });
     });
@@ -50,6 +56,18 @@ export function send(
     call.on("error", none);
     call.end(body);
   });
+}
+
+/** An answer's text, inflated where it was asked for so. */
+export function textOf(bytes: Buffer, coding: string | undefined): string {
+  return (coding === "gzip" && bytes.length > 0 ? gunzipSync(bytes) : bytes).toString("utf8");
+}
+
+/** What a connection is opened to. */
+export function addressOf(url: string): { readonly host: string; readonly port: number } | { readonly path: string } {
+  if (url.startsWith("unix:")) return { path: url.slice("unix:".length) };
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
 }
 
 /** What only a bug, a library or a database says. */
