@@ -7,12 +7,12 @@
  * The id is a function of kind, stream, identity and those ids, so that agent and edge give an event the same id without
  * having to talk.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { idPrefixOf, type Kind } from "./events/kind.ts";
 import { canonicalText } from "./json/canonical.ts";
+import { withCanonical } from "./json/canonical-bytes.ts";
 import { type Fields, SpanObject } from "./json/span.ts";
 import { JsonNumber } from "./json/value.ts";
+import { sha256, sha256OfText } from "./sha256.ts";
 
 /** What is kept of an event's content hash: the first bytes of SHA-256, in ledger and log alike. */
 export const CONTENT_HASH_BYTES = 16;
@@ -84,15 +84,12 @@ export function identityText(identity: Identity, sentIds = ""): string {
 
 /** SHA-256 of an event's canonical text, 32 bytes. `readOnly` names top-level fields that are not content. */
 export function contentHash(event: Fields, readOnly: ReadonlySet<string> = NOTHING): Uint8Array {
-  return sha256(utf8ToBytes(contentText(event, readOnly)));
+  if (event instanceof SpanObject) return withCanonical(event.bytes, event.from, event.to, readOnly, hashOf);
+  return sha256OfText(canonicalText(new Map([...event].filter(([name]) => !readOnly.has(name)))));
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
-
-function contentText(event: Fields, readOnly: ReadonlySet<string>): string {
-  if (event instanceof SpanObject) return event.canonical(readOnly);
-  return canonicalText(new Map([...event].filter(([name]) => !readOnly.has(name))));
-}
+const hashOf = (canonical: Uint8Array, length: number) => sha256(canonical, 0, length);
 
 /**
  * An event's own id as text: a string as it is, a number by its source text, so that 1 and "1" are one id.
@@ -111,7 +108,7 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
  * @param sentIds as {@link sentIdsText} gives them.
  */
 export function eventId(kind: Kind, stream: string, identity: Identity, sentIds = ""): string {
-  const hash = sha256(utf8ToBytes(`${kind}\n${stream}\n${identityText(identity, sentIds)}`));
+  const hash = sha256OfText(`${kind}\n${stream}\n${identityText(identity, sentIds)}`);
   return idPrefixOf(kind) + base62(hash);
 }
 
@@ -145,7 +142,7 @@ function base62(hash: Uint8Array): string {
  * Of two ids one in 916 million times the same.
  */
 export function lastDigits(kind: Kind, stream: string, identity: Identity): number {
-  const hash = sha256(utf8ToBytes(`${kind}\n${stream}\n${identityText(identity)}`));
+  const hash = sha256OfText(`${kind}\n${stream}\n${identityText(identity)}`);
   let rest = 0;
   for (let i = 0; i < 32; i += 2) rest = (rest * 65536 + (hash[i] ?? 0) * 256 + (hash[i + 1] ?? 0)) % FIVE_DIGITS;
   return rest;
@@ -192,7 +189,7 @@ export const EMPTY_DIGEST: Digest = [0, 0, 0, 0];
 
 /** The part one id adds to a digest. */
 export function digestOf(id: string): Digest {
-  const hash = sha256(utf8ToBytes(id));
+  const hash = sha256OfText(id);
   const view = new DataView(hash.buffer, hash.byteOffset, 16);
   return [view.getUint32(12), view.getUint32(8), view.getUint32(4), view.getUint32(0)];
 }

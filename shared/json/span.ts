@@ -1,7 +1,7 @@
 /** Objects and lists by where they lie in checked bytes: what is asked of them is read there, the rest never. */
 import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./characters.ts";
 import { keyText } from "./open-keys.ts";
-import { canonicalObject, readCanonical, readValue } from "./read-value.ts";
+import { readValue } from "./read-value.ts";
 import { skipSpace, skipString, skipValue } from "./skip.ts";
 import { textOf } from "./source.ts";
 import { JsonNumber, type JsonObject, type JsonValue } from "./value.ts";
@@ -17,7 +17,6 @@ export type ValueKind = "string" | "number" | "boolean" | "null" | "object" | "l
 
 /** Numbers kept of a member: where its key lies between the quotes, and its value. */
 const STRIDE = 4;
-const NO_NAMES: ReadonlySet<string> = new Set();
 
 /** A checked object. */
 export class SpanObject {
@@ -66,17 +65,6 @@ export class SpanObject {
     return value;
   }
 
-  /** Its canonical text, members of these names left out. */
-  canonical(without: ReadonlySet<string> = NO_NAMES): string {
-    const spans = this.spans();
-    const members: [string, string][] = [];
-    for (let at = 0; at < spans.length; at += STRIDE) {
-      const name = keyText(this.bytes, spans[at] ?? 0, spans[at + 1] ?? 0);
-      if (!without.has(name)) members.push([name, readCanonical(this.bytes, spans[at + 2] ?? 0)]);
-    }
-    return canonicalObject(members);
-  }
-
   private valueAt(at: number): SpanValue {
     const spans = this.spans();
     return spanValue(this.bytes, spans[at + 2] ?? 0, spans[at + 3] ?? 0);
@@ -117,10 +105,6 @@ export class SpanList {
 
   *[Symbol.iterator](): Generator<SpanValue> {
     for (const [from, to] of this.spans()) yield spanValue(this.bytes, from, to);
-  }
-
-  canonical(): string {
-    return readCanonical(this.bytes, this.from);
   }
 
   private *spans(): Generator<readonly [number, number]> {

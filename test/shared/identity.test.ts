@@ -16,10 +16,30 @@ import {
   sentIdsText,
   toHex,
 } from "../../shared/identity.ts";
+import { scanJson } from "../../shared/json/bodies.ts";
 import { canonicalText } from "../../shared/json/canonical.ts";
 import { scanDocument } from "../../shared/json/document.ts";
+import type { SpanObject } from "../../shared/json/span.ts";
 import { JsonNumber, type JsonObject, type JsonValue } from "../../shared/json/value.ts";
+import { sha256, sha256OfText } from "../../shared/sha256.ts";
 import { createRandom, randomObject, spell, type Tree } from "./random-json.ts";
+
+describe("SHA-256", () => {
+  test("is the standard's for every length around its blocks, and of any part of some bytes", () => {
+    const bytes = Uint8Array.from({ length: 400 }, (_, i) => (i * 151) & 255);
+    for (let length = 0; length <= 300; length++) {
+      const expected = createHash("sha256")
+        .update(bytes.subarray(7, 7 + length))
+        .digest("hex");
+      expect(toHex(sha256(bytes, 7, 7 + length))).toBe(expected);
+    }
+  });
+
+  test.each(["", "abc", "é€😀", "x".repeat(511), "x".repeat(512), "x".repeat(513), `${"x".repeat(300)}é`])(
+    "is that of a text's UTF-8: %s",
+    (text) => expect(toHex(sha256OfText(text))).toBe(sha256Hex(text)),
+  );
+});
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -34,6 +54,14 @@ function digitsOf(text: string): string {
     rest /= 62n;
   }
   return digits;
+}
+
+/** As a scan of a body gives it: by where it lies. */
+function scannedOf(text: string): SpanObject {
+  const scanned = scanJson(` ${text} `, { eventsMax: 1, eventBytesMax: 1_000_000 });
+  const event = scanned.kind === "events" ? scanned.events[0] : undefined;
+  if (event === undefined) throw new Error(`not an event: ${text}`);
+  return event.fields;
 }
 
 function parsed(text: string): JsonValue {
@@ -288,7 +316,15 @@ describe("an event's content", () => {
       for (const spelt of [tree, shuffled]) {
         const text = spell(spelt, { random, spaces: [" ", "\n", "\t"] });
         expect(toHex(contentHash(objectOf(text))), `seed ${seed}: ${text}`).toBe(expected);
+        expect(toHex(contentHash(scannedOf(text))), `seed ${seed}: ${text}`).toBe(expected);
       }
+    }
+  });
+
+  test("is found of an event larger than what is kept at hand, and of a small one after it", () => {
+    const large = `{"b":[${Array(20_000).fill('{"z":1, "a":"\\u00e9"}').join(" ,")}],"a":"${"x".repeat(100_000)}"}`;
+    for (const text of [large, '{"b":1,"a":2}']) {
+      expect(toHex(contentHash(scannedOf(text)))).toBe(toHex(contentHash(objectOf(text))));
     }
   });
 
@@ -308,6 +344,12 @@ describe("an event's content", () => {
     const event = objectOf('{"id":"x","a":{"id":"y"},"status":1}');
     expect(toHex(contentHash(event, new Set(["id", "status", "absent"])))).toBe(sha256Hex('{"a":{"id":"y"}}'));
     expect([...event.keys()]).toEqual(["id", "a", "status"]);
+    for (const text of ['{"id":"x","a":{"id":"y"},"status":1}', '{"status":1, "i\\u0064":{"a":[]}, "a":{"id":"y"}}']) {
+      expect(toHex(contentHash(scannedOf(text), new Set(["id", "status", "absent"])))).toBe(
+        sha256Hex('{"a":{"id":"y"}}'),
+      );
+    }
+    expect(toHex(contentHash(scannedOf('{"id":1}'), new Set(["id"])))).toBe(sha256Hex("{}"));
   });
 });
 
