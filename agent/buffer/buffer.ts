@@ -24,6 +24,7 @@
  *
  *     buffer     opens all of it                                      this page
  *     log        promises, groups of operations, ledgers in memory    the caller's thread
+ *     gather     bodies that wait for one commit, as one run          (pure)
  *     engine     hands groups over; thread: the other end of it
  *     store      one group: its writes in one transaction, its reads  the log's own thread
  *     transactions/  what each operation does; operations.ts: every one of them by name

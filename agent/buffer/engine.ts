@@ -80,7 +80,7 @@ const HANDED_OVER_BYTES_MIN = 4096;
 
 function viewsIn(part: Operation | Outcome): (Uint8Array | Uint32Array)[] {
   if (typeof part !== "object" || part === null || !("kind" in part)) return [];
-  if (part.kind === "append") return [part.events.body, part.events.ends];
+  if (part.kind === "append" || part.kind === "appendRun") return [part.events.body, part.events.ends];
   return part.kind === "run" ? [part.run.events.body, part.run.events.ends] : [];
 }
 

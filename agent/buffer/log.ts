@@ -7,6 +7,7 @@
  */
 import type { SetAside } from "./disk/set-aside.ts";
 import type { Engine } from "./engine.ts";
+import { type Gathered, gather, outcomesOf } from "./gather.ts";
 import { METADATA } from "./tables/metadata.ts";
 import type { LedgerCounts, StreamLedger } from "./tables/streams.ts";
 import {
@@ -112,18 +113,24 @@ function createLog(engine: Engine, metadata: Map<string, string>): Log {
     for (const listener of rejectedListeners) listener(operation.stream, operation.quarantine);
   };
 
+  const answer = (gathered: Gathered<Asked>, outcome: Outcome | undefined): void => {
+    const outcomes = outcome === undefined ? [] : outcomesOf(gathered, outcome);
+    for (const [index, asked] of gathered.of.entries()) {
+      const own = outcomes[index];
+      if (own === undefined) asked.reject(new RangeError("the log's writer answered too little"));
+      else asked.resolve(own);
+      tellRejected(asked.operation, own);
+    }
+  };
+
   const runGroup = async (group: readonly Asked[]): Promise<void> => {
     try {
-      const result = await engine.run(group.map((asked) => asked.operation));
+      const gathered = gather(group);
+      const result = await engine.run(gathered.map(({ operation }) => operation));
       commits += result.commits;
       reserveWhole = result.reserveWhole;
       for (const ledger of result.ledgers) ledgers.set(ledger.stream, ledger);
-      for (const [index, asked] of group.entries()) {
-        const outcome = result.outcomes[index];
-        if (outcome === undefined) asked.reject(new RangeError("the log's writer answered too little"));
-        else asked.resolve(outcome);
-        tellRejected(asked.operation, outcome);
-      }
+      for (const [index, one] of gathered.entries()) answer(one, result.outcomes[index]);
       const isReopened = group.some(({ operation }) => REOPENING.has(operation.kind));
       for (const { stream } of result.ledgers) for (const listener of listeners) listener(stream, isReopened);
     } catch (error) {

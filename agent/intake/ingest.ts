@@ -213,7 +213,7 @@ async function append<R extends Reason>(
   { preferences, events, input, source }: Prepared<R>,
   { log }: IngestHost,
 ): Promise<Answerable<R>> {
-  const { receivedAt, scope } = input;
+  const { scope } = input;
   const outcome: AppendOutcome = await log.append(input);
   switch (outcome.kind) {
     case "full":
@@ -225,7 +225,7 @@ async function append<R extends Reason>(
     case "repeated":
     case "durable": {
       const known = outcome.kind === "repeated" ? allKnown(events.count, outcome) : outcome.known;
-      const { firstPosition } = outcome;
+      const { firstPosition, receivedAt = input.receivedAt } = outcome;
       const appended = { preferences, producer: log.producer, receivedAt, scope, source, firstPosition, known };
       return acceptedOf(dialect, events, appended);
     }

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type Engine, openInlineEngine, openThreadEngine } from "../../agent/buffer/engine.ts";
 import { type Log, openLog } from "../../agent/buffer/log.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
+import { APPENDING } from "../../agent/buffer/transactions/operations.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { packEvents } from "./support/pack-events.ts";
@@ -71,7 +72,7 @@ test("a writer that fails fails the appends it had in hand, none of them is call
   const log = await open({
     ...inner,
     run: (group) =>
-      group.some((operation) => operation.kind === "append") ? Promise.reject(new Error("torn")) : inner.run(group),
+      group.some(({ kind }) => APPENDING.has(kind)) ? Promise.reject(new Error("torn")) : inner.run(group),
   });
   onTestFinished(() => log.close());
   const outcomes = await Promise.allSettled([append(log, "a"), append(log, "b")]);

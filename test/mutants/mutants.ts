@@ -343,6 +343,21 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/agent/power-cut"],
   },
   {
+    name: "agent: a gathered answer before its commit",
+    file: "agent/buffer/log.ts",
+    find: "const result = await engine.run(gathered.map(({ operation }) => operation));",
+    replace:
+      'for (const { of } of gathered) if (of.length > 1) for (const { resolve } of of) resolve({ kind: "durable", firstPosition: 1, known: [] });\n      const result = await engine.run(gathered.map(({ operation }) => operation));',
+    tests: ["test/agent/gather.test.ts"],
+  },
+  {
+    name: "agent: a body that comes twice in one run taken twice",
+    file: "agent/buffer/transactions/append-run.ts",
+    find: "hash.length === 0 ? null : bodies.find(hash);",
+    replace: "null;",
+    tests: ["test/agent/gather.test.ts"],
+  },
+  {
     name: "agent: the name of a new directory not synced",
     file: "agent/buffer/disk/directory.ts",
     find: "    syncDirectory(dirname(directory));\n",

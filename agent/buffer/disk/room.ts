@@ -11,10 +11,10 @@ export interface Room {
   /** Looks at the files anew. */
   measure(): void;
   /**
-   * Takes room for one append, or says how many bytes it is short of (0: taken). A commit writes each page into the write-ahead
+   * Takes room for one append, of one body or several, or says how many bytes it is short of (0: taken). A commit writes each page into the write-ahead
    * log first, so events count twice until they were carried over; free pages inside the file count as room.
    */
-  take(events: EventRun): { readonly shortfallBytes: number };
+  take(events: EventRun, bodies?: number): { readonly shortfallBytes: number };
   /**
    * At the bound the write-ahead log's share decides, and a log that was carried over but not emptied would refuse
    * what there is room for. Before a transaction.
@@ -26,6 +26,8 @@ export interface Room {
 const FRAME_HEADER_BYTES = 24;
 /** Pages a small append touches besides its own: leaves of tables and indexes, and what splits above them. */
 const PAGES_TOUCHED = 13;
+/** What a body's hash takes, at most; the first one's is among those pages. */
+const BODY_ROW_BYTES = 50;
 
 export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds): Room {
   const pageBytes = number(db, "PRAGMA page_size")();
@@ -47,8 +49,9 @@ export function createRoom(db: DatabaseSync, directory: string, bounds: Bounds):
       free = freePages();
       wal = found.wal;
     },
-    take({ body, ends }) {
-      const taken = Math.ceil((body.length + ends.byteLength) / (pageBytes - 100)) + PAGES_TOUCHED;
+    take({ body, ends }, bodies = 1) {
+      const bytes = body.length + ends.byteLength + (bodies - 1) * BODY_ROW_BYTES;
+      const taken = Math.ceil(bytes / (pageBytes - 100)) + PAGES_TOUCHED;
       const grown = Math.max(0, taken - free) * pageBytes;
       const logged = wal + taken * (pageBytes + FRAME_HEADER_BYTES);
       const total = main + grown + Math.max(bounds.walBytes, logged) + bounds.reserveBytes + SMALL_FILES_BYTES;

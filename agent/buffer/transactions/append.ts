@@ -28,7 +28,13 @@ export interface AppendInput {
 
 export type AppendOutcome =
   /** On disk. Events that are not `known` have positions from `firstPosition` on, in order. */
-  | { readonly kind: "durable"; readonly firstPosition: number; readonly known: readonly KnownEvent[] }
+  | {
+      readonly kind: "durable";
+      readonly firstPosition: number;
+      readonly known: readonly KnownEvent[];
+      /** Where they were taken under another time of receipt than their own: that of the run that they are part of. */
+      readonly receivedAt?: number;
+    }
   /** The very same body was taken before, and nothing of it is taken again: its events have positions from there on. */
   | ({ readonly kind: "repeated" } & TakenBody)
   /** Strict, and the key stood for other content, or events are invalid: nothing was taken. */

@@ -1,6 +1,6 @@
 /** A group's writes in one transaction, and what gives way where the disk is full. */
 import { isDiskFull } from "../disk/database.ts";
-import { type FullDisk, OPERATIONS, type Operation, type Outcome } from "./operations.ts";
+import { APPENDING, type FullDisk, OPERATIONS, type Operation, type Outcome } from "./operations.ts";
 
 /** What became of each write; one that is not in it found no room on the disk. */
 export type Written = ReadonlyMap<Operation, Outcome>;
@@ -21,7 +21,7 @@ export function writeGroup(
   transact: (operations: readonly Operation[]) => Written,
   spendReserve: () => boolean,
 ): Written {
-  const others = writes.filter((operation) => operation.kind !== "append");
+  const others = writes.filter((operation) => !APPENDING.has(operation.kind));
   let operations = writes;
   while (operations.length > 0) {
     try {

@@ -9,6 +9,7 @@ import type { QuarantineState } from "../tables/quarantine.ts";
 import type { FixedShipment } from "../tables/shipments.ts";
 import type { TailPosition } from "../tables/tails.ts";
 import { append } from "./append.ts";
+import { appendRun } from "./append-run.ts";
 import type { Context } from "./context.ts";
 import { positions } from "./positions.ts";
 import { read } from "./read.ts";
@@ -20,6 +21,8 @@ import { withdraw } from "./withdraw.ts";
 
 export const OPERATIONS = {
   append: writes(append),
+  /** Appends that waited for the same commit, as one. */
+  appendRun: writes(appendRun),
   settle: writes(settle),
   /** Fixes shipments of a stream before their first attempt, in the place of the one that begins at `replaces`. */
   fix: writes((tables, input: FixInput) => {
@@ -87,6 +90,9 @@ interface QuarantinedInput {
   readonly after: number;
   readonly limit: number;
 }
+
+/** Those that take new events in: on a full disk they give way. */
+export const APPENDING: ReadonlySet<OperationKind> = new Set(["append", "appendRun"]);
 
 /** What is answered to a write that the disk has no room for. */
 export interface FullDisk {

@@ -3,8 +3,10 @@
  * the destination would, and compares all that can be seen.
  */
 import { deepStrictEqual, ok } from "node:assert/strict";
+import { outcomesOf } from "../../../agent/buffer/gather.ts";
 import type { QuarantineReason } from "../../../agent/buffer/tables/quarantine.ts";
 import type { AppendInput } from "../../../agent/buffer/transactions/append.ts";
+import { bodiesOf } from "../../../agent/buffer/transactions/append-run.ts";
 import { compareStream, type Range } from "../../../agent/operator/audit.ts";
 import type { Clock } from "../../../agent/runtime/clock.ts";
 import { VALIDATION_CODE } from "../../../shared/events/validation-error.ts";
@@ -90,7 +92,7 @@ export function createChecker({ subject, clock, concurrency }: CheckerOptions) {
   };
 
   const applyWritten = (): void => {
-    for (const written of subject.takeWritten()) apply(written);
+    for (const written of subject.takeWritten()) for (const one of unfolded(written)) apply(one);
   };
 
   const expectedOf = (operation: AppendInput): Posted => {
@@ -248,6 +250,17 @@ export function createChecker({ subject, clock, concurrency }: CheckerOptions) {
   };
 }
 
+/** What was written, each body that was gathered into a run by itself. */
+function unfolded({ operation, outcome }: Written): Written[] {
+  if (operation.kind !== "appendRun") return [{ operation, outcome }];
+  const bodies = bodiesOf(operation);
+  const outcomes = outcome === null ? [] : outcomesOf({ operation, of: bodies }, outcome);
+  return bodies.map((body, index) => ({
+    operation: { kind: "append", ...body },
+    outcome: outcomes[index] ?? null,
+  }));
+}
+
 /** What is on its way in a call. */
 export function callOf(open: OpenCall): EdgeCall {
   const { path, headers, body } = open.exchange;
@@ -272,7 +285,8 @@ function textOf(bytes: Uint8Array): string {
 function isOperationOf({ stream, texts, key, entity, lenient }: ModelRequest, operation: AppendInput): boolean {
   return (
     operation.stream === stream &&
-    operation.strict === !lenient &&
+    // Of bodies that were gathered none has anything that strictness bears on.
+    (operation.strict === !lenient || (operation.idempotency === null && operation.invalid.length === 0)) &&
     // The same key for another entity is another key.
     (operation.idempotency?.key.split("\n").at(-1) ?? null) === key &&
     operation.scope.entityIds === entity &&
