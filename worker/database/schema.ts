@@ -249,7 +249,7 @@ export const shipments = sqliteTable(
     tenant: text("tenant").notNull(),
     stream: text("stream").notNull(),
     context: text("context").notNull(),
-    /** The idempotency-key header of every attempt. */
+    /** The idempotency-key header of every attempt, and its name outside: ids count the calls of all tenants. */
     callKey: text("call_key").notNull(),
     /** Where its last attempt went; while what came of that is unknown it goes nowhere else. */
     destination: text("destination"),
@@ -354,6 +354,11 @@ export const quarantine = sqliteTable(
   {
     id: integer("id").primaryKey(),
     tenant: text("tenant").notNull(),
+    /**
+     * Its number among its tenant's, by which it is known outside: `id` would tell how much others have. Null only for a
+     * moment, where code from before it writes the row: a trigger of the migration numbers it.
+     */
+    number: integer("number"),
     stream: text("stream").notNull(),
     producer: text("producer").notNull(),
     batch: integer("batch").notNull(),
@@ -377,7 +382,8 @@ export const quarantine = sqliteTable(
     attempts: integer("attempts").notNull().default(0),
   },
   (table) => [
-    index("quarantine_tenant").on(table.tenant, table.state, table.id),
+    index("quarantine_tenant").on(table.tenant, table.state, table.number),
+    uniqueIndex("quarantine_number").on(table.tenant, table.number),
     index("quarantine_batch").on(table.batch, table.entry),
   ],
 );

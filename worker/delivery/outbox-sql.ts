@@ -2,6 +2,7 @@
 import type { BatchRow, OutboxRow, QuarantineRow, ShipmentRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
 import { ENTRY_BYTES } from "../ledger/entries.ts";
+import { NEXT_NUMBER } from "../ledger/filing-sql.ts";
 import type { Lane, LaneScopes, StreamKey, StreamScopes } from "./scopes.ts";
 import type { AttemptRecord, QuarantinedEvent } from "./shipment.ts";
 
@@ -216,8 +217,8 @@ FROM json_each(:children) WHERE ${LEASED}`);
 export const ADD_QUARANTINED = statement<
   Lease & StreamKey & Omit<QuarantinedEvent, "origin"> & Pick<QuarantineRow, "context"> & { now: number }
 >(`INSERT INTO quarantine
-  (tenant, stream, producer, batch, entry, event_id, event, context, reasons, upstream, created_at, state)
-SELECT :tenant, :stream, :producer, :batch, :entry, :eventId, :event, :context, :reasons, :upstream, :now, 'open'
+  (tenant, number, stream, producer, batch, entry, event_id, event, context, reasons, upstream, created_at, state)
+SELECT :tenant, ${NEXT_NUMBER}, :stream, :producer, :batch, :entry, :eventId, :event, :context, :reasons, :upstream, :now, 'open'
 WHERE ${LEASED}`);
 
 /** Opens the entry again of which a replay failed: what it was corrected to is in that replay's batch. */

@@ -1,6 +1,7 @@
 /** The statements that take waiting calls off the road into quarantine. A call that a sender holds is never taken. */
 import type { QuarantineRow, ShipmentRow } from "../database/rows.ts";
 import { statement } from "../database/statement.ts";
+import { NEXT_NUMBER } from "../ledger/filing-sql.ts";
 import type { ToldHold } from "./holds-sql.ts";
 import { SENT_COLUMNS, type SentBatch, type Unpacked } from "./outbox-sql.ts";
 import type { Lane, LaneScopes } from "./scopes.ts";
@@ -82,8 +83,8 @@ const TAKEN = `(SELECT count(*) FROM json_each(:calls) AS wanted CROSS JOIN ship
 export const ADD = statement<
   Taken & Lane & { held: string; event: string | null; reasons: string; upstream: string; now: number }
 >(`INSERT INTO quarantine
-  (tenant, stream, producer, batch, entry, event_id, event, context, reasons, upstream, created_at, state)
-SELECT :tenant, :stream, value ->> 0, value ->> 1, value ->> 2, value ->> 3, coalesce(:event, value ->> 5), :context,
+  (tenant, number, stream, producer, batch, entry, event_id, event, context, reasons, upstream, created_at, state)
+SELECT :tenant, ${NEXT_NUMBER} + json_each.key, :stream, value ->> 0, value ->> 1, value ->> 2, value ->> 3, coalesce(:event, value ->> 5), :context,
   :reasons, :upstream, :now, 'open'
 FROM json_each(:held) WHERE ${TAKEN}`);
 

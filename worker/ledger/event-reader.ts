@@ -1,5 +1,4 @@
 /** Reads events back from D1: one by its id, many in their order, and the calls that carried them. */
-import type { AttemptRow } from "../database/rows.ts";
 import type { EventCursor } from "./event-cursor.ts";
 import { callsOf, eventsOf } from "./event-fates.ts";
 import type { EventFilter } from "./event-filter.ts";
@@ -9,7 +8,7 @@ import { searchEvent } from "./event-search.ts";
 import * as SQL from "./events-sql.ts";
 import type { StoredEvent } from "./stored-event.ts";
 
-export type EventAttempt = AttemptRow;
+export type EventAttempt = SQL.CallAttempt;
 
 export type EventOutcome =
   | { readonly kind: "found"; readonly event: StoredEvent }

@@ -113,12 +113,16 @@ export const CALLS = statement<{ batches: string }, CarryingCall>(`SELECT shipme
 FROM json_each(:batches) AS wanted CROSS JOIN shipment_parts ON shipment_parts.batch = wanted.value
 CROSS JOIN shipments ON shipments.id = shipment_parts.shipment`);
 
+/** An attempt by its call's own name: the row's id would tell how many calls others make. */
+export type CallAttempt = Omit<AttemptRow, "shipment"> & Pick<ShipmentRow, "call_key">;
+
 /** `shipments`: JSON array of ids. */
 export const ATTEMPTS = statement<
   { shipments: string },
-  AttemptRow
->(`SELECT shipment, attempt, at, duration_ms, status, verdict, message
-FROM json_each(:shipments) AS wanted CROSS JOIN attempts ON attempts.shipment = wanted.value
+  CallAttempt
+>(`SELECT call_key, attempt, at, duration_ms, status, verdict, message
+FROM json_each(:shipments) AS wanted CROSS JOIN shipments ON shipments.id = wanted.value
+CROSS JOIN attempts ON attempts.shipment = shipments.id
 ORDER BY at, shipment, attempt`);
 
 const NAMING = "batches WHERE tenant = :tenant AND stream = :stream AND sent_ids > ''";

@@ -5,20 +5,29 @@ import { ENTRY_BYTES, ORDINAL_AT } from "./entries.ts";
 import { CLAIMED, type Claim, type StreamOf } from "./filing-sql.ts";
 
 /** As the list shows it. */
-export type QuarantineItem = Omit<QuarantineRow, "tenant" | "producer" | "batch" | "entry" | "replay_batch">;
+export type QuarantineItem = Omit<
+  QuarantineRow,
+  "id" | "number" | "tenant" | "producer" | "batch" | "entry" | "replay_batch"
+> &
+  Numbered;
+
+/** By its number an entry is known outside, by its row's id within. */
+interface Numbered {
+  readonly number: number;
+}
 
 /** What goes up next: the last correction of an entry that came back. */
 const EVENT =
   "CASE quarantine.state WHEN 'open' THEN coalesce(replay.payload, quarantine.event) ELSE quarantine.event END";
 
-/** In order of their ids. */
+/** In order of their numbers. */
 export const LIST = statement<
   { tenant: string; state: QuarantineRow["state"]; after: number; count: number },
   QuarantineItem
->(`SELECT quarantine.id, event_id, quarantine.stream, ${EVENT} AS event, quarantine.context, reasons, upstream, created_at,
+>(`SELECT quarantine.number, event_id, quarantine.stream, ${EVENT} AS event, quarantine.context, reasons, upstream, created_at,
   state, settled_at, note, attempts
 FROM quarantine LEFT JOIN batches AS replay ON replay.id = quarantine.replay_batch
-WHERE quarantine.tenant = :tenant AND state = :state AND quarantine.id > :after ORDER BY quarantine.id LIMIT :count`);
+WHERE quarantine.tenant = :tenant AND state = :state AND quarantine.number > :after ORDER BY quarantine.number LIMIT :count`);
 
 /** Which open entries are meant; null for any. */
 export interface MatchValues {
@@ -33,46 +42,44 @@ export interface MatchValues {
   readonly platform: string | null;
   readonly from: number;
   readonly to: number;
-  /** JSON array of ids. */
+  /** JSON array of numbers. */
   readonly ids: string | null;
   /** Entries looked at. */
   readonly window: number;
 }
 
-const WINDOW_END = `(SELECT id FROM quarantine WHERE tenant = :tenant AND state = 'open' AND id > :after
-  ORDER BY id LIMIT 1 OFFSET :window)`;
+const WINDOW_END = `(SELECT number FROM quarantine WHERE tenant = :tenant AND state = 'open' AND number > :after
+  ORDER BY number LIMIT 1 OFFSET :window)`;
 
 const idsMatch = (name: string) =>
   `(:${name} IS NULL OR coalesce(CASE WHEN context <> '' THEN context ->> '${name}' END, '') = :${name})`;
 
-const MATCHING = `quarantine WHERE tenant = :tenant AND state = 'open' AND id > :after
-  AND id < coalesce(${WINDOW_END}, ${Number.MAX_SAFE_INTEGER})
+const MATCHING = `quarantine WHERE tenant = :tenant AND state = 'open' AND number > :after
+  AND number < coalesce(${WINDOW_END}, ${Number.MAX_SAFE_INTEGER})
   AND (:stream IS NULL OR stream = :stream) AND (:context IS NULL OR context = :context)
   AND created_at >= :from AND created_at <= :to
-  AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
+  AND (:ids IS NULL OR number IN (SELECT value FROM json_each(:ids)))
   AND ${idsMatch("entity")} AND ${idsMatch("org")} AND ${idsMatch("platform")}
   AND (:code IS NULL OR EXISTS (SELECT 1 FROM json_each(reasons) AS found WHERE CAST(found.value ->> 'code' AS TEXT) = :code))`;
 
 export interface MatchCount {
   /** How many match among the entries looked at. */
   readonly matching: number;
-  /** The entry behind them; null where all were looked at. */
+  /** The number of the entry behind them; null where all were looked at. */
   readonly beyond: number | null;
 }
 
 export const MATCH_COUNT = statement<MatchValues, MatchCount>(`SELECT
   (SELECT count(*) FROM ${MATCHING}) AS matching, ${WINDOW_END} AS beyond`);
 
-export const MATCH = statement<MatchValues & { count: number }, Place & { readonly id: number }>(
-  `SELECT id, batch, entry FROM ${MATCHING} ORDER BY id LIMIT :count`,
+export const MATCH = statement<MatchValues & { count: number }, Place & Numbered & { readonly id: number }>(
+  `SELECT id, number, batch, entry FROM ${MATCHING} ORDER BY number LIMIT :count`,
 );
 
 /** With what gave the event its identity, and when it was first received. */
 export interface QuarantineEntry
-  extends Pick<
-      QuarantineRow,
-      "id" | "event_id" | "stream" | "producer" | "event" | "context" | "batch" | "entry" | "state"
-    >,
+  extends Numbered,
+    Pick<QuarantineRow, "id" | "event_id" | "stream" | "producer" | "event" | "context" | "batch" | "entry" | "state">,
     Pick<BatchRow, "first" | "idempotency_key" | "sent_ids" | "received_at"> {
   /** What its entry keeps of its identity, in hex. */
   readonly ordinal: string;
@@ -82,7 +89,10 @@ export interface QuarantineEntry
   readonly has_fact: 0 | 1;
 }
 
-export const ENTRY = statement<{ id: number; tenant: string }, QuarantineEntry>(`SELECT quarantine.id,
+export const ENTRY = statement<
+  { number: number; tenant: string },
+  QuarantineEntry
+>(`SELECT quarantine.id, quarantine.number,
   quarantine.event_id, quarantine.stream, quarantine.producer, ${EVENT} AS event,
   quarantine.context, quarantine.batch, quarantine.entry, quarantine.state,
   batches.first AS first, batches.idempotency_key AS idempotency_key, batches.sent_ids AS sent_ids, batches.received_at AS received_at,
@@ -93,7 +103,7 @@ export const ENTRY = statement<{ id: number; tenant: string }, QuarantineEntry>(
     WHERE fact_runs.batch = quarantine.batch AND facts.entry = quarantine.entry AND facts.void = 0) AS has_fact
 FROM quarantine CROSS JOIN batches ON batches.id = quarantine.batch
 LEFT JOIN batches AS replay ON replay.id = quarantine.replay_batch
-WHERE quarantine.id = :id AND quarantine.tenant = :tenant`);
+WHERE quarantine.tenant = :tenant AND quarantine.number = :number`);
 
 /** Where an event's identity is filed. */
 interface Place {

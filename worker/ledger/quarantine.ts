@@ -53,10 +53,11 @@ export interface QuarantineFilter {
   /** When it came into quarantine, milliseconds since 1970, ends included. */
   readonly from?: number | undefined;
   readonly to?: number | undefined;
+  /** Their numbers. */
   readonly ids?: readonly number[] | undefined;
 }
 
-export type Matched = Pick<QuarantineEntry, "id" | "batch" | "entry">;
+export type Matched = Pick<QuarantineEntry, "id" | "number" | "batch" | "entry">;
 
 /** Open entries that one question looks at: a filter that matches little must not read them all. */
 const WINDOW = 10_000;
@@ -81,8 +82,8 @@ function matchValues(tenant: string, filter: QuarantineFilter, after: number): S
 
 export interface Quarantine {
   list(tenant: string, state: QuarantineState, after: number, count: number): Promise<QuarantineItem[]>;
-  find(tenant: string, id: number): Promise<QuarantineEntry | null>;
-  /** The first of the open entries that a filter finds, in order of their ids. */
+  find(tenant: string, number: number): Promise<QuarantineEntry | null>;
+  /** The first of the open entries that a filter finds, in order of their numbers. */
   match(tenant: string, filter: QuarantineFilter, after: number, count: number): Promise<Matched[]>;
   /** How many open entries a filter finds. */
   count(tenant: string, filter: QuarantineFilter, after: number): Promise<SQL.MatchCount>;
@@ -100,7 +101,7 @@ export function createQuarantine(db: D1Database, runtime: ClockAndRandom): Quara
       if (counted === null) throw new Error("a count came without a row");
       return counted;
     },
-    find: (tenant, id) => SQL.ENTRY.first(db, { id, tenant }),
+    find: (tenant, number) => SQL.ENTRY.first(db, { number, tenant }),
     replay: (tenant, entry, replay, writer) => replayEntry(db, runtime.random, writer, tenant, entry, replay),
     async discard(tenant, { id, batch, entry }, reason, writer) {
       const results = await writeAs(db, writer, [

@@ -33,7 +33,7 @@ import { VERSION, versioned } from "./version.ts";
 const ATTEMPT = schema(
   "Attempt",
   object({
-    call: described(TEXT, "The call upstream it was part of."),
+    call: described(TEXT, "The call upstream it was part of: its idempotency-key there."),
     attempt: { type: "integer", minimum: 1 },
     at: TIME,
     duration_ms: COUNT,
@@ -78,7 +78,7 @@ const METER_DATA = EXAMPLE["meter-data"];
 const ID = eventId("meter-data", "meter-data", { by: "id", id: METER_DATA.reference });
 const RESOURCE_EXAMPLE = { object_type: SOLVIMON["meter-data"].objectType, id: ID, ...METER_DATA };
 const ATTEMPT_EXAMPLE = {
-  call: "17",
+  call: "3f0e0a52-6f2b-4c7e-9d43-0c5d1f8f7a10",
   attempt: 1,
   at: "2026-11-01T10:05:04.120Z",
   duration_ms: 84,
@@ -204,8 +204,8 @@ async function getTrace(c: WeirContext, event: StoredEvent): Promise<Response> {
 }
 
 function attemptOf(row: EventAttempt) {
-  const { shipment, attempt, at, duration_ms, status, verdict, message } = row;
-  return { call: String(shipment), attempt, at: new Date(at).toISOString(), duration_ms, status, verdict, message };
+  const { call_key, attempt, at, duration_ms, status, verdict, message } = row;
+  return { call: call_key, attempt, at: new Date(at).toISOString(), duration_ms, status, verdict, message };
 }
 
 async function getEvent(c: WeirContext, event: StoredEvent): Promise<Response> {

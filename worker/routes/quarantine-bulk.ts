@@ -84,9 +84,9 @@ async function replayAll(c: WeirContext, body: z.infer<typeof replaySchema>): Pr
   const streams = new Set<string>();
   const refused: unknown[] = [];
   let replayed = 0;
-  for (const { id } of matched) {
-    const entry = await quarantine.find(tenant, id);
-    if (entry === null) throw new Error(`quarantine entry ${id} is gone`);
+  for (const { number } of matched) {
+    const entry = await quarantine.find(tenant, number);
+    if (entry === null) throw new Error(`quarantine entry ${number} is gone`);
     const outcome = await replayEntry(c, entry, null, correctedContext(entry.context, body.headers ?? {}), reach);
     if (outcome.kind === "pending") {
       replayed++;
@@ -94,11 +94,11 @@ async function replayAll(c: WeirContext, body: z.infer<typeof replaySchema>): Pr
       continue;
     }
     const { message, reasons } = outcome;
-    refused.push({ id: String(id), event_id: entry.event_id, message, reasons });
+    refused.push({ id: String(number), event_id: entry.event_id, message, reasons });
   }
   for (const stream of streams) c.executionCtx.waitUntil(nudge(tenant, stream));
   const message = `${replayed} of ${matched.length} events are pending again`;
-  const going = await remainder(c, filter, matched.at(-1)?.id ?? after);
+  const going = await remainder(c, filter, matched.at(-1)?.number ?? after);
   return c.json({ success: true, message, replayed, refused, ...going }, 202);
 }
 
@@ -118,7 +118,7 @@ async function discardAll(c: WeirContext, body: z.infer<typeof discardSchema>): 
     success: true,
     message,
     discarded,
-    ...(await remainder(c, filter, matched.at(-1)?.id ?? after)),
+    ...(await remainder(c, filter, matched.at(-1)?.number ?? after)),
   });
 }
 

@@ -43,7 +43,7 @@ const ITEM = schema(
   "QuarantineItem",
   object(
     {
-      id: TEXT,
+      id: described(TEXT, "Its number among the tenant's entries."),
       event_id: TEXT,
       stream: STREAM_NAME,
       state: choice(QUARANTINE_STATES),
@@ -131,7 +131,7 @@ interface Listing {
 async function listQuarantine(c: WeirContext, { state, cursor, limit }: Listing): Promise<Response> {
   const items = await c.get("services").quarantine.list(c.get("tenant"), state, cursor, limit + 1);
   const shown = items.slice(0, limit);
-  const next = items.length > limit ? String(shown.at(-1)?.id) : null;
+  const next = items.length > limit ? String(shown.at(-1)?.number) : null;
   c.header("Content-Type", "application/json");
   return c.body(`{"items":[${shown.map(itemJson).join(",")}],"next":${JSON.stringify(next)}}`);
 }
@@ -140,7 +140,7 @@ async function listQuarantine(c: WeirContext, { state, cursor, limit }: Listing)
 function itemJson(item: QuarantineItem): string {
   const { event, reasons, context, ...rest } = item;
   const fields = {
-    id: String(rest.id),
+    id: String(rest.number),
     event_id: rest.event_id,
     stream: rest.stream,
     state: rest.state,
@@ -155,8 +155,8 @@ function itemJson(item: QuarantineItem): string {
 }
 
 async function findEntry(c: WeirContext, { id: text }: { readonly id: string }): Promise<FindOutcome<QuarantineEntry>> {
-  const id = wholeNumber(text);
-  const found = id === null ? null : await c.get("services").quarantine.find(c.get("tenant"), id);
+  const number = wholeNumber(text);
+  const found = number === null ? null : await c.get("services").quarantine.find(c.get("tenant"), number);
   return found === null ? { kind: "missing", message: "there is no such quarantine entry" } : { kind: "found", found };
 }
 
@@ -164,13 +164,13 @@ async function replayQuarantined(c: WeirContext, entry: QuarantineEntry, given: 
   const outcome = await replayEntry(c, entry, given, entry.context, await replayReach(c));
   if (outcome.kind === "refused") return refuse(c, outcome.status, outcome.message, outcome.reasons);
   c.executionCtx.waitUntil(c.get("services").nudge(c.get("tenant"), entry.stream));
-  return c.json({ success: true, message: PENDING_AGAIN, id: String(entry.id), event_id: entry.event_id }, 202);
+  return c.json({ success: true, message: PENDING_AGAIN, id: String(entry.number), event_id: entry.event_id }, 202);
 }
 
 async function discardQuarantined(c: WeirContext, entry: QuarantineEntry, reason: string): Promise<Response> {
   const outcome = await c.get("services").quarantine.discard(c.get("tenant"), entry, reason, writerOf(c));
   if (outcome.kind !== "done") return refuse(c, 409, "the entry was replayed or discarded before");
-  return c.json({ success: true, message: DISCARDED, id: String(entry.id), event_id: entry.event_id });
+  return c.json({ success: true, message: DISCARDED, id: String(entry.number), event_id: entry.event_id });
 }
 
 const ENTRY_ID = segment("A quarantine entry's id.", "1");
