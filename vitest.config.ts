@@ -31,6 +31,18 @@ export default defineConfig(({ mode }) => {
     provide: { isFullLength },
     passWithNoTests: true,
   });
+  /** A project whose tests run in workerd, beside the Worker's code, with a database of their own. */
+  const inWorkerd = <T extends object>(test: T) => ({
+    plugins: [
+      cloudflareTest({
+        wrangler: { configPath: "./wrangler.toml" },
+        miniflare: { bindings: { TEST_MIGRATIONS: migrations } },
+      }),
+    ],
+    test: { ...test, globalSetup: ["test/worker/support/upstream.ts"], testTimeout: TEST_MS },
+  });
+  const worker = testsIn("worker", "worker");
+  const migrationTests = `test/worker/*-migration.${suffix}.ts`;
   return {
     test: {
       // Worker threads of one run share the machine with the processes that the tests start.
@@ -42,19 +54,15 @@ export default defineConfig(({ mode }) => {
       projects: [
         { test: { ...testsIn("shared", "shared", "house"), testTimeout: TEST_MS } },
         { test: { ...testsIn("pricing", "pricing"), testTimeout: TEST_MS } },
-        {
-          plugins: [
-            cloudflareTest({
-              wrangler: { configPath: "./wrangler.toml" },
-              miniflare: { bindings: { TEST_MIGRATIONS: migrations } },
-            }),
-          ],
-          test: {
-            ...testsIn("worker", "worker"),
-            globalSetup: ["test/worker/support/upstream.ts"],
-            testTimeout: TEST_MS,
-          },
-        },
+        inWorkerd({
+          ...worker,
+          exclude: [...worker.exclude, migrationTests],
+          // One workerd for file after file: its start costs more than most of them. The ledger is emptied between.
+          isolate: false,
+          setupFiles: ["test/worker/support/empty-ledger.ts"],
+        }),
+        // Each begins with a database that has no table yet.
+        inWorkerd({ ...testsIn("migrations"), include: [migrationTests] }),
         {
           test: {
             ...testsIn("agent", "agent", "twin", "tools", "bench"),

@@ -50,14 +50,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: "worker/delivery/ship.ts",
     find: "callKey: shipment.callKey,",
     replace: "callKey: crypto.randomUUID(),",
-    tests: ["test/worker/delivery.test.ts", "test/worker/crash-points.test.ts"],
+    tests: ["test/worker/delivery.test.ts", "test/worker/crash-points.model.test.ts"],
   },
   {
     name: "the filing not one transaction",
     file: "worker/ledger/file-request.ts",
     find: "const [first] = await db.batch(statements);",
     replace: "let first; for (const statement of statements) { const done = await statement.run(); first ??= done; }",
-    tests: ["test/worker/crash-points.test.ts", "test/worker/ledger-cost.test.ts"],
+    tests: ["test/worker/crash-points.model.test.ts", "test/worker/ledger-cost.test.ts"],
   },
   {
     name: "an event missing although not all that is not indexed yet was tried",
@@ -79,7 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "  const results = await db.batch([\n    ...holds.statements,\n    SQL.RECORD_ATTEMPT.bind(db, { ...lease, ...record }),\n    ...settlementStatements(db, lease, shipment, settlement, now),\n  ]);",
     replace:
       "  const results: D1Result[] = []; for (const statement of settlementStatements(db, lease, shipment, settlement, now).reverse()) await statement.run();",
-    tests: ["test/worker/crash-points.test.ts", "test/worker/delivery.test.ts"],
+    tests: ["test/worker/crash-points.model.test.ts", "test/worker/delivery.test.ts"],
   },
   {
     name: "what waits packed and sent all the same",

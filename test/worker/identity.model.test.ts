@@ -20,7 +20,7 @@ import { bindings, setupEdge, type TestEdge } from "./support/edge.ts";
 
 const METER = "identity";
 
-const SCOPES_TRIED = modelRuns({ full: SCOPES.length, short: 4 });
+const SCOPES_TRIED = modelRuns({ full: SCOPES.length, short: 2 });
 
 interface Result {
   readonly id: string;

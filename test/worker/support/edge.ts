@@ -39,9 +39,12 @@ export const twinUrl = (): string => inject("twinUrl");
 
 let count = 0;
 
+let migrated: Promise<void> | null = null;
+
 /** Applies the migrations and adds a tenant with one key for everything. */
 export async function setupEdge(options: EdgeOptions = {}): Promise<TestEdge> {
-  await applyD1Migrations(bindings.LEDGER, bindings.TEST_MIGRATIONS);
+  migrated ??= applyD1Migrations(bindings.LEDGER, bindings.TEST_MIGRATIONS);
+  await migrated;
   const tenant = options.tenant ?? `tenant-${++count}-${crypto.randomUUID().slice(0, 8)}`;
   const key = `key-of-${tenant}`;
   await bindings.LEDGER.prepare(
