@@ -75,7 +75,8 @@ export default defineConfig(({ mode }) => {
             ...testsIn("e2e", "e2e", "docs"),
             testTimeout: TEST_MS,
             hookTimeout: TEST_MS,
-            fileParallelism: false,
+            // The long ones measure, or kill at their own pace.
+            fileParallelism: !isFullLength,
           },
         },
       ],

@@ -144,7 +144,10 @@ describe("/admin/destinations", () => {
     };
     expect([put.status, put.headers.get("cache-control"), await put.json()]).toEqual([200, "no-store", shown]);
     const { items } = await (await call("/admin/destinations?limit=1000")).json<{ items: Json[] }>();
-    expect(items.find((item) => item["name"] === name)).toEqual(shown);
+    const standing = { state: "ok", since: null, why: [] };
+    const listed = items.find((item) => item["name"] === name);
+    expect(listed).toEqual({ ...listed, ...shown });
+    expect(listed).toMatchObject(standing);
     expect(JSON.stringify(items)).not.toContain("never-shown");
     const first = await rowOf(name);
     expect(first?.client_secret).toMatch(/^v1\.[A-Za-z0-9+/]+=*$/);
