@@ -1,22 +1,33 @@
 import { expect, test } from "vitest";
-import { compare, median } from "./measure.ts";
+import { byTurns, measured, median, type Sample } from "./measure.ts";
 
-test("both run by turns, the first to go changes, the first round counts for nothing, and the ratio is of each round", async () => {
+const ZERO: Sample = { eventsPerSecond: 0, cpuMicrosPerEvent: 1, p50Ms: 0, p99Ms: 0, peakMb: 0, loadMicrosPerEvent: 0 };
+
+test("both run by turns, the first to go changes, and the first round counts for nothing", async () => {
   const order: string[] = [];
-  const figures = { weir: [1, 50, 100, 40], floor: [1, 100, 100, 120] };
-  const next = (who: "weir" | "floor") => async () => {
-    order.push(who);
-    return figures[who].shift() ?? Number.NaN;
-  };
-  const of = { name: "n", unit: "events/s", higherIsBetter: true, floorIs: "f", rounds: 3 };
-  const measured = await compare({ ...of, weir: next("weir"), floor: next("floor") });
+  const next = (who: string) => async () => order.push(who);
+  const rounds = await byTurns(3, next("weir"), next("floor"));
   expect(order).toEqual(["weir", "floor", "floor", "weir", "weir", "floor", "floor", "weir"]);
-  expect(measured).toMatchObject({ weir: 50, floor: 100, ratio: 2, ratioLowest: 1, ratioHighest: 3 });
+  expect(rounds).toEqual([
+    { weir: 4, floor: 3 },
+    { weir: 5, floor: 6 },
+    { weir: 8, floor: 7 },
+  ]);
 });
 
-test("of times, less is better", async () => {
-  const of = { name: "n", unit: "ms", higherIsBetter: false, floorIs: "f", rounds: 1 };
-  expect(await compare({ ...of, weir: async () => 6, floor: async () => 2 })).toMatchObject({ ratio: 3 });
+test("a ratio is that of each round's own two figures, with its extremes, beside the medians of all", () => {
+  const rounds = [
+    [50, 100],
+    [100, 100],
+    [40, 120],
+  ].map(([weir = 0, floor = 0]) => ({
+    weir: { ...ZERO, eventsPerSecond: weir, cpuMicrosPerEvent: 6 },
+    floor: { ...ZERO, eventsPerSecond: floor, cpuMicrosPerEvent: 2 },
+  }));
+  const row = measured("n", "eventsPerSecond", rounds);
+  expect(row).toMatchObject({ weir: { eventsPerSecond: 50 }, floor: { eventsPerSecond: 100 }, rounds: 3 });
+  expect(row.ratio).toEqual({ median: 0.5, lowest: 1 / 3, highest: 1 });
+  expect(row.cpuRatio).toEqual({ median: 3, lowest: 3, highest: 3 });
 });
 
 test("a median of an even number lies between the two in the middle", () => {

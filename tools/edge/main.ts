@@ -8,6 +8,7 @@ interface Flags {
   readonly port: number;
   readonly persistTo: string;
   readonly var: Readonly<Record<string, string>>;
+  readonly inspectorPort?: number;
 }
 
 const { port, persistTo, ...rest } = new Command("npm run edge --")
@@ -19,6 +20,7 @@ const { port, persistTo, ...rest } = new Command("npm run edge --")
     fileURLToPath(new URL("../../.weir/edge", import.meta.url)),
   )
   .option("--var <name:value>", "a setting, as in wrangler.toml; may be repeated", setting, {})
+  .option("--inspector-port <number>", "where workerd's inspector listens, for profiles", portNumber)
   .parse()
   .opts<Flags>();
 
@@ -33,7 +35,8 @@ async function run(): Promise<void> {
   // Before workerd and all that builds the Worker is even loaded: who asked for a taken port hears it at once.
   if ((await portIfFree(port)) === null) throw new Error(`port ${port} is taken; choose another with --port`);
   const { startEdge } = await import("./server.ts");
-  const edge = await startEdge({ port, persistTo, vars: rest.var });
+  const { var: vars, inspectorPort } = rest;
+  const edge = await startEdge({ port, persistTo, vars, ...(inspectorPort === undefined ? {} : { inspectorPort }) });
   let ending = false;
   // Miniflare ends the process at a signal with 128 + its number; here a signal is how it is meant to end.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.removeAllListeners(signal);

@@ -42,6 +42,8 @@ export interface EdgeOptions {
   readonly vars: Readonly<Record<string, string>>;
   /** Milliseconds between sweeps: a deployed Worker's cron has a minute. */
   readonly sweepMs?: number;
+  /** Where workerd's inspector listens on 127.0.0.1; nowhere where absent. */
+  readonly inspectorPort?: number;
 }
 
 export interface EdgeServer {
@@ -85,6 +87,7 @@ async function miniflareOptions({
   port,
   persistTo,
   vars,
+  inspectorPort,
 }: EdgeOptions): Promise<ConstructorParameters<typeof Miniflare>[0]> {
   const wrangler = wranglerSchema.parse(parse(await readFile(join(ROOT, "wrangler.toml"), "utf8")));
   const [database] = wrangler.d1_databases;
@@ -93,6 +96,7 @@ async function miniflareOptions({
     host: "127.0.0.1",
     port,
     log: new Log(LogLevel.ERROR),
+    ...(inspectorPort === undefined ? {} : { inspectorPort }),
     modules: true,
     script: await bundleWorker(),
     compatibilityDate: wrangler.compatibility_date,
