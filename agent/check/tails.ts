@@ -1,64 +1,50 @@
 /** Whether the followed files can be followed, and what of their rotation cannot be made safe. */
-import { accessSync, constants, globSync, lstatSync, readdirSync, readFileSync, type Stats, statSync } from "node:fs";
+import { accessSync, type BigIntStats, constants, globSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { fileErrorText } from "../runtime/file-error.ts";
 import { isPattern } from "../tail/beside.ts";
+import { trustedPath } from "../tail/trusted-path.ts";
 import { type Finding, failed, warned } from "./finding.ts";
 
 /** Where Debian and others keep the rules of logrotate. */
 const ROTATION_RULES = "/etc/logrotate.d";
 
 /** @param rules the directory of logrotate's rules, looked at where it is there. */
-export function checkTailFiles({ tails }: Config, rules = ROTATION_RULES): Finding[] {
+export async function checkTailFiles({ tails }: Config, rules = ROTATION_RULES): Promise<Finding[]> {
   const followed = new Map<string, string>();
   const cut = cutByLogrotate(rules);
-  return tails.flatMap(({ path }): Finding[] => {
+  const findings: Finding[] = [];
+  for (const { path } of tails) {
     try {
-      const paths = isPattern(path) ? globSync(path) : [path];
-      return [
-        ...(isPattern(path) ? [] : checkDirectory(path)),
-        ...paths.flatMap((one) => checkFile(one, followed)),
-        ...paths.filter((one) => cut.has(one)).map(copyTruncated),
-      ];
+      if (!isPattern(path)) checkDirectory(path);
+      for (const one of isPattern(path) ? globSync(path) : [path]) {
+        findings.push(...(await checkFile(one, followed)), ...(cut.has(one) ? [copyTruncated(one)] : []));
+      }
     } catch (error) {
-      return [failed("configuration", `[[tail]] ${path}: cannot be read: ${fileErrorText(error)}`)];
+      findings.push(failed("configuration", `[[tail]] ${path}: cannot be read: ${fileErrorText(error)}`));
     }
-  });
+  }
+  return findings;
 }
 
 /** @throws the file system's error. */
-function checkDirectory(path: string): Finding[] {
+function checkDirectory(path: string): void {
   accessSync(dirname(path), constants.R_OK | constants.X_OK);
-  return [];
 }
 
-function checkFile(path: string, followed: Map<string, string>): Finding[] {
-  const found = statSync(path, { throwIfNoEntry: false });
+async function checkFile(path: string, followed: Map<string, string>): Promise<Finding[]> {
+  const trouble = (message: string) => [failed("configuration", `[[tail]] ${path}: ${message}`)];
   // One that is not there yet is waited for.
-  if (found === undefined) return [];
-  if (!found.isFile()) return [failed("configuration", `[[tail]] ${path}: is no file`)];
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return [];
+  const way = await trustedPath(path);
+  if (way.kind === "refused") return trouble(way.reason);
+  if (!way.found.isFile()) return trouble("is no file");
   accessSync(path, constants.R_OK);
-  const other = followed.get(identityOf(found));
-  followed.set(identityOf(found), path);
-  if (other === undefined) return foreignLink(path, found);
-  return [failed("configuration", `[[tail]] ${path}: is the same file as ${other}; each line would count twice`)];
+  const other = followed.get(identityOf(way.found));
+  followed.set(identityOf(way.found), path);
+  return other === undefined ? [] : trouble(`is the same file as ${other}; each line would count twice`);
 }
-
-/** A link that neither this user nor root nor the file's own user made: whoever did chooses what is read and sent. */
-function foreignLink(path: string, { uid: target }: Stats): Finding[] {
-  const link = lstatSync(path);
-  if (!link.isSymbolicLink() || [ROOT, process.getuid?.(), target].includes(link.uid)) return [];
-  return [
-    warned(
-      "configuration",
-      `[[tail]] ${path}: is a symbolic link that user ${link.uid} made to a file of user ${target}, and could lead to any ` +
-        "file this user may read; name the file itself, or own the link",
-    ),
-  ];
-}
-
-const ROOT = 0;
 
 function copyTruncated(path: string): Finding {
   return warned(
@@ -100,6 +86,6 @@ function ruleText(file: string): string {
   }
 }
 
-function identityOf({ dev, ino }: Stats): string {
+function identityOf({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`;
 }

@@ -46,7 +46,7 @@ async function findingsOf(options: CheckOptions, terminal: Terminal): Promise<Fi
   const found = [
     ...checkSettings(config),
     ...checkSecretFiles(config),
-    ...checkTailFiles(config),
+    ...(await checkTailFiles(config)),
     ...(await checkListeners(config, buffer.producer)),
     ...disk,
     buffer.finding,

@@ -1,9 +1,11 @@
 /** What lies beside a followed file: what it was renamed to, what it was copied to, what was rotated unseen. */
-import { glob, open, readdir, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, glob, open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { TailPosition } from "../buffer/tables/tails.ts";
 import { type ByteSource, gzipSource, plainSource } from "./byte-source.ts";
 import { beginsLike, type Standing, standingOf } from "./mark.ts";
+import { trustedPath } from "./trusted-path.ts";
 
 export interface FoundFile {
   readonly path: string;
@@ -87,10 +89,10 @@ export async function rotatedUnseen(
   return unseen;
 }
 
-/** Null where another file bears its name by now: names move on while a directory is looked through. */
+/** Null where another file bears its name by now, for names move on while a directory is looked through, or it is refused. */
 export async function openFound({ path, inode }: FoundFile): Promise<ByteSource | null> {
   const opened = await openHandle(path).catch(() => null);
-  if (opened === null) return null;
+  if (opened?.kind !== "open") return null;
   if (opened.inode !== inode) {
     await opened.handle.close();
     return null;
@@ -136,9 +138,33 @@ function inOrder(files: FoundFile[]): FoundFile[] {
   return files.sort((a, b) => (a.modified < b.modified ? -1 : a.modified > b.modified ? 1 : 0));
 }
 
-/** An open file, read by its handle whatever becomes of its name. */
-export async function openHandle(path: string) {
-  const handle = await open(path, "r");
-  const { ino } = await handle.stat({ bigint: true });
-  return { handle, inode: String(ino), source: plainSource(handle) };
+export type Opened =
+  | {
+      readonly kind: "open";
+      readonly handle: FileHandle;
+      readonly inode: string;
+      /** Reads by the handle, whatever becomes of the file's name. */
+      readonly source: ByteSource;
+    }
+  /** It is no regular file, or lies behind a link that is not followed. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** A name may move on between its being looked at and its being opened. */
+const TRIES = 3;
+/** A pipe that somebody puts there would hold up whoever opens it, and a link is none that was looked at. */
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
+/** Opens the very file that a path leads to by links that are followed. @throws the file system's error. */
+export async function openHandle(path: string): Promise<Opened> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const way = await trustedPath(path);
+    if (way.kind === "refused") return way;
+    const handle = await open(way.path, FLAGS);
+    const { dev, ino } = await handle.stat({ bigint: true });
+    const isSame = dev === way.found.dev && ino === way.found.ino;
+    if (isSame && way.found.isFile()) return { kind: "open", handle, inode: String(ino), source: plainSource(handle) };
+    await handle.close();
+    if (isSame) return { kind: "refused", reason: `${path} is no regular file` };
+  }
+  return { kind: "refused", reason: `${path} leads to another file each time it is opened` };
 }

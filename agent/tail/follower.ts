@@ -29,12 +29,16 @@ export interface Follower {
   close(): Promise<void>;
 }
 
+const REFUSED_TOLD_MAX = 1_000;
+
 export function createFollower({ path, stream, log, lines, clock, logger, signal }: FollowerOptions): Follower {
   const files = createOpenFiles();
   const positions = createPositions(log, path);
   const left = createLeftFiles({ path, files, positions, read, readHeld, clock, logger });
   /** Copies of followed files that a pattern names too. */
   const passedOver = new Set<string>();
+  /** Why files that a pattern names are not followed: told once each. */
+  const refused = new Set<string>();
 
   function read(source: ByteSource, inode: string, position: TailPosition | null): Promise<ReadOutcome> {
     return readOn({ source, path, inode, position, stream, lines, signal });
@@ -51,7 +55,12 @@ export function createFollower({ path, stream, log, lines, clock, logger, signal
     left.begin();
     const known = await positions.all();
     const named = await filesNamed(path);
-    const inodes = new Set(await Promise.all(named.map(files.holdNamed)));
+    const held = await Promise.all(named.map(files.holdNamed));
+    const inodes = new Set(held.flatMap((file) => (file.kind === "held" ? [file.inode] : [])));
+    const refusals = held.flatMap((file) => (file.kind === "refused" ? [file.reason] : []));
+    // One of many that a pattern names holds up no other.
+    if (isPattern(path)) refusals.forEach(tellOnce);
+    else if (refusals[0] !== undefined) return refusals[0];
     for (const position of known) {
       if (inodes.has(position.inode)) continue;
       const trouble = await left.readLeft(position, named);
@@ -62,6 +71,13 @@ export function createFollower({ path, stream, log, lines, clock, logger, signal
     const wanted = new Set([...inodes, ...(await positions.all()).map(({ inode }) => inode)]);
     for (const file of files.all()) if (!wanted.has(file.inode)) await files.release(file);
     return null;
+  }
+
+  function tellOnce(reason: string): void {
+    if (refused.has(reason)) return;
+    if (refused.size >= REFUSED_TOLD_MAX) refused.clear();
+    refused.add(reason);
+    logger.warn({ path, reason }, "a file that a pattern names is not followed");
   }
 
   /** Reads files that were renamed or removed before anything was read of them. */

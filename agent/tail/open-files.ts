@@ -1,6 +1,6 @@
 /** The files of a `[[tail]]` that are open: each stays so, whatever it is called by now, until it is released. */
 import type { FileHandle } from "node:fs/promises";
-import { type FoundFile, openHandle } from "./beside.ts";
+import { type FoundFile, type Opened, openHandle } from "./beside.ts";
 import type { ByteSource } from "./byte-source.ts";
 
 export interface OpenFile {
@@ -22,13 +22,17 @@ export interface OpenFiles {
   get(inode: string): OpenFile | null;
   /** As they are now: files may be opened and released while these are walked. */
   all(): OpenFile[];
-  /** Opens what bears this name now, unless it is open; its inode. */
-  holdNamed(file: FoundFile): Promise<string>;
-  /** Opens this very file unless it is open; null where its name is gone, or another's by now, which is not held. */
+  /** Opens what bears this name now, unless it is open. */
+  holdNamed(file: FoundFile): Promise<HeldName>;
+  /** Opens this very file unless it is open; null where its name is gone, or another's by now, or it is refused. */
   holdFound(file: FoundFile): Promise<OpenFile | null>;
   release(file: OpenFile): Promise<void>;
   close(): Promise<void>;
 }
+
+export type HeldName =
+  | { readonly kind: "held"; readonly inode: string }
+  | { readonly kind: "refused"; readonly reason: string };
 
 export function createOpenFiles(): OpenFiles {
   const held = new Map<string, OpenFile>();
@@ -39,14 +43,14 @@ export function createOpenFiles(): OpenFiles {
     return file;
   }
 
-  async function keep(opened: Pick<OpenFile, "inode" | "handle" | "source">): Promise<OpenFile> {
-    const before = held.get(opened.inode);
+  async function keep({ inode, handle, source }: Opened & { readonly kind: "open" }): Promise<OpenFile> {
+    const before = held.get(inode);
     if (before !== undefined) {
-      await opened.handle.close();
+      await handle.close();
       return before;
     }
-    const file = { ...opened, seenBytes: 0, modified: 0n, quietSince: null, isLookedBeside: false };
-    held.set(opened.inode, file);
+    const file = { inode, handle, source, seenBytes: 0, modified: 0n, quietSince: null, isLookedBeside: false };
+    held.set(inode, file);
     return file;
   }
 
@@ -60,15 +64,15 @@ export function createOpenFiles(): OpenFiles {
     all: () => [...held.values()],
     async holdNamed(file) {
       const before = again(file);
-      if (before !== null) return before.inode;
+      if (before !== null) return { kind: "held", inode: before.inode };
       const opened = await openHandle(file.path);
-      return (await keep(opened)).inode;
+      return opened.kind === "refused" ? opened : { kind: "held", inode: (await keep(opened)).inode };
     },
     async holdFound(file) {
       const before = again(file);
       if (before !== null) return before;
       const opened = await openHandle(file.path).catch(unlessGone);
-      if (opened === null) return null;
+      if (opened?.kind !== "open") return null;
       if (opened.inode === file.inode) return keep(opened);
       await opened.handle.close();
       return null;

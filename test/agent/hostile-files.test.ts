@@ -215,24 +215,30 @@ test.runIf(isRoot)("a directory of another user is refused, with what to do", as
 });
 
 test.runIf(isRoot)(
-  "`check` warns of a followed link that a stranger made to another's file, and of no other link",
-  () => {
+  "`check` fails on a followed link that a stranger made to another's file, and on no other link",
+  async () => {
     const { folder, configFile } = setup();
-    const [file, link] = [join(folder, "secret"), join(folder, "followed.ndjson")];
+    const [file, link, directory] = [join(folder, "secret"), join(folder, "followed.ndjson"), join(folder, "logs")];
     writeFileSync(file, "");
-    symlinkSync(file, link);
+    symlinkSync(folder, directory);
+    // By a link to a directory, as /var/log/containers has them, then by one to a file.
+    symlinkSync(join("logs", "secret"), link);
     writeFileSync(
       configFile,
       `[destination]\nurl = "http://127.0.0.1:1"\napi_key_env = "KEY"\n[[tail]]\npath = "${link}"\nstream = "usage/m"\n`,
     );
     const found = () => checkTailFiles(readConfig(configFile, {}), join(folder, "none"));
-    expect(found()).toEqual([]);
-    lchownSync(link, 12_345, 12_345);
-    expect(found()).toMatchObject([
-      { ok: true, warning: true, message: expect.stringContaining(`${link}: is a symbolic link that user 12345 made`) },
-    ]);
-    chownSync(file, 12_345, 12_345);
-    expect(found()).toEqual([]);
+    expect(await found()).toEqual([]);
+    for (const made of [link, directory]) {
+      lchownSync(made, 12_345, 12_345);
+      expect(await found()).toMatchObject([
+        { ok: false, message: expect.stringContaining(`${made} is a symbolic link that user 12345 made`) },
+      ]);
+      chownSync(file, 12_345, 12_345);
+      expect(await found()).toEqual([]);
+      chownSync(file, 0, 0);
+      lchownSync(made, 0, 0);
+    }
   },
 );
 

@@ -119,7 +119,7 @@ test("a pattern names files that come later, and the copy of one that is followe
   await arrivedOnce(agent, 4);
 });
 
-test("check warns of a file that logrotate copies and cuts", () => {
+test("check warns of a file that logrotate copies and cuts", async () => {
   const { file, path, upload } = followed();
   const rules = join(path, "logrotate.d");
   mkdirSync(rules);
@@ -127,9 +127,9 @@ test("check warns of a file that logrotate copies and cuts", () => {
   writeFileSync(join(rules, "other"), `${path}/other*.log {\n  copytruncate\n}\n${path}/usage.log {\n}\n`);
   const config = join(path, "weir-agent.toml");
   writeFileSync(config, `[destination]\nurl = "http://127.0.0.1:1"\napi_key_env = "KEY"\n[upload]\n${upload}\n`);
-  expect(checkTailFiles(readConfig(config, {}), rules)).toEqual([]);
+  expect(await checkTailFiles(readConfig(config, {}), rules)).toEqual([]);
   writeFileSync(join(rules, "usage"), `# ours\n${path}/*.ndjson {\n  daily\n  copytruncate\n}\n`);
-  const [finding, ...more] = checkTailFiles(readConfig(config, {}), rules);
+  const [finding, ...more] = await checkTailFiles(readConfig(config, {}), rules);
   expect(more).toEqual([]);
   expect(finding).toMatchObject({ ok: true, warning: true, message: expect.stringContaining("copytruncate") });
 });

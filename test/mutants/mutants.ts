@@ -428,6 +428,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/agent/hostile-connections.test.ts"],
   },
   {
+    name: "agent: a stranger's link to somebody's file followed",
+    file: "agent/tail/trusted-path.ts",
+    find: "const [stranger] = strangers;",
+    replace: "const [, stranger] = strangers;",
+    tests: ["test/agent/hostile-files.test.ts"],
+  },
+  {
     name: "agent: a torn log taken for a damaged one",
     file: "agent/buffer/disk/wal-check.ts",
     find: "followsEnd = isBelieved && ",
