@@ -42,12 +42,14 @@ export interface EdgeOptions {
   readonly vars: Readonly<Record<string, string>>;
   /** Milliseconds between sweeps: a deployed Worker's cron has a minute. */
   readonly sweepMs?: number;
-  /** Where workerd's inspector listens on 127.0.0.1; nowhere where absent. */
+  /** Where workerd's inspector listens on 127.0.0.1, 0 for any free port; nowhere where absent. */
   readonly inspectorPort?: number;
 }
 
 export interface EdgeServer {
   readonly url: string;
+  /** Where its inspector listens; null where it was not asked for. */
+  readonly inspectorUrl: string | null;
   close(): Promise<void>;
 }
 
@@ -72,6 +74,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeServer> {
     const sweeping = await startSweep(miniflare, options.sweepMs ?? SWEEP_MS);
     return {
       url,
+      inspectorUrl: options.inspectorPort !== undefined ? `http://${(await miniflare.getInspectorURL()).host}` : null,
       async close() {
         await sweeping.stop();
         await miniflare.dispose();
