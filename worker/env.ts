@@ -16,9 +16,10 @@ export type RateLimitBinding = RateLimit;
 export interface Bindings {
   readonly LEDGER: D1Database;
   readonly NUDGES: Queue<Nudge>;
-  /** Of keys and of requests for tokens; where one is not bound each instance counts by its setting. */
+  /** Of keys, of requests for tokens, and of refused credentials; where one is not bound each instance counts by its setting. */
   readonly KEY_RATE?: RateLimitBinding;
   readonly TOKEN_RATE?: RateLimitBinding;
+  readonly REFUSED_RATE?: RateLimitBinding;
   readonly [setting: string]: unknown;
 }
 
@@ -41,6 +42,7 @@ const settingsSchema = z.object({
   MAX_EVENTS: whole(DEFAULT_LIMITS.eventsMax),
   RATE_LIMIT_PER_MINUTE: whole(0, 0),
   TOKEN_RATE_LIMIT_PER_MINUTE: whole(60, 0),
+  REFUSED_RATE_LIMIT_PER_MINUTE: whole(60, 0),
   UPSTREAM_TIMEOUT_MS: whole(30_000),
   BACKOFF_BASE_MS: whole(500),
   BACKOFF_MAX_MS: whole(60_000),
@@ -87,6 +89,8 @@ export interface Settings {
   readonly rateLimitPerMinute: number;
   /** Requests for tokens that a client, or an address, may send in a minute to one Worker instance; 0 for any number. */
   readonly tokenRateLimitPerMinute: number;
+  /** Requests with credentials that nobody has, of one address in a minute to one Worker instance; 0 for any number. */
+  readonly refusedRateLimitPerMinute: number;
   readonly upstreams: Readonly<Record<UpstreamName, UpstreamSettings>>;
   readonly upstreamTimeoutMs: number;
   readonly backoff: BackoffSettings;
@@ -117,6 +121,7 @@ export function parseSettings(bindings: Bindings): Settings {
     limits: { ...DEFAULT_LIMITS, bodyBytesMax: set.MAX_BODY_BYTES, eventsMax: set.MAX_EVENTS },
     rateLimitPerMinute: set.RATE_LIMIT_PER_MINUTE,
     tokenRateLimitPerMinute: set.TOKEN_RATE_LIMIT_PER_MINUTE,
+    refusedRateLimitPerMinute: set.REFUSED_RATE_LIMIT_PER_MINUTE,
     upstreams: Object.fromEntries(
       upstreams.flatMap(({ data }) => (data === undefined ? [] : [data])),
     ) as Settings["upstreams"],

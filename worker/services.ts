@@ -3,6 +3,7 @@ import type { ClockAndRandom, WallClock } from "../shared/clock.ts";
 import { createRefusalLog, type RefusalLog } from "../shared/intake/refusal-log.ts";
 import { createTokenSigner } from "./accounts/access-token.ts";
 import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
+import { createGuesses, type Guesses } from "./accounts/guesses.ts";
 import { createKeyStore, type KeyStore } from "./accounts/key-store.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
@@ -58,6 +59,8 @@ export interface Services {
   readonly keyLimiter: Limiter;
   /** Of requests for tokens: by client, and by address. */
   readonly tokenLimiter: Limiter;
+  /** Of requests with credentials that nobody has, by address. */
+  readonly guesses: Guesses;
   /** What was refused is told through it; this instance's own. */
   readonly refusals: RefusalLog;
   /**
@@ -111,6 +114,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     admission: new Admission({ now: runtime.clock.now, pause }),
     keyLimiter: createLimiter(bindings.KEY_RATE ?? null, settings.rateLimitPerMinute),
     tokenLimiter: createLimiter(bindings.TOKEN_RATE ?? null, settings.tokenRateLimitPerMinute),
+    guesses: createGuesses(createLimiter(bindings.REFUSED_RATE ?? null, settings.refusedRateLimitPerMinute)),
     refusals,
     nudge,
   };

@@ -102,3 +102,67 @@ it("a binding that fails lets the instance count", async () => {
   await edge.request("/admin/ledger");
   expect((await edge.post("m", event())).status).toBe(429);
 });
+
+const fresh = () => `weir_key_${crypto.randomUUID().replaceAll("-", "")}`;
+
+function tryKey(edge: TestEdge, key: string, address?: string): Promise<Response> {
+  const headers = { "x-api-key": key, ...(address === undefined ? {} : { "cf-connecting-ip": address }) };
+  return edge.request("/admin/ledger", { headers });
+}
+
+it("an address that tries unknown keys is stopped before the database is asked; what was good there before goes on", async () => {
+  const { edge, statements } = await stillEdge({ vars: { REFUSED_RATE_LIMIT_PER_MINUTE: "3" } });
+  const good = `key-of-${edge.tenant}`;
+  expect((await tryKey(edge, good, "192.0.2.1")).status).toBe(200);
+  const statuses = [];
+  for (let n = 0; n < 4; n++) statuses.push((await tryKey(edge, fresh(), "192.0.2.1")).status);
+  expect(statuses).toEqual([401, 401, 401, 401]);
+  const before = statements();
+  const refused = await tryKey(edge, fresh(), "192.0.2.1");
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "30"]);
+  expect((await askToken(edge, `id-of-${edge.tenant}`, "wrong", "192.0.2.1")).status).toBe(429);
+  expect(statements()).toBe(before);
+  expect((await tryKey(edge, good, "192.0.2.1")).status).toBe(200);
+  expect((await tryKey(edge, fresh(), "192.0.2.2")).status).toBe(401);
+});
+
+it("wrong secrets for tokens count as unknown credentials of their address, and an IPv6 network is one address", async () => {
+  const { edge } = await stillEdge({ vars: { REFUSED_RATE_LIMIT_PER_MINUTE: "2" } });
+  for (let n = 0; n < 3; n++)
+    expect((await askToken(edge, `client-${n}`, "wrong", `2001:db8:0:1::${n}`)).status).toBe(401);
+  expect((await tryKey(edge, fresh(), "2001:0db8::1:a:b:c:d")).status).toBe(429);
+  expect((await tryKey(edge, fresh(), "2001:db8:0:2::1")).status).toBe(401);
+});
+
+it("where nobody says which address calls, any number of unknown keys is 401", async () => {
+  const { edge } = await stillEdge({ vars: { REFUSED_RATE_LIMIT_PER_MINUTE: "1" } });
+  for (let n = 0; n < 5; n++) expect((await tryKey(edge, fresh())).status).toBe(401);
+});
+
+it("Cloudflare's binding counts unknown credentials where it is bound", async () => {
+  let left = 2;
+  const REFUSED_RATE = { limit: async () => ({ success: left-- > 0 }) };
+  const { edge } = await stillEdge({ bindings: { REFUSED_RATE }, vars: { REFUSED_RATE_LIMIT_PER_MINUTE: "100" } });
+  const statuses = [];
+  for (let n = 0; n < 4; n++) statuses.push((await tryKey(edge, fresh(), "192.0.2.1")).status);
+  expect(statuses).toEqual([401, 401, 401, 429]);
+  expect(bindings.REFUSED_RATE, "wrangler.toml binds it").toBeDefined();
+});
+
+it("what cannot be a key costs no look at the database, an unknown one costs one in a while; old keys and new ones work", async () => {
+  const { edge, statements } = await stillEdge({});
+  const init = { method: "POST", body: JSON.stringify({ name: "n", permissions: ["WEIR.ADMIN"] }) };
+  const { key } = await (await edge.request("/admin/api-keys", init)).json<{ key: string }>();
+  expect(key).toMatch(/^weir_key_[0-9A-Za-z]{32}_[0-9A-Za-z]{6}$/);
+  expect((await tryKey(edge, key)).status).toBe(200);
+  const before = statements();
+  const typo = key.slice(0, 12) + (key[12] === "a" ? "b" : "a") + key.slice(13);
+  for (const wrong of [typo, `${key}0`, key.slice(0, -1), "x".repeat(300)]) {
+    expect((await tryKey(edge, wrong)).status).toBe(401);
+    expect((await askToken(edge, `id-of-${edge.tenant}`, wrong)).status).toBe(401);
+  }
+  expect(statements()).toBe(before);
+  const unknown = fresh();
+  for (let n = 0; n < 5; n++) expect((await tryKey(edge, unknown)).status).toBe(401);
+  expect(statements()).toBe(before + 1);
+});

@@ -144,10 +144,8 @@ describe("/admin/destinations", () => {
     };
     expect([put.status, put.headers.get("cache-control"), await put.json()]).toEqual([200, "no-store", shown]);
     const { items } = await (await call("/admin/destinations?limit=1000")).json<{ items: Json[] }>();
-    const standing = { state: "ok", since: null, why: [] };
-    const listed = items.find((item) => item["name"] === name);
-    expect(listed).toEqual({ ...listed, ...shown });
-    expect(listed).toMatchObject(standing);
+    const standing = { state: "ok", since: null, why: [], lanes_waiting: 0 };
+    expect(items.find((item) => item["name"] === name)).toEqual({ ...shown, ...standing });
     expect(JSON.stringify(items)).not.toContain("never-shown");
     const first = await rowOf(name);
     expect(first?.client_secret).toMatch(/^v1\.[A-Za-z0-9+/]+=*$/);
@@ -323,7 +321,7 @@ describe("a key that has ended changes nothing, though an instance remembers it"
     await bindings.LEDGER.prepare("UPDATE quarantine SET event = ?2 WHERE tenant = ?1")
       .bind(mine.tenant, event({ Quantity: 2 }))
       .run();
-    const held = await bindings.LEDGER.prepare("SELECT id FROM quarantine WHERE tenant = ?1")
+    const held = await bindings.LEDGER.prepare("SELECT number AS id FROM quarantine WHERE tenant = ?1")
       .bind(mine.tenant)
       .first<{ id: number }>();
     const id = path.startsWith("/admin/tenants")
@@ -516,6 +514,33 @@ describe("what a tenant is allowed", () => {
       left.items.map(({ id }) => id),
       "what was refused stays",
     ).toEqual([beyond, otherMeter]);
+  });
+
+  it("a corrected replay names the tenant's meters and no others, by id or reference, and stays where it does not", async () => {
+    const { mine, wide } = await tenantWithin();
+    const body = { meter_datas: [{ ...meterData({ meter_id: "metr_1" }), meter_values: "none" }] };
+    const sent = await mine.request("/v1/ingest/meter-datas", {
+      method: "POST",
+      headers: { "x-api-key": wide.key, prefer: "handling=lenient" },
+      body: new TextEncoder().encode(JSON.stringify(body)),
+    });
+    expect(sent.status).toBe(200);
+    const held = async () => {
+      const { items } = await (await mine.request("/admin/quarantine")).json<{ items: { id: string }[] }>();
+      return items.map(({ id }) => id);
+    };
+    const [id] = await held();
+    const replay = (names: Json) =>
+      call(`/admin/quarantine/${id}/replay`, "POST", { event: meterData(names) }, `key-of-${mine.tenant}`, mine);
+    for (const names of [
+      { meter_id: "metr_2" },
+      { meter_reference: "ref-2" },
+      { meter_id: "metr_1", meter_reference: "ref-2" },
+    ])
+      expect((await replay(names)).status, JSON.stringify(names)).toBe(400);
+    expect(await held()).toEqual([id]);
+    expect((await replay({ meter_id: "metr_1" })).status).toBe(202);
+    expect(await held()).toEqual([]);
   });
 
   it.each([

@@ -6,6 +6,7 @@ import { type Writer, writeAs } from "../database/key-gate.ts";
 import { apiKeys } from "../database/schema.ts";
 import { statement } from "../database/statement.ts";
 import { hashApiKey } from "./key-hash.ts";
+import { createKeyText } from "./key-text.ts";
 import type { KeyReach } from "./principal.ts";
 
 export interface NewKey extends KeyReach {
@@ -110,7 +111,7 @@ function madeKey(
     ...{ name, permissions, platformIds, entityIds, orgIds, producers, expiresAt },
     id,
     lineage: lineage ?? id,
-    key: `weir_key_${randomText(32)}`,
+    key: createKeyText(),
     tenant,
     createdAt: now,
     revokedAt: null,

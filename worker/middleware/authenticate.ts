@@ -1,6 +1,7 @@
-/** Who calls, and may they: 401 for no or bad credentials, 403 for a permission or platform they lack. */
+/** Who calls, and may they: 401 for no or bad credentials, 429 for too many of them, 403 for a permission or platform they lack. */
 import { createMiddleware } from "hono/factory";
 import { HEADER } from "../../shared/wire.ts";
+import { ADDRESS_HEADER } from "../accounts/guesses.ts";
 import { isPermitted, type Permission } from "../accounts/principal.ts";
 import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { mayName } from "../tenants/bounds.ts";
@@ -10,9 +11,18 @@ export function requirePermission(...anyOf: Permission[]) {
   return createMiddleware<WeirEnv>(async function authenticate(c, next) {
     const credential = credentialOf(c);
     if (credential === null) return refuse(c, 401, "no credentials: send X-API-KEY or Authorization: Bearer");
-    const { keys, clock } = c.get("services");
+    const { keys, guesses, clock } = c.get("services");
+    const address = c.req.header(ADDRESS_HEADER);
+    const waitSeconds = guesses.refusedFor(address, clock.now());
+    if (waitSeconds !== null && !keys.wasKnown(credential, clock.now())) {
+      c.header("Retry-After", String(waitSeconds));
+      return refuse(c, 429, "too many requests with unknown credentials came from this address");
+    }
     const principal = await keys.find(credential, clock.now());
-    if (principal === null) return refuse(c, 401, "the credentials are unknown, revoked or expired");
+    if (principal === null) {
+      await guesses.note(address, clock.now());
+      return refuse(c, 401, "the credentials are unknown, revoked or expired");
+    }
     if (!anyOf.some((permission) => isPermitted(principal, permission))) {
       return refuse(c, 403, `the key lacks the permission ${anyOf.join(" or ")}`);
     }

@@ -58,7 +58,7 @@ const EXAMPLE = {
 };
 const SHOWN_ONCE = answer("The key, shown this once.", NEW_KEY_ANSWER, {
   ...EXAMPLE,
-  key: "weir_key_0000000000000000000000000000",
+  key: "weir_key_00000000000000000000000000000000_000000",
 });
 
 const NEW_KEY = jsonBody({

@@ -3,6 +3,7 @@ import { clientCredentialsOf } from "../../shared/intake/client-credentials.ts";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { HEADER } from "../../shared/wire.ts";
 import { TOKEN_SECONDS, TOKEN_SECRET_ADVICE } from "../accounts/access-token.ts";
+import { ADDRESS_HEADER, networkOf } from "../accounts/guesses.ts";
 import type { WeirContext } from "../context.ts";
 import type { Body, BodyRefusalStatus } from "../http/body.ts";
 import { route } from "../http/route.ts";
@@ -62,7 +63,7 @@ async function grantToken(c: WeirContext, form: URLSearchParams): Promise<Respon
   if (form.get("grant_type") !== "client_credentials") {
     return deny(c, 400, "unsupported_grant_type", "grant_type must be client_credentials");
   }
-  const { keys, clock } = c.get("services");
+  const { keys, guesses, clock } = c.get("services");
   const { id, secrets } = clientCredentialsOf(c.req.header(HEADER.authorization), form);
   const waitSeconds = await secondsToWait(c, id);
   if (waitSeconds !== null) {
@@ -75,12 +76,11 @@ async function grantToken(c: WeirContext, form: URLSearchParams): Promise<Respon
     c.header("Cache-Control", "no-store");
     return c.json({ access_token: outcome.token, token_type: "bearer", expires_in: TOKEN_SECONDS });
   }
+  await guesses.note(c.req.header(ADDRESS_HEADER), clock.now());
   c.header(HEADER.wwwAuthenticate, 'Basic realm="weir"');
   return deny(c, 401, "invalid_client", "the client is unknown, revoked or expired");
 }
 
-/** Where Cloudflare says who calls; locally nobody does. */
-const ADDRESS_HEADER = "cf-connecting-ip";
 /** A client's id as it is counted: no longer than one that this edge made. */
 const CLIENT_CHARACTERS = 64;
 
@@ -89,10 +89,12 @@ const CLIENT_CHARACTERS = 64;
  * the two an attacker has many of. Null where it may go on.
  */
 async function secondsToWait(c: WeirContext, client: string): Promise<number | null> {
-  const { tokenLimiter, clock } = c.get("services");
+  const { tokenLimiter, guesses, clock } = c.get("services");
   const address = c.req.header(ADDRESS_HEADER);
+  const refusedSeconds = guesses.refusedFor(address, clock.now());
+  if (refusedSeconds !== null) return refusedSeconds;
   const names = [
-    ...(address === undefined ? [] : [`address ${address}`]),
+    ...(address === undefined ? [] : [`address ${networkOf(address)}`]),
     `client ${client.slice(0, CLIENT_CHARACTERS)}`,
   ];
   for (const name of names) {
