@@ -224,16 +224,23 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a page that begins after its cursor",
     file: "worker/ledger/event-list.ts",
-    find: "event.entry < first ||",
-    replace: "event.entry <= first ||",
+    find: "(entry < first ||",
+    replace: "(entry <= first ||",
     tests: ["test/worker/events-list.test.ts"],
   },
   {
     name: "streams merged without a bound",
     file: "worker/ledger/event-heads.ts",
-    find: "if (head === undefined && share.length >= full) return { heads, isEnd: false };",
-    replace: "",
+    find: "nextOf(i)?.id ?? beyond ?? Number",
+    replace: "nextOf(i)?.id ?? Number",
     tests: ["test/worker/events-list.test.ts"],
+  },
+  {
+    name: "a list that reads every batch for what is rare",
+    file: "worker/ledger/event-candidates.ts",
+    find: 'if (places !== null) return { kind: "places", places };',
+    replace: "",
+    tests: ["test/worker/read-bounds.test.ts", "test/worker/events-list.test.ts"],
   },
   {
     name: "a 409 after a lost answer taken for a refusal",

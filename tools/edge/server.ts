@@ -44,6 +44,8 @@ export interface EdgeOptions {
   readonly sweepMs?: number;
   /** Where workerd's inspector listens on 127.0.0.1, 0 for any free port; nowhere where absent. */
   readonly inspectorPort?: number;
+  /** Another Worker's entry than the product's, by its path. */
+  readonly entry?: string;
 }
 
 export interface EdgeServer {
@@ -91,6 +93,7 @@ async function miniflareOptions({
   persistTo,
   vars,
   inspectorPort,
+  entry,
 }: EdgeOptions): Promise<ConstructorParameters<typeof Miniflare>[0]> {
   const wrangler = wranglerSchema.parse(parse(await readFile(join(ROOT, "wrangler.toml"), "utf8")));
   const [database] = wrangler.d1_databases;
@@ -101,7 +104,7 @@ async function miniflareOptions({
     log: new Log(LogLevel.ERROR),
     ...(inspectorPort === undefined ? {} : { inspectorPort }),
     modules: true,
-    script: await bundleWorker(),
+    script: await bundleWorker(entry),
     compatibilityDate: wrangler.compatibility_date,
     compatibilityFlags: wrangler.compatibility_flags,
     bindings: { ...wrangler.vars, ...(await localVars(persistTo)), ...vars },
@@ -147,10 +150,12 @@ async function localSecret(persistTo: string, name: string): Promise<string> {
   return (await readFile(file, "utf8")).trim();
 }
 
+const ENTRY = join(ROOT, "worker/index.ts");
+
 /** The Worker as one module. */
-export async function bundleWorker(): Promise<string> {
+export async function bundleWorker(entry = ENTRY): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [join(ROOT, "worker/index.ts")],
+    entryPoints: [entry],
     bundle: true,
     write: false,
     format: "esm",

@@ -112,6 +112,10 @@ export const batches = sqliteTable(
   },
   (table) => [
     index("batches_position").on(table.tenant, table.stream, table.producer, table.first).where(sql`first IS NOT NULL`),
+    // A producer's events that have no position of their own: few, since the position was then another's.
+    index("batches_unplaced")
+      .on(table.tenant, table.stream, table.producer)
+      .where(sql`first IS NULL AND producer IS NOT NULL AND replay_of IS NULL`),
     // For reading a stream's events in their order. What reads seq reads it here: in the row it stands behind the payload.
     index("batches_seq").on(table.tenant, table.stream, table.seq).where(sql`replay_of IS NULL`),
     // Which ids a stream's requests named; few rows, since most name none.

@@ -1,7 +1,8 @@
 /** What a list of events is narrowed to, and what of that an event's own text must say. */
 import { scanDocument } from "../../shared/json/document.ts";
 import { JsonNumber } from "../../shared/json/value.ts";
-import type { EventState, StoredEvent } from "./stored-event.ts";
+import type { StoredEntry } from "./event-fates.ts";
+import type { EventState } from "./stored-event.ts";
 
 export interface EventFilter {
   /** Null: every stream of the tenant. */
@@ -36,12 +37,12 @@ export interface CustomerFilter {
 }
 
 /** Whether an event is one of those asked for, as far as its batch did not say so before. */
-export function isWanted(event: StoredEvent, { state, customer }: EventFilter): boolean {
+export function isWanted(event: StoredEntry, { state, customer }: EventFilter): boolean {
   if (state !== null && event.state !== state) return false;
   return customer === null || namesCustomer(event, customer);
 }
 
-function namesCustomer({ source, stream }: StoredEvent, { text, fieldsOf }: CustomerFilter): boolean {
+function namesCustomer({ source, stream }: StoredEntry, { text, fieldsOf }: CustomerFilter): boolean {
   const scanned = scanDocument(source);
   if (scanned.kind === "invalid" || !(scanned.value instanceof Map)) throw new Error("a stored event is not an object");
   const { value } = scanned;

@@ -2,11 +2,12 @@
  * Lists events in pages. A page ends at its limit or where it has looked at so much of the ledger that a filter which
  * matches little would else read all of it; it then goes on from where it stood.
  */
+import { searchFor } from "./event-candidates.ts";
 import { type EventCursor, type Mark, streamMark } from "./event-cursor.ts";
-import { eventsOf } from "./event-fates.ts";
+import { entriesOf, type StoredEntry } from "./event-fates.ts";
 import { type EventFilter, isWanted } from "./event-filter.ts";
-import { headsAt, nextHeads } from "./event-heads.ts";
-import { type Places, placesOfKey, placesOfOwnId } from "./event-places.ts";
+import { type Heads, headsAt, nextHeads } from "./event-heads.ts";
+import type { Places } from "./event-places.ts";
 import * as SQL from "./events-sql.ts";
 import type { StoredEvent } from "./stored-event.ts";
 
@@ -23,10 +24,15 @@ export type ListOutcome =
 
 /** Streams in one list: a cursor names each of them and has room in an address. */
 const STREAMS_MAX = 500;
-/** Batches whose payload, 256 KB at most, is in memory at once. */
-const BATCHES_AT_ONCE = 25;
-/** Readings for one page, of batches' heads or of what they hold. */
-const READINGS_MAX = 50;
+/** Batches that a page looks at for what a filter wants; without one it looks, some times, at as many as fill it. */
+const HEADS_MAX = 1_000;
+const WINDOWS_MAX = 4;
+/** Readings of what batches hold, for one page; its payload, of which one batch has 256 KB, in one of them and in all. */
+const READINGS_MAX = 12;
+const OCTETS_AT_ONCE = 1_000_000;
+const OCTETS_MAX = 4_000_000;
+/** A reading that found too little is followed by one of so many times its entries. */
+const GROWTH = 4;
 
 export async function listEvents(
   db: D1Database,
@@ -37,17 +43,17 @@ export async function listEvents(
 ): Promise<ListOutcome> {
   const streams = filter.streams ?? (await streamsOf(db, tenant));
   if (streams.length > STREAMS_MAX) return { kind: "too-many-streams", max: STREAMS_MAX };
-  const places = await placesFor(db, tenant, streams, filter);
-  const reading = new Page(db, filter, places, cursor, limit);
-  while (reading.readings < READINGS_MAX) {
-    reading.readings++;
-    const { heads, isEnd } =
-      places === null
-        ? await nextHeads(db, tenant, streams, filter, reading.marks)
-        : await headsAt(db, tenant, streams, places, reading.marks);
+  const search = await searchFor(db, tenant, streams, filter);
+  const reading = new Page(db, filter, search.kind === "places" ? search.places : null, cursor, limit);
+  const { heads: headsMax, windows: windowsMax } = boundsOf(filter, limit);
+  for (let windows = 0; windows < windowsMax; windows++) {
+    const heads =
+      search.kind === "places"
+        ? await headsAt(db, tenant, streams, filter, search.places, reading.marks)
+        : await nextHeads(db, tenant, search.streams, filter, reading.marks, search.since, headsMax);
     const outcome = await reading.read(heads);
-    if (outcome === "full") break;
-    if (outcome === "read" && isEnd) return { kind: "page", page: { events: reading.events, next: null } };
+    if (outcome !== "read") break;
+    if (heads.isEnd) return { kind: "page", page: { events: reading.events, next: null } };
   }
   return { kind: "page", page: { events: reading.events, next: reading.marks } };
 }
@@ -56,24 +62,19 @@ async function streamsOf(db: D1Database, tenant: string): Promise<string[]> {
   return (await SQL.STREAMS.all(db, { tenant, count: STREAMS_MAX + 1 })).map(({ stream }) => stream);
 }
 
-/** Null where nothing is asked for that leads to an event by a seek. */
-async function placesFor(
-  db: D1Database,
-  tenant: string,
-  streams: readonly string[],
-  { ownId, key }: EventFilter,
-): Promise<Places | null> {
-  const byKey = key === null ? null : await placesOfKey(db, tenant, streams, key);
-  if (ownId === null) return byKey;
-  const byId = await placesOfOwnId(db, tenant, streams, ownId);
-  return byKey === null ? byId : new Map([...byId].filter(([batch]) => byKey.has(batch)));
+/** Batches of one look at the ledger, and how many looks one page may take. */
+function boundsOf({ producer, state, customer }: EventFilter, limit: number): { heads: number; windows: number } {
+  const isFiltered = producer !== null || state !== null || customer !== null;
+  if (isFiltered) return { heads: HEADS_MAX, windows: 1 };
+  return { heads: Math.min(HEADS_MAX, limit + 1), windows: WINDOWS_MAX };
 }
 
 /** A page as it fills, and how far it has read. */
 class Page {
   readonly events: StoredEvent[] = [];
   readonly marks: Map<string, Mark>;
-  readings = 0;
+  private readings = 0;
+  private octets = 0;
   private readonly db: D1Database;
   private readonly filter: EventFilter;
   private readonly places: Places | null;
@@ -88,57 +89,59 @@ class Page {
   }
 
   /** @returns "full" where the page has its limit and an event more is there, "stopped" where it has read its share. */
-  async read(heads: readonly SQL.BatchHead[]): Promise<"full" | "stopped" | "read"> {
+  async read({ heads, ends }: Heads): Promise<"full" | "stopped" | "read"> {
     for (let at = 0; at < heads.length; ) {
-      if (this.readings++ >= READINGS_MAX) return "stopped";
+      if (this.readings >= READINGS_MAX || this.octets >= OCTETS_MAX) return "stopped";
       const run = this.nextRun(heads, at);
       at += run.length;
       if (!(await this.readRun(run))) return "full";
     }
+    for (const [mark, end] of ends) this.marks.set(mark, end);
     return "read";
   }
 
-  /** As many batches as can fill the page, with those between them that need no reading. */
+  /** As many batches as can fill the page, more with each reading that did not. */
   private nextRun(heads: readonly SQL.BatchHead[], from: number): readonly SQL.BatchHead[] {
-    let batches = 0;
+    const isRare = this.filter.customer !== null;
+    const entriesMax = isRare
+      ? Number.POSITIVE_INFINITY
+      : (this.limit - this.events.length + 1) * GROWTH ** this.readings;
     let entries = 0;
+    let octets = 0;
     let to = from;
-    for (; to < heads.length && batches < BATCHES_AT_ONCE && entries <= this.limit - this.events.length; to++) {
-      const head = heads[to];
-      if (head === undefined || !this.mayHold(head)) continue;
-      batches++;
-      entries += head.entries;
+    for (; to < heads.length && entries < entriesMax && octets < OCTETS_AT_ONCE; to++) {
+      entries += heads[to]?.entries ?? 0;
+      octets += heads[to]?.octets ?? 0;
     }
+    this.readings++;
+    this.octets += octets;
     return heads.slice(from, to);
-  }
-
-  private mayHold({ producer, received_at }: SQL.BatchHead): boolean {
-    const { filter } = this;
-    if (filter.producer !== null && producer !== filter.producer) return false;
-    return received_at >= filter.from && received_at <= filter.to;
   }
 
   /** @returns false where there was an event more than the page takes. */
   private async readRun(run: readonly SQL.BatchHead[]): Promise<boolean> {
-    const ids = run.filter((head) => this.mayHold(head)).map(({ id }) => id);
+    const batches = JSON.stringify(run.map(({ id }) => id));
     const text = this.filter.customer === null ? null : JSON.stringify(this.filter.customer.text).slice(1, -1);
-    const batches = ids.length === 0 ? [] : await SQL.READ.all(this.db, { batches: JSON.stringify(ids), text });
-    const events = await eventsOf(this.db, batches, (batch, entry) => this.places?.get(batch)?.has(entry) ?? true);
-    const byBatch = Map.groupBy(events, ({ batch }) => batch);
-    for (const { id, stream, seq } of run) {
-      const mark = streamMark(stream);
-      const begun = this.marks.get(mark);
-      const first = begun?.seq === seq ? begun.entry : 0;
-      for (const event of byBatch.get(id) ?? []) {
-        if (event.entry < first || !isWanted(event, this.filter)) continue;
-        if (this.events.length === this.limit) {
-          this.marks.set(mark, { seq, entry: event.entry });
-          return false;
-        }
-        this.events.push(event);
+    const entries = await entriesOf(this.db, await SQL.READ.all(this.db, { batches, text }));
+    for (const head of run) if (!this.take(head, entries.get(head.id) ?? [])) return false;
+    return true;
+  }
+
+  private take({ id, stream, seq }: SQL.BatchHead, entries: readonly StoredEntry[]): boolean {
+    const mark = streamMark(stream);
+    const begun = this.marks.get(mark);
+    const first = begun?.seq === seq ? begun.entry : 0;
+    const named = this.places?.get(id) ?? null;
+    for (const stored of entries) {
+      const { entry } = stored;
+      if (entry < first || (named !== null && !named.has(entry)) || !isWanted(stored, this.filter)) continue;
+      if (this.events.length === this.limit) {
+        this.marks.set(mark, { seq, entry });
+        return false;
       }
-      this.marks.set(mark, { seq: seq + 1, entry: 0 });
+      this.events.push(stored.event());
     }
+    this.marks.set(mark, { seq: seq + 1, entry: 0 });
     return true;
   }
 }

@@ -1,6 +1,6 @@
 /** Reads events back from D1: one by its id, many in their order, and the calls that carried them. */
 import type { EventCursor } from "./event-cursor.ts";
-import { callsOf, eventsOf } from "./event-fates.ts";
+import { callsOf, eventAt } from "./event-fates.ts";
 import type { EventFilter } from "./event-filter.ts";
 import { ledgerKey } from "./event-key.ts";
 import { type ListOutcome, listEvents } from "./event-list.ts";
@@ -27,11 +27,8 @@ export interface EventReader {
 }
 
 export function createEventReader(db: D1Database): EventReader {
-  const eventOf = async (batch: (SQL.ReadBatch & { readonly entry: number }) | null): Promise<StoredEvent | null> => {
-    if (batch === null) return null;
-    const [event] = await eventsOf(db, [batch], (_, entry) => entry === batch.entry);
-    return event ?? null;
-  };
+  const eventOf = async (batch: (SQL.ReadBatch & { readonly entry: number }) | null): Promise<StoredEvent | null> =>
+    batch === null ? null : eventAt(db, batch, batch.entry);
   return {
     async find(tenant, id) {
       const keyed = await eventOf(await SQL.BY_KEY.first(db, { key: ledgerKey(tenant, id), tenant }));

@@ -66,10 +66,11 @@ export type SpanRow = Pick<RangeRow, "stream" | "producer" | "first" | "last">;
 const BEGIN = `coalesce((SELECT begun.first FROM ranges AS begun WHERE ${key("begun", "listed")} AND begun.first <= :after
     ORDER BY begun.first DESC LIMIT 1), 0)`;
 
+/** Of the rows with more than one range: the others have no gap. */
 function spans(page: string): string {
   return `SELECT ranges.stream, ranges.producer, ranges.first, ranges.last
 FROM (SELECT stream, producer, sum(min(spans, :each)) OVER (ORDER BY stream, producer) AS total
-    FROM (${page}) AS page) AS listed
+    FROM (${page}) AS page WHERE spans > 1) AS listed
 CROSS JOIN ranges ON ${key("ranges", "listed")} AND ranges.first >= ${BEGIN}
   AND ranges.first < coalesce((SELECT beyond.first FROM ranges AS beyond WHERE ${key("beyond", "listed")}
     AND beyond.first >= ${BEGIN} ORDER BY beyond.first LIMIT 1 OFFSET :each), ${Number.MAX_SAFE_INTEGER})

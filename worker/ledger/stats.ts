@@ -39,9 +39,9 @@ export interface Stats {
 
 const STREAMS_MAX = 5_000;
 const HOLDS_MAX = 1_000;
-/** Streams and batches a stream that one call for minutes reads. */
+/** Streams that one call for minutes reads, and batches of all of them together. */
 const MINUTE_STREAMS_MAX = 200;
-export const MINUTE_BATCHES_MAX = 5_000;
+const MINUTE_BATCHES_MAX = 5_000;
 const MINUTE_MS = 60_000;
 
 export function createStats(db: D1Database): Stats {
@@ -55,12 +55,11 @@ export function createStats(db: D1Database): Stats {
       if (found.length === 0) return [];
       // A batch's seq is never below its id.
       const firstSeq = createRowId(from, 0);
+      const count = Math.floor(MINUTE_BATCHES_MAX / found.length);
       const results = await db.batch(
-        found.map((row) =>
-          SQL.MINUTES.bind(db, { tenant, stream: row.stream, firstSeq, from, count: MINUTE_BATCHES_MAX }),
-        ),
+        found.map((row) => SQL.MINUTES.bind(db, { tenant, stream: row.stream, firstSeq, from, count })),
       );
-      return found.map((row, i) => minutesOf(row.stream, SQL.MINUTES.rows(results[i]), MINUTE_BATCHES_MAX));
+      return found.map((row, i) => minutesOf(row.stream, SQL.MINUTES.rows(results[i]), count));
     },
   };
 }

@@ -48,11 +48,12 @@ export function storedEventId(
   source: string,
 ): string {
   const kind = kindOf(stream);
-  return eventId(kind, stream, identityOf(kind, row, entry, ordinal, objectOf(source)), row.sent_ids ?? "");
+  return eventId(kind, stream, identityOf(kind, row, entry, ordinal, source), row.sent_ids ?? "");
 }
 
-function identityOf(kind: Kind, row: IdentityRow, entry: number, ordinal: number, event: JsonObject): Identity {
-  const ownId = row.own_id_field === null ? null : ownIdOf(event.get(row.own_id_field));
+/** The source is read only where it decides: of most events, known by position or key, it never does. */
+function identityOf(kind: Kind, row: IdentityRow, entry: number, ordinal: number, source: string): Identity {
+  const ownId = row.own_id_field === null ? null : ownIdOf(objectOf(source).get(row.own_id_field));
   if (ownId !== null) return { by: "id", id: ownId };
   if (row.idempotency_key !== null) return { by: "key", key: row.idempotency_key, index: ordinal };
   if (row.producer !== null && row.first !== null) {
@@ -60,7 +61,7 @@ function identityOf(kind: Kind, row: IdentityRow, entry: number, ordinal: number
   }
   const filed = withoutNames(row, ordinal);
   if (filed.by === "new") return { by: "new", nonce: row.nonce, index: filed.index };
-  const hash = toHex(contentHash(event, kind === "usage" ? undefined : READ_ONLY[kind]));
+  const hash = toHex(contentHash(objectOf(source), kind === "usage" ? undefined : READ_ONLY[kind]));
   return { by: "content", hash, number: filed.number };
 }
 

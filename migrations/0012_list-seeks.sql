@@ -1,0 +1,1 @@
+CREATE INDEX `batches_unplaced` ON `batches` (`tenant`,`stream`,`producer`) WHERE first IS NULL AND producer IS NOT NULL AND replay_of IS NULL;
