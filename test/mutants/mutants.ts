@@ -201,6 +201,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/worker/hostile.test.ts"],
   },
   {
+    name: "a calculation of millions of prices made all the same",
+    file: "worker/pricing/lines.ts",
+    find: 'if (parts > PARTS_MAX) return { kind: "too-many" };',
+    replace: "void parts;",
+    tests: ["test/worker/calculate-bombs.test.ts"],
+  },
+  {
     name: "anyone may name a tenant",
     file: "worker/accounts/principal.ts",
     find: 'tenant === principal.tenant || isPermitted(principal, "WEIR.OPERATOR")',

@@ -27,7 +27,9 @@ function linesFor(data: Partial<MeterData>) {
 
 function configsFor(data: Partial<MeterData>): string[] {
   const outcome = linesFor(data);
-  return outcome.kind === "not-matched" ? [] : outcome.lines.map((line) => line.pricing.config.id);
+  return outcome.kind === "not-matched" || outcome.kind === "too-many"
+    ? []
+    : outcome.lines.map((line) => line.pricing.config.id);
 }
 
 function prediction(data: Partial<MeterData>, usageOf: (line: Line) => Usage | undefined = () => undefined) {

@@ -61,14 +61,28 @@ export type LinesOutcome =
   | { readonly kind: "not-supported"; readonly lines: readonly Line[] }
   /** An amount in another currency than the price it meets. The other lines still count usage. */
   | { readonly kind: "failed"; readonly lines: readonly Line[] }
-  | { readonly kind: "lines"; readonly lines: readonly Line[] };
+  | { readonly kind: "lines"; readonly lines: readonly Line[] }
+  /** More lines and bands than {@link PARTS_MAX}: nothing is priced by a part of them. */
+  | { readonly kind: "too-many" };
+
+/** Lines and their bands in one calculation. A catalog has room for millions, which would hold up a whole instance. */
+export const PARTS_MAX = 10_000;
 
 export function linesOf(book: PriceBook, datum: Datum): LinesOutcome {
   if (datum.customer === null) return { kind: "not-matched", variant: variantOfNobody(datum) };
   const owned = book.subscriptionsOf.get(datum.customer.id) ?? [];
   const subscriptions = subscriptionsFor(owned, datum.naming, datum.atMs);
   if (subscriptions.length === 0) return { kind: "not-matched", variant: "SUBSCRIPTION_NOT_FOUND" };
-  const matches = subscriptions.flatMap((subscription) => matchesOf(book, datum, subscription));
+  const matches: Match[] = [];
+  const askedBy = pricedBy(book, datum);
+  let parts = 0;
+  for (const subscription of subscriptions) {
+    for (const asked of askedBy(subscription.planId)) {
+      parts += 1 + asked.pricing.config.bands.length;
+      if (parts > PARTS_MAX) return { kind: "too-many" };
+      matches.push({ subscription, ...asked });
+    }
+  }
   if (matches.length === 0) return { kind: "not-matched", variant: "PRICING_NOT_FOUND" };
   const inCurrency = matches.filter(({ pricing, given }) => [null, pricing.config.currency].includes(given.currency));
   const lines = inCurrency.flatMap((match) => lineOf(match, datum.atMs));
@@ -83,13 +97,42 @@ function variantOfNobody({ isCustomerNamed, naming }: Datum): NotMatchedVariant 
 
 type Match = Pick<Line, "subscription" | "pricing" | "given">;
 
-function matchesOf(book: PriceBook, datum: Datum, subscription: BookSubscription): Match[] {
-  const { meter, propertyTypes } = datum.meter;
-  return datum.values.flatMap((given) =>
-    book
-      .configsFor(subscription.planId, meter.reference, given.meterValue.reference)
-      .filter(({ config }) => meetsAll(config.conditions, datum.properties, propertyTypes))
-      .map((pricing) => ({ subscription, pricing, given })),
+/** The configs of a plan that ask for one of the values; worked out once for each plan, whoever subscribes to it. */
+function pricedBy(book: PriceBook, { meter: { meter, propertyTypes }, values, properties }: Datum) {
+  const known = new Map<string, readonly Omit<Match, "subscription">[]>();
+  return (planId: string) => {
+    const before = known.get(planId);
+    if (before !== undefined) return before;
+    const asked = values.flatMap((given) =>
+      book
+        .configsFor(planId, meter.reference, given.meterValue.reference)
+        .filter(({ config }) => meetsAll(config.conditions, properties, propertyTypes))
+        .map((pricing) => ({ pricing, given })),
+    );
+    known.set(planId, asked);
+    return asked;
+  };
+}
+
+/** Those of some lines that a datum of the same customer and meter, with one value, falls under as well. */
+export function linesAmong(book: PriceBook, datum: Datum, lines: readonly Line[]): readonly Line[] {
+  const [value] = datum.values;
+  if (value === undefined || datum.customer === null) return [];
+  const owned = book.subscriptionsOf.get(datum.customer.id) ?? [];
+  const subscriptions = new Set(subscriptionsFor(owned, datum.naming, datum.atMs));
+  const { propertyTypes } = datum.meter;
+  const known = new Map<BookConfig, boolean>();
+  const asks = (pricing: BookConfig): boolean => {
+    const before = known.get(pricing) ?? meetsAll(pricing.config.conditions, datum.properties, propertyTypes);
+    known.set(pricing, before);
+    return before;
+  };
+  return lines.filter(
+    ({ subscription, pricing, given }) =>
+      given.meterValue === value.meterValue &&
+      subscriptions.has(subscription) &&
+      [null, pricing.config.currency].includes(value.currency) &&
+      asks(pricing),
   );
 }
 

@@ -66,6 +66,8 @@ export function predict(
       return { response: "OK", details: [] };
     case "not-supported":
       return { response: "NOT_SUPPORTED", details: [] };
+    // Nobody was told of any: see calculate.ts.
+    case "too-many":
     case "failed":
       return { response: "FAILED", details: [] };
     case "lines": {

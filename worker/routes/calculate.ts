@@ -26,7 +26,7 @@ import { EXAMPLE } from "../openapi/solvimon-examples.ts";
 import { EVENT_SCHEMA, RESOURCE_SCHEMA } from "../openapi/solvimon-schemas.ts";
 import { NOT_MATCHED_VARIANTS } from "../pricing/lines.ts";
 import { type CalculateOutcome, calculate } from "../usage/calculate.ts";
-import { UsageTooLargeError } from "../usage/usage-so-far.ts";
+import { UsageTooLargeError } from "../usage/usage-too-large.ts";
 import { foreignMeters } from "./foreign-meters.ts";
 import { bodyRequestOf, toResponse } from "./ingest.ts";
 import { VERSION, versioned } from "./version.ts";

@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from "../../shared/json/value.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import type { DatumError, SentProperty, SentValue } from "../pricing/datum-parts.ts";
-import { linesOf, type NotMatchedVariant } from "../pricing/lines.ts";
+import { linesOf, type NotMatchedVariant, PARTS_MAX } from "../pricing/lines.ts";
 import { type MeterData, readMeterData } from "../pricing/meter-data.ts";
 import { type CostPrediction, predict } from "../pricing/predict.ts";
 import { createPriceBook, type PriceBook } from "../pricing/price-book.ts";
@@ -44,6 +44,7 @@ export async function calculate(
   const read = readMeterData(book, meterDataOf(event, now));
   if (read.kind === "errors") return read;
   const outcome = linesOf(book, read.datum);
+  if (outcome.kind === "too-many" && isPredicted) return { kind: "errors", errors: [TOO_MANY] };
   const notMatched = outcome.kind === "not-matched" ? outcome.variant : null;
   const lines = isPredicted && outcome.kind === "lines" ? outcome.lines : [];
   const soFar = await usage.read({ tenant, book, datum: read.datum, lines, key });
@@ -51,6 +52,12 @@ export async function calculate(
   const prediction = isPredicted ? predict(outcome, (line) => soFar.usage.get(line), added) : null;
   return { kind: "calculated", notMatched, isDuplicate: soFar.isFiled, prediction };
 }
+
+const TOO_MANY: DatumError = {
+  code: "INVALID_OPERATION",
+  field: "pricing_plan_subscription_id",
+  message: `more than ${PARTS_MAX} prices and bands ask for this event; name one of the customer's subscriptions`,
+};
 
 /** Made once for each catalog that an instance holds. */
 const books = new WeakMap<LoadedCatalog, PriceBook>();

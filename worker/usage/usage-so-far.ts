@@ -17,6 +17,7 @@ import { type Name, subjectText } from "./measure.ts";
 import { type Contexts, contextHashOf, DAY_MS, dayOf, seriesValues } from "./series.ts";
 import { joined, type Tally, tallyOf, tallyOfRow, usageOf } from "./tally.ts";
 import * as SQL from "./usage-sql.ts";
+import { UsageTooLargeError } from "./usage-too-large.ts";
 
 export interface UsageQuestion {
   readonly tenant: string;
@@ -99,9 +100,6 @@ function namesOf({ id, reference }: { readonly id: string; readonly reference: s
 }
 
 const UNNAMED: Name = [null, null];
-
-/** More than an instance may hold of one calculation: nothing is priced by a part of it. */
-export class UsageTooLargeError extends Error {}
 
 /** Rows and bytes of each question: the longest year of many series stays below. */
 const READ = { rowsMax: 100_000, bytesMax: 12_000_000 } as const;
