@@ -29,9 +29,10 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-/** Memory for large request bodies at once, and for one and a half of the largest at least: received and inflated. */
-const BODIES_BYTES_MAX = 24 * 1024 * 1024;
-const BODIES_MIN = 1.5;
+/** Memory for large request bodies at once, received and inflated; the one that came first may take more. */
+const BODIES_BYTES_MAX = 4 * 1024 * 1024;
+/** A body that has found no room for so long in all is refused. */
+const BODY_WAIT_MS_MAX = 30_000;
 const GRACE_MS = 5_000;
 
 /**
@@ -126,7 +127,7 @@ function createRouteTable(options: AgentOptions, core: Core, lostBytes: () => nu
         freeBytes: await log.freeBytes(),
       }),
     limits,
-    budget: createBodyBudget(Math.max(BODIES_BYTES_MAX, BODIES_MIN * bodyBytesMax)),
+    budget: createBodyBudget({ bytesMax: BODIES_BYTES_MAX, waitMsMax: BODY_WAIT_MS_MAX }),
     gunzip: createGunzipQueue(),
   };
   return (token: () => string | null, listener: Listener | null) => createRoutes({ ...shared, token, listener });

@@ -78,7 +78,8 @@ export function buffersOf(parts: readonly (Operation | Outcome)[]): ArrayBuffer[
 /** Smaller ones are copied for less. */
 const HANDED_OVER_BYTES_MIN = 4096;
 
-function viewsIn(part: Operation | Outcome): (Uint8Array | Uint32Array)[] {
+/** The event runs that travel with an operation or an outcome. */
+export function viewsIn(part: Operation | Outcome): (Uint8Array | Uint32Array)[] {
   if (typeof part !== "object" || part === null || !("kind" in part)) return [];
   if (part.kind === "append" || part.kind === "appendRun") return [part.events.body, part.events.ends];
   return part.kind === "run" ? [part.run.events.body, part.run.events.ends] : [];

@@ -66,7 +66,9 @@ function openRun<A>(place: number, first: AppendInput, one: A): OpenRun<A> {
 
 /** Nothing but its events and its hash says what becomes of it. */
 function isPlain({ events, invalid, idempotency, tail }: AppendInput): boolean {
-  return events.body.length <= GATHERED_BYTES_MAX && invalid.length === 0 && idempotency === null && tail === undefined;
+  return (
+    events.body.length <= GATHERED_BYTES_MAX && invalid === undefined && idempotency === null && tail === undefined
+  );
 }
 
 function joins<A>({ first, scope, bytes }: OpenRun<A>, input: AppendInput): boolean {

@@ -24,7 +24,7 @@ import { textOf } from "../../shared/json/source.ts";
 import { type BodyForm, type BodyLimits, HEADER } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
 import type { TakenBody } from "../buffer/tables/bodies.ts";
-import { packSpans } from "../buffer/tables/event-run.ts";
+import { freeBytes, packSpans } from "../buffer/tables/event-run.ts";
 import type { KnownEvent } from "../buffer/tables/keys.ts";
 import type { AppendInput, AppendOutcome } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -37,9 +37,20 @@ import { acceptedOf, conflictsOf } from "./outcome.ts";
 export interface IngestRequest {
   readonly header: HeaderOf;
   body(coding: BodyCoding): Promise<BodyRead>;
-  /** Takes memory for what is made of the body; false where there is none to be had. */
-  hold(bytes: number): boolean;
+  /** Waits until no other large body is worked on; false after too long. */
+  turn(): Promise<boolean>;
+  /** Counts what is made of the body: as much memory more. */
+  charge(bytes: number): void;
+  /** The body is on disk or refused: so much memory is free again, and others may work. */
+  free(bytes: number): void;
 }
+
+/** What the requests of a program itself are held to. */
+export const UNBOUNDED: Pick<IngestRequest, "turn" | "charge" | "free"> = {
+  turn: () => Promise.resolve(true),
+  charge: () => {},
+  free: () => {},
+};
 
 /** "gone": the client has left, and nothing was accepted. */
 export type IngestOutcome<R> = Answerable<R> | { readonly kind: "gone" };
@@ -57,18 +68,24 @@ export interface IngestHost {
 export function createIngest(host: IngestHost): Ingest {
   return async function ingest(dialect, request) {
     const prepared = await prepare(dialect, request, host);
-    return prepared.kind === "prepared" ? append(dialect, prepared, host) : prepared;
+    if (prepared.kind !== "prepared") return prepared;
+    const { input, bytes } = prepared;
+    const outcome = await host.log.append(input);
+    request.free(bytes);
+    return answerOf(dialect, prepared, outcome, host);
   };
 }
 
 /** A request as the log takes it, and what its answer is made of; of the body's text nothing else is left by now. */
-interface Prepared<R> {
+interface Prepared<R extends Reason> {
   readonly kind: "prepared";
   readonly preferences: Preferences;
   readonly events: KeptEvents<R>;
   readonly input: AppendInput;
   /** Of a body that is one event. */
   readonly source: string | null;
+  /** Memory of the body and of what only the log needs, until it is written. */
+  readonly bytes: number;
 }
 
 async function prepare<R extends Reason>(
@@ -83,13 +100,25 @@ async function prepare<R extends Reason>(
   if (type.kind === "refused") return type;
   const read = await request.body(type.coding);
   if (read.kind !== "bytes") return unread(read, host.limits);
+  const prepared = await prepareRead(dialect, request, { bytes: read.bytes, form: type.form }, host);
+  if (prepared.kind !== "prepared") freeBytes(read.bytes);
+  return prepared;
+}
+
+async function prepareRead<R extends Reason>(
+  dialect: AgentDialect<R>,
+  request: IngestRequest,
+  read: { readonly bytes: Uint8Array; readonly form: BodyForm },
+  host: IngestHost,
+): Promise<Prepared<R> | IngestOutcome<R>> {
+  // What is made of a large body may be more than itself: one is worked on at a time, until it is written.
+  if (read.bytes.length > AT_ONCE_BYTES_MAX && !(await request.turn())) return BUSY;
   const headers = ingestHeadersOf(request.header, dialect);
   const found = await readByLatest(dialect, {
-    ...{ bytes: read.bytes, form: type.form, headers, limits: host.limits },
-    hold: request.hold,
+    ...{ ...read, headers, limits: host.limits },
+    charge: request.charge,
   });
   if (found === null) return refused("unknown-stream", dialect.unknown);
-  if ("cause" in found) return found;
   const { body, events } = found;
   if (body.kind === "too-large") return refused("too-large", body.message);
   const sent = sentIdsOf(request.header);
@@ -100,11 +129,12 @@ async function prepare<R extends Reason>(
   // Without a key nothing in the log bears on a strict rejection.
   if (!preferences.lenient && events.invalid > 0 && idempotencyKey === null) return rejection(events, []);
   const source = dialect.isSingle ? firstSource(read.bytes, events) : null;
+  const bytes = read.bytes.length + 8 * events.count;
   const input = inputOf(dialect, { scope: sent.ids, bytes: read.bytes, headers, events }, host);
-  return { kind: "prepared", preferences, events: { ...events, spans: [] }, input, source };
+  return { kind: "prepared", preferences, events: { ...events, spans: NO_SPANS }, input, source, bytes };
 }
 
-function firstSource(bytes: Uint8Array, { spans: [from, to] }: KeptEvents<unknown>): string {
+function firstSource(bytes: Uint8Array, { spans: [from, to] }: KeptEvents<Reason>): string {
   return textOf(bytes, from ?? 0, to ?? 0);
 }
 
@@ -113,11 +143,14 @@ function rejection<R extends Reason>(events: KeptEvents<R>, conflicts: readonly 
   return { kind: "rejected", errors: listedErrors(events), invalid, conflicts, total };
 }
 
+/** Up to here bodies are worked on side by side, and share a commit. */
+const AT_ONCE_BYTES_MAX = 128 * 1024;
+const NO_SPANS = new Uint32Array(0);
 const BUSY = refused("busy", "too many requests at once");
 
 /** What of a body's events is kept besides their text, in bytes, roughly. */
-function keptBytes({ count, invalid, ownIds, hashes }: KeptEvents<unknown>): number {
-  return 8 * count + 128 * (invalid + ownIds.size) + hashes.length;
+function keptBytes({ count, invalid, ownIds, hashes }: KeptEvents<Reason>): number {
+  return 8 * count + 16 * invalid + 128 * ownIds.size + hashes.length;
 }
 
 /** Why there is no body. */
@@ -144,10 +177,10 @@ interface ReadRequest {
   readonly form: BodyForm;
   readonly headers: IngestHeaders;
   readonly limits: BodyLimits;
-  readonly hold: IngestRequest["hold"];
+  readonly charge: IngestRequest["charge"];
 }
 
-interface ReadEvents<R> {
+interface ReadEvents<R extends Reason> {
   readonly body: BodyOutcome<void, R>;
   readonly events: KeptEvents<R>;
 }
@@ -155,8 +188,8 @@ interface ReadEvents<R> {
 /** Checks again by newer rules before an event is called invalid; null where the stream is gone by then. */
 async function readByLatest<R extends Reason>(
   dialect: AgentDialect<R>,
-  { bytes, form, headers, limits, hold }: ReadRequest,
-): Promise<ReadEvents<R> | Refusal | null> {
+  { bytes, form, headers, limits, charge }: ReadRequest,
+): Promise<ReadEvents<R> | null> {
   const readBy = (rules: StreamRules<R>): ReadEvents<R> => {
     const { keep, kept } = createEventKeeper<R>(rules.ownIdField, dialect, headers.idempotencyKey !== null);
     return { body: dialect.read(bytes, form, rules.check, limits, keep), events: kept() };
@@ -164,7 +197,7 @@ async function readByLatest<R extends Reason>(
   const before = dialect.rules();
   const read = before === null ? null : readBy(before);
   // Before anything is waited for: meanwhile other bodies are read.
-  if (read !== null && !hold(keptBytes(read.events))) return BUSY;
+  if (read !== null) charge(keptBytes(read.events));
   if (read?.body.kind !== "events" || read.events.invalid === 0) return read;
   await dialect.freshen();
   const current = dialect.rules();
@@ -178,7 +211,7 @@ function positionErrors(header: HeaderOf): ValidationError[] {
     .map((field) => validationError(`${field} is the agent's own to set: it numbers events itself`, { field }));
 }
 
-interface CheckedRequest<R> {
+interface CheckedRequest<R extends Reason> {
   readonly scope: SentIds;
   readonly bytes: Uint8Array;
   readonly headers: IngestHeaders;
@@ -200,7 +233,7 @@ function inputOf<R extends Reason>(
     scope,
     receivedAt: clock.now(),
     events: packSpans(bytes, events.spans),
-    invalid: invalidOf(dialect, events),
+    ...(events.invalid === 0 ? {} : { invalid: invalidOf(dialect, events) }),
     namesIndex: true,
     idempotency: idempotencyKey === null ? null : keyedBody(idempotencyKey, scope, events),
     ...known,
@@ -208,13 +241,13 @@ function inputOf<R extends Reason>(
   };
 }
 
-async function append<R extends Reason>(
+function answerOf<R extends Reason>(
   dialect: AgentDialect<R>,
   { preferences, events, input, source }: Prepared<R>,
+  outcome: AppendOutcome,
   { log }: IngestHost,
-): Promise<Answerable<R>> {
+): Answerable<R> {
   const { scope } = input;
-  const outcome: AppendOutcome = await log.append(input);
   switch (outcome.kind) {
     case "full":
       return outcome.bound === "buffer"

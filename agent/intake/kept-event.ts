@@ -3,8 +3,9 @@ import { ERRORS_LISTED_MAX, type ValidationError } from "../../shared/events/val
 import { CONTENT_HASH_BYTES, contentHash, ownIdOf, type SentIds, sentIdsText } from "../../shared/identity.ts";
 import type { CheckedEvent, Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
 import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
-import type { AppendInput } from "../buffer/transactions/append.ts";
+import type { AppendInput, InvalidEvents } from "../buffer/transactions/append.ts";
 import { ByteBlocks } from "./byte-blocks.ts";
+import { Numbers } from "./numbers.ts";
 
 /** From here on an event keeps but its first error: sixteen bytes of JSON may make two hundred of errors. */
 const ERRORS_KEPT_MAX = 10_000;
@@ -12,10 +13,10 @@ const ERRORS_KEPT_MAX = 10_000;
 const ERRORS_SHARED_MAX = 1_000;
 
 /** The events of one body, in order. */
-export interface KeptEvents<R> {
+export interface KeptEvents<R extends Reason> {
   readonly count: number;
   /** Where each lies in the body: two offsets. */
-  readonly spans: readonly number[];
+  readonly spans: Uint32Array;
   /** How many are not valid. */
   readonly invalid: number;
   /** Whether each says when it happened, or is not valid, so that its repeat is no second event. */
@@ -25,10 +26,10 @@ export interface KeptEvents<R> {
   /** The first bytes of each one's content hash, laid end to end; empty where no key asks for them. */
   readonly hashes: Uint8Array;
   /** What is wrong with those that are not valid, by index, without it; of many, each one's first. */
-  readonly errors: ReadonlyMap<number, readonly R[]>;
+  readonly errors: KeptErrors<R>;
 }
 
-export interface EventKeeper<R> {
+export interface EventKeeper<R extends Reason> {
   readonly keep: Keep<void, R>;
   /** What was kept so far. */
   kept(): KeptEvents<R>;
@@ -40,53 +41,102 @@ export function createEventKeeper<R extends Reason>(
   { readOnly, carriesTime }: Pick<Dialect<R>, "readOnly" | "carriesTime">,
   isKeyed: boolean,
 ): EventKeeper<R> {
-  const spans: number[] = [];
-  const ownIds = new Map<number, string>();
-  const errors = createErrorKeeper<R>();
-  const hashes = new ByteBlocks();
+  const spans = new Numbers();
+  let ownIds: Map<number, string> | null = null;
+  const errors = new KeptErrors<R>();
+  const hashes = isKeyed ? new ByteBlocks() : null;
   let areRepeatable = true;
   return {
     keep({ from, to, fields, found }: CheckedEvent<R>, index) {
-      spans.push(from, to);
+      spans.push(from);
+      spans.push(to);
       const ownId = ownIdField === null ? null : ownIdOf(fields.get(ownIdField));
-      if (ownId !== null) ownIds.set(index, ownId);
-      if (isKeyed) hashes.add(contentHash(fields, readOnly).subarray(0, CONTENT_HASH_BYTES));
+      if (ownId !== null) {
+        ownIds ??= new Map();
+        ownIds.set(index, ownId);
+      }
+      hashes?.add(contentHash(fields, readOnly).subarray(0, CONTENT_HASH_BYTES));
       if (found.length > 0) errors.add(index, found);
       else areRepeatable &&= carriesTime(fields);
     },
     kept: () => ({
       count: spans.length / 2,
-      spans,
-      invalid: errors.byIndex.size,
+      spans: spans.all,
+      invalid: errors.count,
       areRepeatable,
-      ownIds,
-      hashes: hashes.take(),
-      errors: errors.byIndex,
+      ownIds: ownIds ?? NO_IDS,
+      hashes: hashes?.take() ?? NO_HASHES,
+      errors,
     }),
   };
 }
 
-function createErrorKeeper<R extends Reason>() {
-  const byIndex = new Map<number, readonly R[]>();
-  const shared = new Map<string, readonly R[]>();
-  let kept = 0;
-  const share = (error: R): readonly R[] => {
-    const found = shared.get(error.message);
+const NO_IDS: ReadonlyMap<number, string> = new Map();
+const NO_HASHES = new Uint8Array(0);
+
+/** What is wrong with which events: eight bytes an event, beside each list of errors once. */
+export class KeptErrors<R extends Reason> {
+  private readonly indexes = new Numbers();
+  /** Which of the lists is whose. */
+  private readonly which = new Numbers();
+  private readonly lists: (readonly R[])[] = [];
+  private shared: Map<string, number> | null = null;
+  private kept = 0;
+
+  get count(): number {
+    return this.indexes.length;
+  }
+
+  /** Of one event, behind all before it. */
+  add(index: number, errors: readonly R[]): void {
+    const [first] = errors;
+    if (first === undefined) return;
+    this.indexes.push(index);
+    const isWhole = errors.length > 1 && this.kept + errors.length <= ERRORS_KEPT_MAX;
+    if (isWhole) this.kept += errors.length;
+    this.which.push(isWhole ? this.lists.push(errors) - 1 : this.share(first));
+  }
+
+  private share(error: R): number {
+    this.shared ??= new Map();
+    const found = this.shared.get(error.message);
     if (found !== undefined) return found;
-    const alone = [error];
-    if (shared.size < ERRORS_SHARED_MAX) shared.set(error.message, alone);
-    return alone;
-  };
-  return {
-    byIndex: byIndex as ReadonlyMap<number, readonly R[]>,
-    add(index: number, errors: readonly R[]): void {
-      const [first] = errors;
-      if (first === undefined) return;
-      const isWhole = errors.length > 1 && kept + errors.length <= ERRORS_KEPT_MAX;
-      if (isWhole) kept += errors.length;
-      byIndex.set(index, isWhole ? errors : share(first));
-    },
-  };
+    const place = this.lists.push([error]) - 1;
+    if (this.shared.size < ERRORS_SHARED_MAX) this.shared.set(error.message, place);
+    return place;
+  }
+
+  /** Of one event; undefined where nothing is wrong with it. */
+  get(index: number): readonly R[] | undefined {
+    const at = this.placeOf(index);
+    return this.indexes.all[at] === index ? this.lists[this.which.all[at] ?? 0] : undefined;
+  }
+
+  /** How many events before `index` something is wrong with. */
+  private placeOf(index: number): number {
+    const { all } = this.indexes;
+    let [low, high] = [0, all.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((all[middle] ?? 0) < index) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** In order. */
+  *[Symbol.iterator](): Generator<readonly [index: number, errors: readonly R[]]> {
+    for (const [at, index] of this.indexes.all.entries()) yield [index, this.lists[this.which.all[at] ?? 0] ?? []];
+  }
+
+  /** As the log takes them, each list by its first error. */
+  invalid(reasonOf: (error: R) => QuarantineReason): InvalidEvents {
+    const reasons = this.lists.map(([error]) => {
+      if (error === undefined) throw new RangeError("an event is not valid for no reason");
+      return reasonOf(error);
+    });
+    return { indexes: this.indexes.all.slice(), which: this.which.all.slice(), reasons };
+  }
 }
 
 /** As many errors as an answer lists, in order, each with its event's index. */
@@ -99,15 +149,9 @@ export function listedErrors<R extends Reason>({ errors }: KeptEvents<R>): R[] {
   return listed;
 }
 
-/** The events that go to quarantine, each by its first error; events that share one share the reason too. */
-export function invalidOf<R extends Reason>(dialect: Dialect<R>, { errors }: KeptEvents<R>): AppendInput["invalid"] {
-  const reasons = new Map<R, QuarantineReason>();
-  return Array.from(errors, ([index, [error]]) => {
-    if (error === undefined) throw new RangeError("an event is not valid for no reason");
-    const reason = reasons.get(error) ?? withoutIndex(reasonOf(dialect.listed(error, index)));
-    reasons.set(error, reason);
-    return { index, reason };
-  });
+/** The events that go to quarantine, each by its first error. */
+export function invalidOf<R extends Reason>(dialect: Dialect<R>, { errors }: KeptEvents<R>): InvalidEvents {
+  return errors.invalid((error) => withoutIndex(reasonOf(dialect.listed(error, 0))));
 }
 
 /** The index is each event's own; it is added where the reason is written down. */
@@ -121,7 +165,7 @@ export function reasonOf(error: ValidationError): QuarantineReason {
 }
 
 /** A key is one for each set of ids: the same key for another entity brings other events. */
-export function keyedBody<R>(
+export function keyedBody<R extends Reason>(
   idempotencyKey: string,
   scope: SentIds,
   events: KeptEvents<R>,

@@ -7,6 +7,7 @@ import type { Log } from "../buffer/log.ts";
 import { packBytes } from "../buffer/tables/event-run.ts";
 import { NO_SCOPE } from "../buffer/tables/scope.ts";
 import type { TailPosition } from "../buffer/tables/tails.ts";
+import type { InvalidEvents } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type AgentDialect, agentSolvimonDialect, agentUsageDialect } from "./agent-dialect.ts";
 import { reasonOf } from "./kept-event.ts";
@@ -56,7 +57,7 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
     if (checked === null) return { kind: "unknown-stream" };
     const bad = lenient ? undefined : checked.find((line) => line.error !== null);
     const good = bad === undefined ? checked : checked.slice(0, checked.indexOf(bad));
-    const invalid = good.flatMap(({ error }, index) => (error === null ? [] : [{ index, reason: reasonOf(error) }]));
+    const invalid = invalidIn(good);
     let firstPosition: number | null = null;
     if (good.length > 0) {
       const outcome = await options.log.append({
@@ -64,7 +65,7 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
         scope: NO_SCOPE,
         receivedAt: options.clock.now(),
         events: packBytes(good.map((line) => line.bytes)),
-        invalid,
+        ...(invalid.reasons.length === 0 ? {} : { invalid }),
         idempotency: null,
         strict: false,
         ...(tail === undefined ? {} : { tail }),
@@ -72,11 +73,21 @@ export function createLinesHandler(options: LinesHandlerOptions): LinesHandler {
       if (outcome.kind !== "durable") return { kind: "full" };
       firstPosition = outcome.firstPosition;
       const [first] = good.flatMap(({ error }) => error ?? []);
-      if (first !== undefined) options.onQuarantined(stream, invalid.length, first);
+      if (first !== undefined) options.onQuarantined(stream, invalid.reasons.length, first);
     }
-    const accepted = good.length - invalid.length;
+    const accepted = good.length - invalid.reasons.length;
     if (bad?.error) return { kind: "bad-line", line: bad.index, accepted, error: bad.error };
-    return { kind: "accepted", accepted, quarantined: invalid.length, firstPosition };
+    return { kind: "accepted", accepted, quarantined: invalid.reasons.length, firstPosition };
+  };
+}
+
+/** Those that go to quarantine, each with a reason of its own. */
+function invalidIn(lines: readonly CheckedLine[]): InvalidEvents {
+  const indexes = lines.flatMap(({ error }, index) => (error === null ? [] : [index]));
+  return {
+    indexes: Uint32Array.from(indexes),
+    which: Uint32Array.from(indexes.keys()),
+    reasons: lines.flatMap(({ error }) => (error === null ? [] : [reasonOf(error)])),
   };
 }
 

@@ -125,7 +125,7 @@ async function withinBudget(request: IncomingMessage, handle: PostHandler, optio
   try {
     const answer = await handle(ingestRequestOf(request, options, share), request);
     // Nothing of a refused body is left, and the connection may linger: others have waited for that room.
-    if (answer !== null && answer.status < 400) return { ...answer, sent: share.end };
+    if (answer !== null && answer.status < 400) return { ...answer, sent: () => share.end() };
     share.end();
     return answer;
   } catch (error) {
@@ -141,7 +141,12 @@ function ingestRequestOf(request: IncomingMessage, { limits, gunzip }: RouteOpti
       return (Array.isArray(value) ? value.join(", ") : value) ?? null;
     },
     body: (coding) => readBody(request, coding, { bytesMax: limits.bodyBytesMax, share }, gunzip),
-    hold: share.take,
+    turn: () => share.turn(),
+    charge: (bytes) => share.charge(bytes),
+    free(bytes) {
+      share.done();
+      share.give(bytes);
+    },
   };
 }
 

@@ -19,8 +19,8 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** A client has this long to send a request whole; slower ones get 408. */
-const REQUEST_TIMEOUT_MS = 60_000;
+/** A client has this long to send a request whole, what it waits for room here included; slower ones get 408. */
+const REQUEST_TIMEOUT_MS = 90_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 
 /**

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, HEADER } from "../../shared/wire.ts";
 import { readConfig } from "../config/config.ts";
 import { startCore } from "../core.ts";
 import { type AgentDialect, agentSolvimonDialect, agentUsageDialect } from "../intake/agent-dialect.ts";
-import { createIngest, type IngestRequest } from "../intake/ingest.ts";
+import { createIngest, type IngestRequest, UNBOUNDED } from "../intake/ingest.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createLogLimit } from "../runtime/log-limit.ts";
@@ -51,7 +51,7 @@ export const openAgent: OpenAgent = async ({ config: file, env = process.env }) 
       if (bytes.length > DEFAULT_LIMITS.bodyBytesMax)
         throw new AgentError("INVALID_EVENT", "more than 4,000,000 bytes in one append");
       const body = async () => ({ kind: "bytes", bytes }) as const;
-      const request = { header: header(isUsage ? "application/x-ndjson" : "application/json"), body, hold: () => true };
+      const request = { header: header(isUsage ? "application/x-ndjson" : "application/json"), body, ...UNBOUNDED };
       return isUsage
         ? appendBy(agentUsageDialect(parsed.meterGlobalId, schemas, refresh.freshen), request)
         : appendBy(agentSolvimonDialect(parsed.kind, "list", schemas), request);

@@ -77,7 +77,7 @@ test("a clock that starts in 1970 and is set right ages no key and no delivered 
   const idempotency = { key: "k", hashes: new Uint8Array(16), ownIds: new Uint8Array(1) };
   const appendTo = (core: Awaited<ReturnType<typeof start>>) =>
     core.log.append({
-      ...{ stream: "usage/m", scope: NO_SCOPE, invalid: [], strict: true },
+      ...{ stream: "usage/m", scope: NO_SCOPE, strict: true },
       ...{ receivedAt: clock.now(), events: structuredClone(events), idempotency: structuredClone(idempotency) },
     });
   const isKnown = async (core: Awaited<ReturnType<typeof start>>) => {

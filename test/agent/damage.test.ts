@@ -18,7 +18,6 @@ const appendOf = (text: string): Operation => ({
   scope: NO_SCOPE,
   receivedAt: 1000,
   events: packEvents([JSON.stringify(text)]),
-  invalid: [],
   idempotency: null,
   strict: true,
 });

@@ -19,7 +19,6 @@ const append = (): Operation<"append"> => ({
   scope: NO_SCOPE,
   receivedAt: 1000,
   events: packEvents([BODY]),
-  invalid: [],
   idempotency: null,
   strict: true,
 });

@@ -7,6 +7,7 @@ import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import type { AppendInput } from "../../agent/buffer/transactions/append.ts";
 import type { Operation, OperationKind } from "../../agent/buffer/transactions/operations.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { invalidOf } from "./support/invalid-of.ts";
 import { packEvents } from "./support/pack-events.ts";
 
 const STREAM = "usage/m";
@@ -18,7 +19,6 @@ function bodyOf(texts: readonly string[], more: Partial<AppendInput> = {}): Appe
     scope: NO_SCOPE,
     receivedAt: 1000,
     events,
-    invalid: [],
     idempotency: null,
     strict: true,
     ...more,
@@ -96,7 +96,7 @@ test("what has a key, invalid events, other ids or another stream is no part of 
   const other = { ...NO_SCOPE, entityIds: "e" };
   const outcomes = await appendAll(log, [
     bodyOf(["a"]),
-    bodyOf(["b"], { invalid: [{ index: 0, reason: { status: 400, message: "bad" } }], strict: false }),
+    bodyOf(["b"], { invalid: invalidOf([0], { status: 400, message: "bad" }), strict: false }),
     bodyOf(["c"]),
     bodyOf(["x"], { stream: "usage/n" }),
     bodyOf(["d"]),

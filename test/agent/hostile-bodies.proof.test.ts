@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { lastWords, type NodeProcess } from "../../tools/processes/node-process.ts";
+import { AGENT_FLAGS } from "./support/npm-agent.ts";
 import { openRaw, rawPost, statusesIn } from "./support/raw-client.ts";
 import { running } from "./support/running.ts";
 import { EVENT, setup } from "./support/setup.ts";
 
-const FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=96", "--v8-pool-size=1"];
 const PATH = "/usage/bulk/m";
 const GZIP = { "content-encoding": "gzip" };
 const LENIENT = { prefer: "handling=lenient, return=representation" };
@@ -21,7 +21,11 @@ function peakMb({ pid }: NodeProcess): number {
 
 async function started() {
   const { agent, destination } = await running();
-  const child = agent.run({ nodeFlags: FLAGS });
+  // The first start on a machine compiles, and keeps what it compiled.
+  const first = agent.run({ nodeFlags: AGENT_FLAGS });
+  await first.ready;
+  await first.stop();
+  const child = agent.run({ nodeFlags: AGENT_FLAGS });
   const url = await child.ready;
   destination.reply = () => ({ status: 503, headers: {}, body: "" });
   const before = peakMb(child);
@@ -73,12 +77,12 @@ test("2 MB of empty objects, 4 KB gzipped, end no agent: 300 at once, in bounded
   console.log(`${before.toFixed(0)} MB before, ${peak().toFixed(0)} MB at most`);
   expect(statuses.filter((status) => ![400, 413, 503].includes(status))).toEqual([]);
   expect(await send(EVENT)).toBe(200);
-  expect(peak() - before).toBeLessThan(100);
+  expect(peak()).toBeLessThan(180);
 });
 
 test.each([
-  { bytes: 4 * MB, atOnce: 10, most: 350 },
-  { bytes: 16 * MB, atOnce: 4, most: 350 },
+  { bytes: 4 * MB, atOnce: 10, most: 200 },
+  { bytes: 16 * MB, atOnce: 4, most: 250 },
 ])(
   "$atOnce bodies of $bytes bytes at once, whatever their shape, take less than $most MB",
   async ({ bytes, atOnce, most }) => {

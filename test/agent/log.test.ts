@@ -13,7 +13,6 @@ const append = (log: Log, text: string) =>
     scope: NO_SCOPE,
     receivedAt: 1000,
     events: packEvents([JSON.stringify(text)]),
-    invalid: [],
     idempotency: null,
     strict: true,
   });

@@ -22,7 +22,7 @@ function openLog() {
   return {
     append(...texts: string[]) {
       const append = { stream: STREAM, scope: NO_SCOPE, receivedAt: 1000, events: packEvents(texts) };
-      store.run([{ kind: "append", ...append, invalid: [], idempotency: null, strict: true }]);
+      store.run([{ kind: "append", ...append, idempotency: null, strict: true }]);
     },
     refuse(position: number, message: string, at: number) {
       const quarantine = [{ position, reason: { status: 422, message } }];

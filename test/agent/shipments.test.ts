@@ -21,7 +21,6 @@ function setup() {
       scope: NO_SCOPE,
       receivedAt: 1,
       events: packEvents(Array.from({ length: 20 }, (_, n) => String(n))),
-      invalid: [],
       idempotency: null,
       strict: true,
     },

@@ -4,6 +4,7 @@ import { openStore, type Store } from "../../agent/buffer/store.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { FAST_PARENT, tempDir } from "../../tools/processes/temp-dir.ts";
+import { invalidOf } from "./support/invalid-of.ts";
 import { packEvents } from "./support/pack-events.ts";
 
 /** The log as it should be: an array of pending texts by position, and four counts. */
@@ -100,7 +101,10 @@ function operationOf(step: Exclude<Step, { do: "reopen" }>): Operation {
     scope: NO_SCOPE,
     receivedAt: 1,
     events: packEvents(step.texts.map((text) => JSON.stringify(text))),
-    invalid: step.invalid.filter((index) => index < step.texts.length).map((index) => ({ index, reason: REASON })),
+    invalid: invalidOf(
+      step.invalid.filter((index) => index < step.texts.length),
+      REASON,
+    ),
     idempotency: null,
     strict: false,
   };

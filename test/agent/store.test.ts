@@ -8,6 +8,7 @@ import type { AppendInput } from "../../agent/buffer/transactions/append.ts";
 import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
+import { invalidOf } from "./support/invalid-of.ts";
 import { packEvents } from "./support/pack-events.ts";
 
 function setup() {
@@ -39,7 +40,6 @@ function appendOf(texts: readonly string[], more: Partial<AppendInput> = {}): Op
     scope: NO_SCOPE,
     receivedAt: 1000,
     events: packEvents(texts),
-    invalid: [],
     idempotency: null,
     strict: true,
     ...more,
@@ -146,7 +146,7 @@ test("what is settled into quarantine keeps its bytes, its position and the reas
 
 test("a invalid event of a lenient body takes a position and goes to quarantine at once", () => {
   const store = setup().open();
-  const invalid = [{ index: 1, reason: { status: 400, message: "no" } }];
+  const invalid = invalidOf([1], { status: 400, message: "no" });
   const { ledgers } = store.run([appendOf(json("a", "b", "c"), { invalid, strict: false })]);
   expect(ledgers).toMatchObject([{ accepted: 3, pending: 2, quarantined: 1, nextPosition: 4 }]);
   expect(readAll(store)).toEqual([

@@ -43,7 +43,7 @@ function quarantined() {
   const event = JSON.stringify({ CustomerId: HOSTILE });
   const store = openStore({ directory, bytesMax: 64e6 });
   const append = { stream: "usage/m", scope: { ...NO_SCOPE, entityIds: "e\u009b1" }, receivedAt: 1000, strict: false };
-  store.run([{ kind: "append", ...append, events: packEvents([event]), invalid: [], idempotency: null }]);
+  store.run([{ kind: "append", ...append, events: packEvents([event]), idempotency: null }]);
   const quarantine = [{ position: 1, reason: { status: 422, code: "x\u001b", message: `no\n${HOSTILE}` } }];
   store.run([{ kind: "settle", stream: "usage/m", first: 1, count: 1, at: 2000, quarantine }]);
   store.close();

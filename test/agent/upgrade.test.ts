@@ -37,7 +37,6 @@ function keyed(byte: number): Operation<"append"> {
     scope: NO_SCOPE,
     receivedAt: 3000,
     events: packEvents(["{}"]),
-    invalid: [],
     idempotency: { key: "k", hashes: new Uint8Array(16).fill(byte), ownIds: new Uint8Array(1) },
     strict: true,
   };

@@ -29,7 +29,7 @@ export function fillAgent(directory: string, count: number): void {
     const { outcomes } = store.run([
       {
         ...{ kind: "append", stream: `usage/${METERS.plain}`, scope: NO_SCOPE, receivedAt: Date.now() },
-        ...{ events: packEvents(texts), invalid: [], idempotency: null, strict: false },
+        ...{ events: packEvents(texts), idempotency: null, strict: false },
       },
     ]);
     if (outcomes[0]?.kind !== "durable") throw new Error(`the backlog does not fit: ${JSON.stringify(outcomes[0])}`);

@@ -351,9 +351,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "agent: an answer before the commit",
     file: "agent/intake/ingest.ts",
-    find: "const outcome: AppendOutcome = await log.append(input);",
+    find: "const outcome = await host.log.append(input);",
     replace:
-      'void log.append(input); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
+      'void host.log.append(input); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
     tests: ["test/agent/power-cut"],
   },
   {
@@ -416,16 +416,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "agent: a gzip inflated without a bound",
     file: "agent/intake/gunzip.ts",
-    find: "if (inflated.length + piece.length > bytesMax)",
-    replace: "if (bytesMax < 0)",
+    find: "if (told > bytesMax) return",
+    replace: "if (told > bytesMax && bytesMax < 0) return",
     tests: ["test/agent/usage-handler.test.ts"],
   },
   {
     name: "agent: bytes of bodies not charged",
     file: "agent/intake/body.ts",
-    find: "else if (!share.take(chunk.length)) end",
-    replace: "else if (share.take(chunk.length), false) end",
-    tests: ["test/agent/hostile-connections.test.ts", "test/agent/hostile-bodies.proof.test.ts"],
+    find: "else if (share.take(chunk.length)) this.keep(chunk);",
+    replace: "else if ([share.take(chunk.length)].length > 0) this.keep(chunk);",
+    tests: ["test/agent/bodies-in-turn.test.ts", "test/agent/hostile-bodies.proof.test.ts"],
   },
   {
     name: "agent: a calculation passes on whatever headers it came with",

@@ -8,13 +8,14 @@ export interface EventRun {
 }
 
 const COMMA = 0x2c;
+const SPARE_BYTES_MAX = 1;
 
 /**
  * Lays events of one body end to end, a comma between. The body is used up: they move together where they are, so that a
  * large body is never there twice.
  * @param spans two offsets for each event, in order: where it begins and ends; a byte at least lies between two.
  */
-export function packSpans(bytes: Uint8Array, spans: readonly number[]): EventRun {
+export function packSpans(bytes: Uint8Array, spans: ArrayLike<number>): EventRun {
   const ends = new Uint32Array(spans.length / 2);
   let end = 0;
   for (let event = 0; event < ends.length; event++) {
@@ -24,10 +25,11 @@ export function packSpans(bytes: Uint8Array, spans: readonly number[]): EventRun
     end += to - from;
     ends[event] = end;
   }
-  const { buffer } = bytes;
-  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
   // Never a part of something larger: what is handed to the log's thread must be all its own.
-  return { body: isOwn ? new Uint8Array(buffer.transfer(end)) : Uint8Array.prototype.slice.call(bytes, 0, end), ends };
+  return {
+    body: isOwn(bytes) ? new Uint8Array(bytes.buffer.transfer(end)) : Uint8Array.prototype.slice.call(bytes, 0, end),
+    ends,
+  };
 }
 
 /** Lays events end to end, a comma between; their bytes need not be text. */
@@ -92,6 +94,13 @@ export function countFitting(run: EventRun, from: number, bytesMax: number, even
  * Frees bytes that nobody will look at again, at once: left to the collector they would pile up to many times what is
  * in use, since it counts objects and these are few. A view of something larger is left alone.
  */
-export function freeBytes({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > 0) buffer.transfer(0);
+export function freeBytes(view: Uint8Array | Uint32Array): void {
+  if (view.byteLength > 0 && isOwn(view)) view.buffer.transfer(0);
+}
+
+/** Whether a view is of all its buffer, so that nobody else looks at it. */
+function isOwn(view: Uint8Array | Uint32Array): view is Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = view;
+  // What inflates a body leaves a byte behind it, by which it finds more than was told.
+  return buffer instanceof ArrayBuffer && byteOffset === 0 && buffer.byteLength - byteLength <= SPARE_BYTES_MAX;
 }

@@ -78,7 +78,7 @@ export function bodiesOf({ stream, scope, receivedAt, events, counts, hashes }: 
     const own = sliceRun(events, from, from + count);
     from += count;
     return {
-      ...{ stream, scope, receivedAt, events: own, invalid: [], idempotency: null, strict: true },
+      ...{ stream, scope, receivedAt, events: own, idempotency: null, strict: true },
       ...(hashes.length === 0 ? {} : { bodyHash: hashOf(hashes, body) }),
     };
   });

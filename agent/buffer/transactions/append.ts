@@ -4,6 +4,7 @@ import { type EventRun, eventBytes, sliceRun } from "../tables/event-run.ts";
 import type { KeyedBody, KnownBody, KnownEvent } from "../tables/keys.ts";
 import type { QuarantineReason } from "../tables/quarantine.ts";
 import { type Scope, scopeText } from "../tables/scope.ts";
+import type { StreamRow } from "../tables/streams.ts";
 import type { TailPosition } from "../tables/tails.ts";
 import type { Context } from "./context.ts";
 
@@ -12,8 +13,8 @@ export interface AppendInput {
   readonly scope: Scope;
   readonly receivedAt: number;
   readonly events: EventRun;
-  /** Events that go to quarantine instead of the destination. */
-  readonly invalid: readonly { readonly index: number; readonly reason: QuarantineReason }[];
+  /** Events that go to quarantine instead of the destination; none where it is absent. */
+  readonly invalid?: InvalidEvents;
   /** Whether each one's reason is kept with its index in the body. */
   readonly namesIndex?: boolean;
   /** The request's idempotency key and a hash of each event's content (`CONTENT_HASH_BYTES`), laid end to end. */
@@ -24,6 +25,15 @@ export interface AppendInput {
   readonly strict: boolean;
   /** How far a followed file has been read once these events are in. */
   readonly tail?: TailPosition;
+}
+
+/** Flat, since a body may have hundreds of thousands of them. */
+export interface InvalidEvents {
+  /** Of the events in the body, in order. */
+  readonly indexes: Uint32Array;
+  /** Which of the reasons is each one's. */
+  readonly which: Uint32Array;
+  readonly reasons: readonly QuarantineReason[];
 }
 
 export type AppendOutcome =
@@ -64,38 +74,21 @@ const NOTHING_KNOWN: KnownBody = { events: [], through: 0 };
  * quarantine included: positions rise by one for each event accepted.
  */
 function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
-  const { stream: name, events, idempotency, strict, receivedAt } = input;
-  const stream = tables.streams.open(name);
+  const { idempotency, strict, receivedAt } = input;
+  const stream = tables.streams.open(input.stream);
   const known = idempotency === null ? NOTHING_KNOWN : tables.keys.known(stream.id, idempotency);
   const conflicts = known.events.some((event) => !event.same);
-  if (strict && (conflicts || input.invalid.length > 0)) return { kind: "refused", known: known.events };
+  const invalid = input.invalid?.indexes.length ?? 0;
+  if (strict && (conflicts || invalid > 0)) return { kind: "refused", known: known.events };
 
   if (input.tail !== undefined) tables.tails.keep(input.tail);
-  const plan = planOf(input, known);
-  const origin = { scope: scopeText(input.scope), receivedAt };
-  let pending = 0;
-  let pendingBytes = 0;
-  for (const run of plan.runs) {
-    const part = sliceRun(events, run.from, run.to);
-    tables.batches.insert(stream.id, stream.nextPosition + run.offset, origin, part);
-    pending += part.ends.length;
-    pendingBytes += part.body.length;
-  }
-  for (const { index, offset, reason } of plan.invalid) {
-    const position = stream.nextPosition + offset;
-    const event = eventBytes(events, index);
-    const kept = input.namesIndex === true ? { ...reason, index } : reason;
-    tables.quarantine.insert({ stream: stream.id, position, ...origin, event, reason: kept, at: receivedAt });
-  }
-  tables.streams.add(stream.id, {
-    positions: plan.accepted,
-    accepted: plan.accepted,
-    pending,
-    quarantined: plan.invalid.length,
-    pendingBytes,
-  });
+  const { accepted, pending, pendingBytes } = insertEach(tables, stream, input, known.events);
+  const counts = { positions: accepted, accepted, pending, quarantined: accepted - pending, pendingBytes };
+  tables.streams.add(stream.id, counts);
   if (idempotency !== null) {
-    const firstPosition = stream.nextPosition + plan.newBefore(known.through);
+    const knownBefore = known.events.reduce((sum, event) => sum + (event.index < known.through ? 1 : 0), 0);
+    const newBefore = Math.min(known.through, input.events.ends.length) - knownBefore;
+    const firstPosition = stream.nextPosition + newBefore;
     tables.keys.keep(stream.id, idempotency, known.through, firstPosition, receivedAt);
   }
   if (input.bodyHash !== undefined)
@@ -103,35 +96,55 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
   return { kind: "durable", firstPosition: stream.nextPosition, known: known.events };
 }
 
-interface AppendPlan {
-  /** Runs of events that lie together and are to be sent; `offset` counts positions from the next one. */
-  readonly runs: readonly { readonly from: number; readonly to: number; readonly offset: number }[];
-  readonly invalid: readonly { readonly index: number; readonly offset: number; readonly reason: QuarantineReason }[];
-  readonly accepted: number;
-  /** How many events before `index` the key did not bring before. */
-  newBefore(index: number): number;
+/** Writes each run of events that lie together and are to be sent, and each that goes to quarantine; what is known is left out. */
+function insertEach(tables: Context, stream: StreamRow, input: AppendInput, known: readonly KnownEvent[]) {
+  const { events, invalid, receivedAt } = input;
+  const origin = { scope: scopeText(input.scope), receivedAt };
+  const sum = { accepted: 0, pending: 0, pendingBytes: 0 };
+  const insertRun = (from: number, to: number): void => {
+    if (to <= from) return;
+    const run = sliceRun(events, from, to);
+    tables.batches.insert(stream.id, stream.nextPosition + sum.accepted, origin, run);
+    sum.accepted += to - from;
+    sum.pending += to - from;
+    sum.pendingBytes += run.body.length;
+  };
+  const hold = (index: number, reason: QuarantineReason): void => {
+    const position = stream.nextPosition + sum.accepted;
+    const kept = input.namesIndex === true ? { ...reason, index } : reason;
+    const event = eventBytes(events, index);
+    tables.quarantine.insert({ stream: stream.id, position, ...origin, event, reason: kept, at: receivedAt });
+    sum.accepted++;
+  };
+  let from = 0;
+  for (const { index, reason } of leftOut(known, invalid)) {
+    insertRun(from, index);
+    if (reason !== null) hold(index, reason);
+    from = index + 1;
+  }
+  insertRun(from, events.ends.length);
+  return sum;
 }
 
-function planOf(input: AppendInput, known: KnownBody): AppendPlan {
-  const count = input.events.ends.length;
-  const knownIndexes = new Set(known.events.map((event) => event.index));
-  const reasons = new Map(input.invalid.map(({ index, reason }) => [index, reason]));
-  const newBefore = (index: number) =>
-    Math.min(index, count) - known.events.reduce((sum, event) => sum + (event.index < index ? 1 : 0), 0);
-  if (knownIndexes.size === 0 && reasons.size === 0) {
-    return { runs: [{ from: 0, to: count, offset: 0 }], invalid: [], accepted: count, newBefore };
+/** Events that are not to be sent, in order: known ones without a reason, those for quarantine with theirs. */
+function* leftOut(
+  known: readonly KnownEvent[],
+  invalid: InvalidEvents | undefined,
+): Generator<{ readonly index: number; readonly reason: QuarantineReason | null }> {
+  let seen = 0;
+  const indexes = invalid?.indexes ?? NO_INDEXES;
+  for (const [place, index] of indexes.entries()) {
+    for (let event = known[seen]; event !== undefined && event.index < index; event = known[seen]) {
+      yield { index: event.index, reason: null };
+      seen++;
+    }
+    // Known is known, whatever is wrong with it.
+    if (known[seen]?.index === index) continue;
+    const reason = invalid?.reasons[invalid.which[place] ?? 0];
+    if (reason === undefined) throw new RangeError(`event ${index} is not valid for no reason`);
+    yield { index, reason };
   }
-  const runs: { from: number; to: number; offset: number }[] = [];
-  const invalid: { index: number; offset: number; reason: QuarantineReason }[] = [];
-  let accepted = 0;
-  for (let index = 0; index < count; index++) {
-    if (knownIndexes.has(index)) continue;
-    const reason = reasons.get(index);
-    const run = runs.at(-1);
-    if (reason !== undefined) invalid.push({ index, offset: accepted, reason });
-    else if (run?.to === index) run.to = index + 1;
-    else runs.push({ from: index, to: index + 1, offset: accepted });
-    accepted++;
-  }
-  return { runs, invalid, accepted, newBefore };
+  for (const { index } of known.slice(seen)) yield { index, reason: null };
 }
+
+const NO_INDEXES = new Uint32Array(0);

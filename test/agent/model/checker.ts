@@ -286,7 +286,7 @@ function isOperationOf({ stream, texts, key, entity, lenient }: ModelRequest, op
   return (
     operation.stream === stream &&
     // Of bodies that were gathered none has anything that strictness bears on.
-    (operation.strict === !lenient || (operation.idempotency === null && operation.invalid.length === 0)) &&
+    (operation.strict === !lenient || (operation.idempotency === null && operation.invalid === undefined)) &&
     // The same key for another entity is another key.
     (operation.idempotency?.key.split("\n").at(-1) ?? null) === key &&
     operation.scope.entityIds === entity &&

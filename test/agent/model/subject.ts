@@ -11,7 +11,7 @@ import type { Operation, Outcome } from "../../../agent/buffer/transactions/oper
 import { parseConfig } from "../../../agent/config/config.ts";
 import { startCore } from "../../../agent/core.ts";
 import { agentUsageDialect } from "../../../agent/intake/agent-dialect.ts";
-import { createIngest } from "../../../agent/intake/ingest.ts";
+import { createIngest, UNBOUNDED } from "../../../agent/intake/ingest.ts";
 import type { Exchange, ExchangeResult, Transport } from "../../../agent/upload/transport.ts";
 import { DEFAULT_LIMITS } from "../../../shared/wire.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
@@ -205,7 +205,7 @@ export function createSubject(options: SubjectOptions) {
       const outcome = await createIngest({ log, clock, limits: DEFAULT_LIMITS, knowsBodies: true })(dialect, {
         header: (name) => headers[name] ?? null,
         body: () => Promise.resolve({ kind: "bytes", bytes: Buffer.from(body) }),
-        hold: () => true,
+        ...UNBOUNDED,
       });
       if (outcome.kind === "gone") return null;
       const { status, body: answered } = dialect.answer(outcome);

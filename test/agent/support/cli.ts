@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type NodeProcess, spawnNode } from "../../../tools/processes/node-process.ts";
 import { tempDir } from "../../../tools/processes/temp-dir.ts";
+import { AGENT_ENV } from "./npm-agent.ts";
 
 const MAIN = fileURLToPath(new URL("../../../agent/main.ts", import.meta.url));
 /** Its ticks pass a hundred times as fast. */
 export const QUICK_AGENT = fileURLToPath(new URL("./quick-agent.ts", import.meta.url));
 // As `npm run agent` has it: the memory of threads stays bounded.
-const ENV = { WEIR_API_KEY: "test-key", MALLOC_ARENA_MAX: "2" };
+const ENV = { WEIR_API_KEY: "test-key", ...AGENT_ENV };
 
 export interface CommandResult {
   readonly code: number | null;

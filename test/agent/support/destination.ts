@@ -115,7 +115,7 @@ export async function openDestination(identity?: Identity): Promise<Destination>
     // A form, such as a token is asked for with, holds no events, and a calculation is whatever a client sent.
     const isForm = headers["content-type"] === "application/x-www-form-urlencoded";
     const call = path.startsWith("/v1/events/calculate")
-      ? { path, headers, body: raw.toString("utf8"), events: [], stream: "", first: 0, earlier }
+      ? { path, headers, body: calculationIn(headers, raw), events: [], stream: "", first: 0, earlier }
       : { ...callOf(path, headers, isForm ? Buffer.from("{}") : raw), earlier };
     const index = destination.calls.push(call) - 1;
     const reply = await destination.reply(call, index);
@@ -163,6 +163,15 @@ export function ledgerOf(producer: string, taken: ReadonlyMap<string, string>) {
       positions_digest: digestHex(digest),
     };
   });
+}
+
+/** What is no gzip, though it says so, comes as it is. */
+function calculationIn(headers: IncomingHttpHeaders, raw: Buffer): string {
+  try {
+    return (headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw).toString("utf8");
+  } catch {
+    return raw.toString("utf8");
+  }
 }
 
 function callOf(path: string, headers: IncomingHttpHeaders, raw: Buffer): Omit<ReceivedCall, "earlier"> {
