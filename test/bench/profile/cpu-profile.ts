@@ -1,5 +1,7 @@
 /** A .cpuprofile as V8 writes it, and what it says: where the time went. */
 
+import { median } from "../measure.ts";
+
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
   /** Microseconds. */
@@ -42,13 +44,23 @@ export interface SelfTime {
 /** What V8 calls the time in which nothing ran. */
 const IDLE = "(idle)";
 
+/**
+ * What a sample stands for, in µs: the usual distance between two. Its own would count for it all the time in which the
+ * thread was not given a processor, or could not be looked into.
+ */
+function sampleMicros({ timeDeltas = [] }: CpuProfile): number {
+  return median(timeDeltas);
+}
+
 /** The time in each function itself, without what it calls, idle time left out; most first. */
-export function selfTimes({ nodes, samples = [], timeDeltas = [] }: CpuProfile, sourceOf: SourceOf): SelfTime[] {
+export function selfTimes(profile: CpuProfile, sourceOf: SourceOf): SelfTime[] {
+  const { nodes, samples = [] } = profile;
+  const each = sampleMicros(profile);
   const names = new Map(nodes.map((node) => [node.id, nameOf(node, sourceOf)]));
   const times = new Map<string, number>();
-  for (const [i, id] of samples.entries()) {
+  for (const id of samples) {
     const where = names.get(id) ?? "?";
-    if (where !== IDLE) times.set(where, (times.get(where) ?? 0) + (timeDeltas[i] ?? 0));
+    if (where !== IDLE) times.set(where, (times.get(where) ?? 0) + each);
   }
   return sorted(times);
 }
@@ -59,15 +71,17 @@ export function busyMicros(profile: CpuProfile): number {
 }
 
 /** The time in each function and all that it calls, each counted once however deep it recurs; most first. */
-export function totalTimes({ nodes, samples = [], timeDeltas = [] }: CpuProfile, sourceOf: SourceOf): SelfTime[] {
+export function totalTimes(profile: CpuProfile, sourceOf: SourceOf): SelfTime[] {
+  const { nodes, samples = [] } = profile;
+  const each = sampleMicros(profile);
   const names = new Map(nodes.map((node) => [node.id, nameOf(node, sourceOf)]));
   const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id] as const)));
   const times = new Map<string, number>();
-  for (const [i, id] of samples.entries()) {
+  for (const id of samples) {
     const stack = new Set<string>();
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) stack.add(names.get(at) ?? "?");
     if (stack.has(IDLE)) continue;
-    for (const where of stack) times.set(where, (times.get(where) ?? 0) + (timeDeltas[i] ?? 0));
+    for (const where of stack) times.set(where, (times.get(where) ?? 0) + each);
   }
   return sorted(times).filter(({ where }) => where !== "(root)");
 }
