@@ -89,19 +89,19 @@ const CALCULATION = JSON.stringify({
 async function measureCalculate(edge: Subject, { pace, progress }: BenchContext): Promise<Measured> {
   const headers = { "x-api-key": LOCAL_KEYS.ingest, "content-type": "application/json" };
   const requests = Math.max(20, Math.round(pace.seconds * 200));
-  const job = (series: Pick<RequestSeries, "method" | "path" | "body">): LoadJob => ({
+  const job = (series: Pick<RequestSeries, "method" | "paths" | "body">): LoadJob => ({
     series: { ...series, host: edge.host, headers, requests },
     connections: 1,
   });
-  const run = (series: Pick<RequestSeries, "method" | "path" | "body">) => {
-    progress(CALCULATE.name, series.path);
+  const run = (series: Pick<RequestSeries, "method" | "paths" | "body">) => {
+    progress(CALCULATE.name, series.method);
     return runLoad({ job: job(series), size: 1, group: edge.group });
   };
   const path = "/v1/events/calculate?cost_prediction=true";
   const rounds = await byTurns(
     pace.rounds,
-    () => run({ method: "POST", path, body: { kind: "text", text: CALCULATION } }),
-    () => run({ method: "GET", path: "/healthz", body: { kind: "none" } }),
+    () => run({ method: "POST", paths: [path], body: { kind: "text", text: CALCULATION } }),
+    () => run({ method: "GET", paths: ["/healthz"], body: { kind: "none" } }),
   );
   return measured(CALCULATE.name, CALCULATE.compared, rounds);
 }

@@ -7,18 +7,21 @@ import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { until } from "../../tools/processes/until.ts";
 import { processesNaming } from "../support/process-list.ts";
 import type { Measured } from "./measure.ts";
-import { ROWS } from "./rows.ts";
+import { ROWS, type Row } from "./rows.ts";
 
 const BENCH = fileURLToPath(new URL("./main.ts", import.meta.url));
-const TINY = ["--seconds", "0.02", "--rounds", "1", "--backlog", "20000", "--pile", "2000"];
+const TINY = ["--seconds", "0.02", "--rounds", "1", "--backlog", "20000", "--pile", "2000", "--keys", "5000"];
 
 describe("npm run bench", () => {
-  test("measures every row, each beside its floor", async () => {
-    const bench = spawnNode(BENCH, [...TINY, "--json"]);
+  test.each([
+    { what: "hot path", args: [], of: (row: Row) => row.group !== "ledger-size" },
+    { what: "row of a large ledger", args: ["--ledger-size"], of: (row: Row) => row.group === "ledger-size" },
+  ])("measures every $what, each beside its floor", async ({ args, of }) => {
+    const bench = spawnNode(BENCH, [...TINY, ...args, "--json"]);
     onTestFinished(async () => void (await bench.kill("SIGKILL")));
     expect((await bench.exited).code, bench.stderr()).toBe(0);
     const rows = JSON.parse(bench.stdout()) as Measured[];
-    expect(rows.map(({ name }) => name)).toEqual(ROWS.map(({ name }) => name));
+    expect(rows.map(({ name }) => name)).toEqual(ROWS.filter(of).map(({ name }) => name));
     for (const { name, weir, floor, ratio } of rows) {
       expect(Math.min(weir.eventsPerSecond, floor.eventsPerSecond, weir.peakMb, floor.peakMb), name).toBeGreaterThan(0);
       expect(ratio.median, name).toBeGreaterThan(0);

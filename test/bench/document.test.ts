@@ -42,7 +42,7 @@ test("rows are chosen by name, group or the beginning of a name, and no two have
   expect(names("agent-100")).toEqual(["agent-100"]);
   expect(names("agent")).toEqual(["agent-1", "agent-100", "agent-1000"]);
   expect(names("edge-ids-100", "edge-calculate")).toEqual(["edge-ids-100", "edge-ids-100-again", "edge-calculate"]);
-  expect(names()).toHaveLength(ROWS.length);
-  expect(new Set(names()).size).toBe(ROWS.length);
+  expect(names()).toEqual(ROWS.flatMap(({ name, group }) => (group === "ledger-size" ? [] : [name])));
+  expect(new Set(ROWS.map(({ name }) => name)).size).toBe(ROWS.length);
   expect(chosenRows(["agent", "agnet"]).unknown).toBe("agnet");
 });

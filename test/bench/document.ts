@@ -17,6 +17,7 @@ written by one command; the figures are of the machine and the commit that each 
 
 \`\`\`sh
 npm run bench -- --write              # all of it: some twenty minutes, on a machine that does nothing else
+npm run bench -- --ledger-size --write # the last section: a ledger of 10 million keys beside an empty one
 npm run bench -- --quick              # a look at everything, in less than two minutes
 npm run bench -- edge-positions       # the rows whose names begin so; --help lists all
 npm run bench -- --profile agent-1    # where the time of a row goes: .cpuprofile files and a summary
@@ -50,6 +51,7 @@ const TITLES: Readonly<Record<Group, string>> = {
   agent: "Agent, from the checkout",
   packaged: "Agent, packaged",
   backlog: "Agent: a backlog",
+  "ledger-size": "Edge: a large ledger beside an empty one",
 };
 
 /**

@@ -40,7 +40,7 @@ function jobTo(path: string, load: IntakeLoad, to: Subject, first: number, reque
   return {
     connections,
     series: {
-      ...{ host: to.host, path, method: "POST", headers: KEY, requests },
+      ...{ host: to.host, paths: [path], method: "POST", headers: KEY, requests },
       body: {
         ...{ kind: "events", meter: meterOf(load), size, first, gzip, hasId: identity === "ids" },
         producer: identity === "positions" ? `bench.${first}` : null,

@@ -6,6 +6,7 @@ import { benchAgent, benchPackaged } from "./bench-agent.ts";
 import { benchBacklog } from "./bench-backlog.ts";
 import { benchDrain } from "./bench-drain.ts";
 import { benchEdge } from "./bench-edge.ts";
+import { benchLedgerSize } from "./bench-ledger-size.ts";
 import type { BenchContext } from "./context.ts";
 import { writeDocument } from "./document.ts";
 import type { Measured } from "./measure.ts";
@@ -23,14 +24,16 @@ interface Flags {
   readonly rounds?: number;
   readonly backlog?: number;
   readonly pile?: number;
+  readonly ledgerSize: boolean;
+  readonly keys?: number;
   readonly profile?: string;
   readonly profileTo: string;
 }
 
-const FULL: Pace = { seconds: 2, rounds: 3, backlog: 1_000_000, pile: 200_000 };
-const QUICK: Pace = { seconds: 0.3, rounds: 1, backlog: 200_000, pile: 60_000 };
+const FULL: Pace = { seconds: 2, rounds: 3, backlog: 1_000_000, pile: 200_000, keys: 10_000_000 };
+const QUICK: Pace = { seconds: 0.3, rounds: 1, backlog: 200_000, pile: 60_000, keys: 200_000 };
 /** One after the other: they would measure each other. */
-const BENCHES = [benchEdge, benchDrain, benchAgent, benchPackaged, benchBacklog];
+const BENCHES = [benchEdge, benchDrain, benchAgent, benchPackaged, benchBacklog, benchLedgerSize];
 
 onClosedPipe();
 // Leaving normally is what ends the processes that this one started, and removes their folders.
@@ -44,6 +47,8 @@ const command = new Command("npm run bench --")
   .option("--rounds <number>", "how many count, after one to warm up", wholeNumber)
   .option("--backlog <events>", "how large the agent's backlog is; 5000000 for the long run", wholeNumber)
   .option("--pile <events>", "how much piles up at the edge before it is delivered", wholeNumber)
+  .option("--ledger-size", "measure a large ledger beside an empty one instead: the group ledger-size", false)
+  .option("--keys <number>", "of the large ledger, which has a tenth as many batches", wholeNumber)
   .option("--json", "print JSON", false)
   .option("--write", "write the groups measured into docs/performance.md; whole groups only", false)
   .option("--profile <row>", "profile one row of edge or agent instead: .cpuprofile files and a summary")
@@ -51,7 +56,7 @@ const command = new Command("npm run bench --")
   .addHelpText("after", `\nRows:\n${ROWS.map(({ name, title }) => `  ${name.padEnd(30)} ${title}`).join("\n")}`)
   .parse();
 const flags = command.opts<Flags>();
-if (flags.profile === undefined) await bench(command.args);
+if (flags.profile === undefined) await bench(flags.ledgerSize ? [...command.args, "ledger-size"] : command.args);
 else await profile(flags.profile);
 
 async function profile(name: string): Promise<void> {
@@ -80,9 +85,9 @@ function contextOf(
   progress: ReturnType<typeof createProgress>,
 ): BenchContext {
   const names = new Set(rows.map((row) => row.name));
-  const { seconds, rounds, backlog, pile } = { ...(flags.quick ? QUICK : FULL), ...definedOf(flags) };
+  const { seconds, rounds, backlog, pile, keys } = { ...(flags.quick ? QUICK : FULL), ...definedOf(flags) };
   return {
-    pace: { seconds, rounds, backlog, pile },
+    pace: { seconds, rounds, backlog, pile, keys },
     wants: (row) => names.has(row.name),
     progress: progress.step,
     done: (...found) => {
@@ -94,12 +99,13 @@ function contextOf(
   };
 }
 
-function definedOf({ seconds, rounds, backlog, pile }: Flags): Partial<Pace> {
+function definedOf({ seconds, rounds, backlog, pile, keys }: Flags): Partial<Pace> {
   return {
     ...(seconds === undefined ? {} : { seconds }),
     ...(rounds === undefined ? {} : { rounds }),
     ...(backlog === undefined ? {} : { backlog }),
     ...(pile === undefined ? {} : { pile }),
+    ...(keys === undefined ? {} : { keys }),
   };
 }
 

@@ -8,6 +8,8 @@ export interface Pace {
   readonly backlog: number;
   /** Events that pile up at the edge: more than four calls hold. */
   readonly pile: number;
+  /** Keys of a large ledger, which has a tenth as many batches, and the rest in proportion. */
+  readonly keys: number;
 }
 
 /** A run's requests are in memory before it begins. */

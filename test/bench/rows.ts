@@ -3,7 +3,7 @@ import type { Identity, IntakeLoad } from "./intake.ts";
 import type { Compared } from "./measure.ts";
 
 /** What is measured together, and stands together in docs/performance.md. */
-export const GROUPS = ["edge", "edge-drain", "agent", "packaged", "backlog"] as const;
+export const GROUPS = ["edge", "edge-drain", "agent", "packaged", "backlog", "ledger-size"] as const;
 export type Group = (typeof GROUPS)[number];
 
 export interface Row {
@@ -167,6 +167,78 @@ function backlogRows(program: "checkout" | "packaged"): BacklogRows {
 
 export const BACKLOGS: readonly BacklogRows[] = [backlogRows("checkout"), backlogRows("packaged")];
 
+/** Stands in a path for the id of the newest event. */
+export const NEWEST = "{id}";
+
+export interface ReadRow extends Row {
+  /** What an administrator asks for. */
+  readonly path: string;
+}
+
+const EMPTY = "the same on an empty ledger";
+
+function sizeIntakeRow(identity: Identity): IntakeRow {
+  const load = { identity, size: 1000, connections: FEW, gzip: false };
+  return {
+    ...{
+      name: `size-${identity}-1000`,
+      group: "ledger-size",
+      title: `${BY[identity]}, ${requestsOf(load)}, on a large ledger`,
+    },
+    ...{ floorIs: EMPTY, compared: "eventsPerSecond", load, guess: 10_000 },
+    limit:
+      identity === "positions"
+        ? "what each event costs on any ledger"
+        : "each key lands on a page of its own in a large tree, which is read, and written thrice",
+  };
+}
+
+function readRow(name: string, path: string): ReadRow {
+  return {
+    ...{
+      name: `size-read-${name}`,
+      group: "ledger-size",
+      title: `\`GET ${path}\` on a large ledger`,
+      floorIs: EMPTY,
+      path,
+    },
+    ...{ compared: "p50Ms", limit: "the rows of its page: it seeks by an index, and what it passes over is bounded" },
+  };
+}
+
+/** On a ledger of many keys and batches: an option of its own, for it takes minutes to make one. */
+export const LEDGER_INTAKE: readonly IntakeRow[] = (["positions", "content", "ids"] as const).map(sizeIntakeRow);
+export const LEDGER_READS: readonly ReadRow[] = [
+  readRow("ledger", "/admin/ledger"),
+  readRow("ledger-producer", "/admin/ledger?producer=p7"),
+  readRow("ledger-gaps", "/admin/ledger?producer=gappy"),
+  readRow("ledger-gaps-after", "/admin/ledger?producer=gappy&gaps_after=50001"),
+  readRow("events", "/admin/events"),
+  readRow("events-1000", "/admin/events?limit=1000"),
+  readRow("events-stream", "/admin/events?stream=usage/large"),
+  readRow("events-pending", "/admin/events?state=pending"),
+  readRow("events-delivered", "/admin/events?state=delivered"),
+  readRow("events-quarantined", "/admin/events?state=quarantined"),
+  readRow("events-producer", "/admin/events?producer=p7"),
+  readRow("events-producer-pending", "/admin/events?state=pending&producer=p7"),
+  readRow("events-customer", "/admin/events?customer=nobody"),
+  readRow("events-from", "/admin/events?from=2026-11-01T00:00:00Z"),
+  readRow("events-own-id", "/admin/events?own_id=abc"),
+  readRow("event", `/admin/events/${NEWEST}`),
+  readRow("quarantine", "/admin/quarantine"),
+  readRow("stats", "/admin/stats"),
+  readRow("metrics", "/metrics"),
+  readRow("healthz", "/healthz"),
+];
+export const BESIDE_READS: Row = {
+  ...{ name: "size-beside-reads", group: "ledger-size" },
+  title: "intake (positions, 100 a request) on a large ledger beside one client that reads all of these by turns",
+  ...{ floorIs: "the same intake, nobody reading", compared: "p99Ms" },
+  limit: "D1 does one statement after the other: the longest read is what a request may wait for",
+};
+
+export const LEDGER_SIZE_ROWS: readonly Row[] = [...LEDGER_INTAKE, ...LEDGER_READS, BESIDE_READS];
+
 export const ROWS: readonly Row[] = [
   ...EDGE_INTAKE.flatMap((row) => [row, againOf(row)]),
   CALCULATE,
@@ -174,14 +246,19 @@ export const ROWS: readonly Row[] = [
   ...AGENT_INTAKE,
   ...PACKAGED_INTAKE,
   ...BACKLOGS.flatMap(({ drain, beside }) => [drain, beside]),
+  ...LEDGER_SIZE_ROWS,
 ];
 
-/** The rows of these names, or groups, or beginnings of names up to a hyphen; all where none is given; the word that fits none. */
+/**
+ * The rows of these names, or groups, or beginnings of names up to a hyphen, and the word that fits none; where none is given
+ * all but those of `ledger-size`.
+ */
 export function chosenRows(words: readonly string[]): {
   readonly rows: readonly Row[];
   readonly unknown: string | null;
 } {
   const fits = (row: Row, word: string) => row.group === word || row.name === word || row.name.startsWith(`${word}-`);
   const unknown = words.find((word) => !ROWS.some((row) => fits(row, word))) ?? null;
-  return { rows: words.length === 0 ? ROWS : ROWS.filter((row) => words.some((word) => fits(row, word))), unknown };
+  const usual = ROWS.filter(({ group }) => group !== "ledger-size");
+  return { rows: words.length === 0 ? usual : ROWS.filter((row) => words.some((word) => fits(row, word))), unknown };
 }

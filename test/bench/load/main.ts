@@ -51,11 +51,11 @@ function sendAll(socket: Socket, requests: readonly Uint8Array[]): Promise<void>
       if (answer === null) return;
       latencies.push(performance.now() - sentAt);
       if (answer.status < 200 || answer.status > 299)
-        return reject(new Error(`${job.series.path} answered ${answer.status}: ${answer.text.slice(0, 300)}`));
+        return reject(new Error(`${job.series.paths[0]} answered ${answer.status}: ${answer.text.slice(0, 300)}`));
       send();
     });
     socket.on("error", reject);
-    socket.on("close", () => reject(new Error(`${job.series.path}: the connection was closed`)));
+    socket.on("close", () => reject(new Error(`${job.series.paths[0]}: the connection was closed`)));
     send();
   });
 }

@@ -8,7 +8,7 @@ const EVENTS: EventsBody = {
 };
 const series = (body: EventsBody) => ({
   host: "h:1",
-  path: "/x",
+  paths: ["/x"],
   method: "POST" as const,
   headers: {},
   requests: 5,

@@ -4,7 +4,8 @@ import { constants, gzipSync } from "node:zlib";
 export interface RequestSeries {
   /** Host and port, for the Host header. */
   readonly host: string;
-  readonly path: string;
+  /** By turns. */
+  readonly paths: readonly string[];
   readonly method: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;
   readonly requests: number;
@@ -40,7 +41,8 @@ export function requestsOf(series: RequestSeries, connections: number): Uint8Arr
 }
 
 function requestOf(series: RequestSeries, connection: number, i: number, connections: number): Uint8Array {
-  const { body, host, method, path } = series;
+  const { body, host, method, paths } = series;
+  const path = paths[i % paths.length] ?? "/";
   const headers: Record<string, string> = { host, ...series.headers };
   if (body.kind === "none") return head(method, path, headers);
   if (body.kind === "text") return withBody(method, path, headers, Buffer.from(body.text));
