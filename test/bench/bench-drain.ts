@@ -14,6 +14,8 @@ import type { Subject } from "./subjects/subject.ts";
 
 /** One-event batches take long to file: so much less of them piles up. */
 const SINGLES_SHARE = 0.02;
+/** Of a pile, before what counts. */
+const WARM_UP_SHARE = 0.25;
 const THOUSANDS: IntakeLoad = { identity: "positions", size: 1000, connections: 4, gzip: false };
 const SINGLES: IntakeLoad = { identity: "positions", size: 1, connections: 32, gzip: false };
 const HUNDREDS: IntakeLoad = { identity: "positions", size: 100, connections: 4, gzip: false };
@@ -63,16 +65,15 @@ class Drains {
 
   async measure(row: Row, load: IntakeLoad, share: number): Promise<Measured> {
     const { pace, progress } = this.#context;
-    const requests = Math.ceil((share * pace.pile) / load.size);
     const rounds = await byTurns(
       pace.rounds,
-      async () => {
+      async (round) => {
         progress(row.name, "weir");
-        return this.#drainEdge(load, requests);
+        return this.#drainEdge(load, this.#pileRequests(load, share, round));
       },
-      async () => {
+      async (round) => {
         progress(row.name, "floor");
-        return this.#drainFloor(load, requests);
+        return this.#drainFloor(load, this.#pileRequests(load, share, round));
       },
     );
     return measured(row.name, row.compared, rounds);
@@ -89,7 +90,7 @@ class Drains {
     for (let round = 0; round <= pace.rounds; round++) {
       progress(name, "piling up");
       const before = (await edgeSink.count()).events;
-      const piled = await this.#pileUp(THOUSANDS, Math.ceil(pace.pile / THOUSANDS.size));
+      const piled = await this.#pileUp(THOUSANDS, this.#pileRequests(THOUSANDS, 1, round));
       progress(name, "alone");
       const alone = await runLoad(this.#hundreds(aloneRequests));
       progress(name, "beside");
@@ -98,14 +99,19 @@ class Drains {
       const running = startLoad(hundreds.job);
       await running.begun;
       const release = await edgeSink.release();
-      const { lastAtMs } = await edgeSink.counted(before + piled);
+      const { events, lastAtMs } = await edgeSink.counted(before + piled + aloneRequests * HUNDREDS.size);
       const beside = await running.stop();
-      drained.push(drainRate(piled, release, lastAtMs));
+      drained.push(drainRate(events - before, release, lastAtMs));
       rounds.push({ weir: sampleOf(beside, { ...hundreds, cpuBefore }), floor: alone });
       await edgeSink.counted(before + piled + (aloneRequests + beside.requests) * HUNDREDS.size);
     }
     const kept = rounds.slice(1);
     return measured(name, compared, kept, { "drained beside it, events/s": Math.round(drained.at(-1) ?? 0) });
+  }
+
+  #pileRequests(load: IntakeLoad, share: number, round: number): number {
+    const events = this.#context.pace.pile * share * (round === 0 ? WARM_UP_SHARE : 1);
+    return Math.ceil(events / load.size);
   }
 
   #hundreds(requests: number) {
@@ -156,7 +162,7 @@ class Drains {
   }
 }
 
-const ALONE_REQUESTS_A_SECOND = 100;
+const ALONE_REQUESTS_A_SECOND = 200;
 
 /** @param drain returns its events a second. */
 async function drainSample(group: number, events: number, drain: () => Promise<number>): Promise<Sample> {

@@ -5,10 +5,15 @@ const ZERO: Sample = { eventsPerSecond: 0, cpuMicrosPerEvent: 1, p50Ms: 0, p99Ms
 
 test("both run by turns, the first to go changes, and the first round counts for nothing", async () => {
   const order: string[] = [];
-  const next = (who: string) => async () => order.push(who);
-  const rounds = await byTurns(3, next("weir"), next("floor"));
+  const rounds: number[] = [];
+  const next = (who: string) => async (round: number) => {
+    rounds.push(round);
+    return order.push(who);
+  };
+  const kept = await byTurns(3, next("weir"), next("floor"));
   expect(order).toEqual(["weir", "floor", "floor", "weir", "weir", "floor", "floor", "weir"]);
-  expect(rounds).toEqual([
+  expect(rounds).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
+  expect(kept).toEqual([
     { weir: 4, floor: 3 },
     { weir: 5, floor: 6 },
     { weir: 8, floor: 7 },

@@ -47,17 +47,17 @@ export interface Round<W, F> {
   readonly floor: F;
 }
 
-/** Runs both by turns, the first to go changing each round; one round before counts for nothing. */
+/** Runs both by turns, the first to go changing each round; the first round, 0, is to warm up and counts for nothing. */
 export async function byTurns<W, F>(
   rounds: number,
-  weir: () => Promise<W>,
-  floor: () => Promise<F>,
+  weir: (round: number) => Promise<W>,
+  floor: (round: number) => Promise<F>,
 ): Promise<Round<W, F>[]> {
   const kept: Round<W, F>[] = [];
   for (let round = 0; round <= rounds; round++) {
     const weirFirst = round % 2 === 0;
-    const early = weirFirst ? await weir() : await floor();
-    const late = weirFirst ? await floor() : await weir();
+    const early = weirFirst ? await weir(round) : await floor(round);
+    const late = weirFirst ? await floor(round) : await weir(round);
     if (round > 0) kept.push((weirFirst ? { weir: early, floor: late } : { weir: late, floor: early }) as Round<W, F>);
   }
   return kept;

@@ -12,16 +12,19 @@ export interface Progress {
 
 export function createProgress(stream: NodeJS.WriteStream, rows: number): Progress {
   const startedAt = performance.now();
+  const elapsed = () => Math.round((performance.now() - startedAt) / 1000);
   let done = 0;
   return {
     step: (row, what) => {
       if (!stream.isTTY) return;
-      const line = `${done} of ${rows} rows, ${Math.round((performance.now() - startedAt) / 1000)} s: ${row}, ${what}`;
+      const line = `${done} of ${rows} rows, ${elapsed()} s: ${row}, ${what}`;
       stream.write(`${CLEAR_LINE}${line.slice(0, stream.columns - 1)}`);
     },
     done: ({ name, ratio }) => {
       done++;
-      stream.write(`${stream.isTTY ? CLEAR_LINE : ""}${name}: ${ratio.median.toFixed(2)} of the floor's figure\n`);
+      stream.write(
+        `${stream.isTTY ? CLEAR_LINE : ""}${name}: ${ratio.median.toFixed(2)} of the floor's figure, ${elapsed()} s\n`,
+      );
     },
     end: () => {
       if (stream.isTTY) stream.write(CLEAR_LINE);
