@@ -196,6 +196,43 @@ describe("two equal events that are corrected alike", () => {
   });
 });
 
+describe("at a position", () => {
+  const at = (sequence: number) => ({ "weir-producer": "p", "weir-sequence": String(sequence) });
+  const spaced = (text: string) => text.replaceAll(",", ", ");
+
+  it("the same bytes are a duplicate however a request frames them, others a conflict though they mean the same", async () => {
+    const { post } = await setupStream();
+    const [a, b] = [event(), event({ Quantity: 2 })];
+    expect(statuses(await post([a, b], at(1)))).toEqual(["accepted", "accepted"]);
+    expect(statuses(await post([` ${b}\n`], at(2)))).toEqual(["duplicate"]);
+    expect(statuses(await post([spaced(a), spaced(b)], at(1)))).toEqual(["conflict", "conflict"]);
+    expect(statuses(await post([spaced(a)]))).toEqual(["accepted"]);
+    expect(statuses(await post([a]))).toEqual(["duplicate"]);
+  });
+
+  it("an own id or a key goes before it, and is compared by content", async () => {
+    const { post } = await setupStream({ event_id_field: "CustomerId" });
+    expect(statuses(await post([event()], at(1)))).toEqual(["accepted"]);
+    expect(statuses(await post([spaced(event())], at(1)))).toEqual(["duplicate"]);
+    const keyed = await setupStream();
+    expect(statuses(await keyed.post([event()], { ...at(1), "idempotency-key": "k" }))).toEqual(["accepted"]);
+    expect(statuses(await keyed.post([spaced(event())], { ...at(1), "idempotency-key": "k" }))).toEqual(["duplicate"]);
+  });
+
+  it("a corrected event is known by the bytes that came and by the corrected ones", async () => {
+    const { edge, post } = await setupStream();
+    const bad = spaced(event({ Quantity: "many" }));
+    const good = spaced(event());
+    expect(statuses(await post([bad], at(1)))).toEqual(["quarantined"]);
+    const listed = await edge.request("/admin/quarantine");
+    const { items } = await listed.json<{ items: { id: string }[] }>();
+    const path = `/admin/quarantine/${items[0]?.id}/replay`;
+    expect((await edge.request(path, { method: "POST", body: `{"event":${good}}` })).status).toBe(202);
+    for (const text of [bad, good]) expect(statuses(await post([text], at(1)))).toEqual(["duplicate"]);
+    expect(statuses(await post([event()], at(1)))).toEqual(["conflict"]);
+  });
+});
+
 it("an event is found by its own id and its key wherever it went", async () => {
   const { edge, post } = await setupStream({ event_id_field: "CustomerId" });
   await allow(edge, { entities: ["e1", "e2"], orgs: null });

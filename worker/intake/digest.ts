@@ -2,6 +2,7 @@
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { contentHash, ownIdOf } from "../../shared/identity.ts";
 import type { Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
+import { sha256OfText } from "../../shared/sha256.ts";
 import type { EdgeRules } from "./edge-dialect.ts";
 import type { DigestedEvent } from "./identify.ts";
 
@@ -15,19 +16,25 @@ const NONE: readonly ValidationError[] = [];
 /** Errors kept of a request whole; of an event after that its first. What an answer lists is far less. */
 const ERRORS_KEPT_MAX = 10_000;
 
-export function digestBy<R extends Reason>(dialect: Dialect<R>, rules: EdgeRules<R>): Keep<Digested<R>, R> {
+/** @param byPosition whether an event without own id is known by its position, and so by its very bytes. */
+export function digestBy<R extends Reason>(
+  dialect: Dialect<R>,
+  rules: EdgeRules<R>,
+  byPosition: boolean,
+): Keep<Digested<R>, R> {
   const { ownIdField, deduplicatesByContent, measure, group } = rules;
   let kept = 0;
   return ({ source, fields, errors: found }, index) => {
     const errors = kept < ERRORS_KEPT_MAX ? found : found.slice(0, 1);
     kept += errors.length;
     const isValid = errors.length === 0;
+    const ownId = ownIdField === null ? null : ownIdOf(fields.get(ownIdField));
     return {
       source,
       errors,
       reasons: isValid ? NONE : errors.map((error) => dialect.listed(error, index)),
-      hash: contentHash(fields, dialect.readOnly),
-      ownId: ownIdField === null ? null : ownIdOf(fields.get(ownIdField)),
+      hash: byPosition && ownId === null ? sha256OfText(source) : contentHash(fields, dialect.readOnly),
+      ownId,
       isKnownByContent: deduplicatesByContent && dialect.carriesTime(fields),
       group: group(fields),
       measure: isValid ? measure(fields) : null,

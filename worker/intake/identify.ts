@@ -24,7 +24,7 @@ export interface IdentityRule {
 export interface DigestedEvent {
   readonly source: string;
   readonly reasons: readonly ValidationError[];
-  /** SHA-256 of its canonical text, 32 bytes. */
+  /** SHA-256, 32 bytes: of its text as it came where its position makes it known, else of its canonical text. */
   readonly hash: Uint8Array;
   readonly ownId: string | null;
   /** False: without own id, key and position it is a new one, whatever it holds. */

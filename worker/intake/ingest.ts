@@ -121,9 +121,10 @@ async function ingestBy<R extends Reason>(
 ): Promise<Answerable<R> | "catalog-changed"> {
   const rules = dialect.rulesBy(catalog);
   if (rules === null) return unknownStream(dialect);
-  const body = dialect.read(bytes, form, rules.check, host.limits, digestBy(dialect, rules));
-  if (body.kind === "too-large") return refused("too-large", body.message);
   const named = headersOf(dialect, request);
+  const byPosition = named.position !== null && named.idempotencyKey === null;
+  const body = dialect.read(bytes, form, rules.check, host.limits, digestBy(dialect, rules, byPosition));
+  if (body.kind === "too-large") return refused("too-large", body.message);
   if (named.errors.length > 0) {
     return { kind: "bad-headers", message: "a header is not valid", errors: named.errors };
   }

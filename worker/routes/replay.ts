@@ -7,6 +7,7 @@ import { contentHash, eventId, type Identity, ownIdOf, toHex } from "../../share
 import { quarantineError } from "../../shared/intake/solvimon-answer.ts";
 import { type Member, scanMembers } from "../../shared/json/document.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
+import { sha256OfText } from "../../shared/sha256.ts";
 import type { Principal } from "../accounts/principal.ts";
 import type { LoadedCatalog } from "../catalog/catalogs.ts";
 import { type WeirContext, writerOf } from "../context.ts";
@@ -64,7 +65,9 @@ export function replayOf(
   given: boolean,
   context = entry.context,
 ): Replay {
-  const hash = contentHash(value, kind === "usage" ? undefined : READ_ONLY[kind]);
+  const hash = isKnownByPosition(kind, entry)
+    ? sha256OfText(source)
+    : contentHash(value, kind === "usage" ? undefined : READ_ONLY[kind]);
   const ownId = ownIdField === null ? null : ownIdOf(value.get(ownIdField));
   const identity: Identity | null = ownId === null ? contentIdentity(entry, hash) : { by: "id", id: ownId };
   const knownId = identity === null ? entry.event_id : eventId(kind, entry.stream, identity, entry.sent_ids ?? "");
@@ -148,6 +151,12 @@ function refused(
   reasons: readonly ValidationError[] = [],
 ): Extract<ReplayOutcome, { kind: "refused" }> {
   return { kind: "refused", status, message, reasons };
+}
+
+/** Such an event is compared by its very bytes. */
+function isKnownByPosition(kind: Kind, { event_id, stream, producer, first, entry }: QuarantineEntry): boolean {
+  if (first === null) return false;
+  return event_id === eventId(kind, stream, { by: "position", producer, position: first + entry });
 }
 
 /** By which a corrected event without own id is known as well; null where its key, its position or nothing tells it. */
