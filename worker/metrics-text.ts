@@ -19,7 +19,7 @@ const METRICS: readonly Metric[] = [
   gauge("weir_quarantine_open", "Events that wait for a person.", ({ quarantined }) => quarantined),
   gauge(
     "weir_shipments_open",
-    "Calls upstream that are fixed and not yet settled.",
+    "Calls upstream that are fixed and not yet settled, counted to 1,000.",
     ({ openShipments }) => openShipments,
   ),
   gauge(

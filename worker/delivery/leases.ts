@@ -23,8 +23,8 @@ export interface LeaseRequest {
   readonly onlyBound: boolean;
 }
 
-/** Batches read for one packing. */
-const PACK_ROWS_MAX = 400;
+/** Batches read for one packing: a call may hold so many of one event each, and fixing it keeps the database a few milliseconds. */
+const PACK_ROWS_MAX = 2_000;
 /** Calls fixed in one packing, about. */
 const PACK_CALLS_MAX = 200;
 /** While one call tries whether a hold still stands no other does, for so long: it may hang. */

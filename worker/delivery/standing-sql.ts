@@ -1,6 +1,6 @@
 /** The statements behind how delivery stands. Lanes are counted to a bound an account, so that none hides another's. */
 import { statement } from "../database/statement.ts";
-import { OLDEST_UNPACKED } from "../ledger/stats-sql.ts";
+import { OLDEST_PACKED, OLDEST_UNPACKED } from "../ledger/stats-sql.ts";
 import { IN_DOUBT, SENT_TO } from "./outbox-sql.ts";
 import type { HoldKind } from "./scopes.ts";
 
@@ -82,8 +82,7 @@ export const PRODUCER_STREAMS = statement<
   WHERE stream IS NOT NULL LIMIT :count)
 SELECT totals.stream, totals.accepted - totals.delivered - totals.quarantined - totals.discarded AS pending,
   ${OLDEST_UNPACKED} AS oldest_unpacked,
-  (SELECT parts ->> '$[0][0]' FROM shipments WHERE state = 'open' AND shipments.tenant = totals.tenant
-    AND shipments.stream = totals.stream ORDER BY id LIMIT 1) AS oldest_packed,
+  ${OLDEST_PACKED} AS oldest_packed,
   (SELECT json_group_array(DISTINCT sent_to) FROM (SELECT ${SENT_TO} AS sent_to, in_flight, outcome_unknown FROM shipments
     WHERE state = 'open' AND shipments.tenant = totals.tenant AND shipments.stream = totals.stream LIMIT 100)
     WHERE ${IN_DOUBT}) AS bound

@@ -17,8 +17,16 @@ export const OLDEST_UNPACKED = `(WITH RECURSIVE found(context) AS (SELECT (SELEC
       FROM found WHERE context IS NOT NULL LIMIT 1000)
   SELECT min((SELECT min(batch) ${UNPACKED} AND outbox.context = found.context)) FROM found)`;
 
+/** Open calls of a stream that are looked at. */
+const OPEN_MAX = 1_000;
+const OPEN = `(SELECT id FROM shipments WHERE state = 'open' AND shipments.tenant = totals.tenant
+    AND shipments.stream = totals.stream LIMIT ${OPEN_MAX}) AS run`;
+
+/** The first batch of the oldest open call among those. */
+export const OLDEST_PACKED = `(SELECT parts ->> '$[0][0]' FROM shipments WHERE id = (SELECT min(id) FROM ${OPEN}))`;
+
 /**
- * What stands in the ledger, a row a tenant and stream. What is pending is old by its oldest batch, whether that
+ * What stands in the ledger, a row a tenant and stream; open calls are counted to a thousand. What is pending is old by its oldest batch, whether that
  * waits in the outbox or in an open call; row ids are in order of time.
  */
 export const TOTALS = statement<{ count: number }, TotalsRow>(`WITH totals AS (
@@ -27,10 +35,8 @@ export const TOTALS = statement<{ count: number }, TotalsRow>(`WITH totals AS (
   FROM counters GROUP BY tenant, stream ORDER BY tenant, stream LIMIT :count)
 SELECT totals.*,
   ${OLDEST_UNPACKED} AS oldest_unpacked,
-  (SELECT parts ->> '$[0][0]' FROM shipments WHERE state = 'open' AND shipments.tenant = totals.tenant
-    AND shipments.stream = totals.stream ORDER BY id LIMIT 1) AS oldest_packed,
-  (SELECT count(*) FROM shipments WHERE state = 'open' AND shipments.tenant = totals.tenant
-    AND shipments.stream = totals.stream) AS open_shipments
+  ${OLDEST_PACKED} AS oldest_packed,
+  (SELECT count(*) FROM ${OPEN}) AS open_shipments
 FROM totals`);
 
 export type HoldUntil = Pick<HoldRow, "kind" | "vendor" | "destination" | "tenant" | "stream" | "context" | "until">;
