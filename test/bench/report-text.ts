@@ -1,7 +1,8 @@
 /** What was measured, for a terminal. */
 import { grouped, tableLines } from "../../tools/terminal/text-table.ts";
+import { cells, figure, range } from "./figures.ts";
 import { fluentBitLines } from "./fluent-bit.ts";
-import type { Measured, Ratio, Sample } from "./measure.ts";
+import type { Measured } from "./measure.ts";
 import { ROWS } from "./rows.ts";
 
 const HEAD = [
@@ -34,19 +35,4 @@ function noteOf({ name, also }: Measured): string {
   const compared = row === undefined || row.compared === "eventsPerSecond" ? "" : ` (${row.compared.slice(0, 3)})`;
   const more = Object.entries(also).map(([what, value]) => `; ${what} ${grouped(value)}`);
   return `${name}: ${row?.title}; beside ${row?.floorIs}${compared}${more.join("")}`;
-}
-
-export function cells({ eventsPerSecond, p50Ms, p99Ms, cpuMicrosPerEvent, peakMb }: Sample): string[] {
-  return [grouped(Math.round(eventsPerSecond)), ...[p50Ms, p99Ms, cpuMicrosPerEvent].map(figure), String(peakMb)];
-}
-
-export function range({ lowest, highest }: Ratio): string {
-  return `${figure(lowest)}–${figure(highest)}`;
-}
-
-/** With as many digits as mean something. */
-export function figure(value: number): string {
-  if (!Number.isFinite(value)) return "–";
-  if (value >= 100) return grouped(Math.round(value));
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }

@@ -127,7 +127,7 @@ function agentRow(group: "agent" | "packaged", size: number): IntakeRow {
     compared: "eventsPerSecond",
     limit:
       size === 1
-        ? "each request is a message between two threads and rows of its own; a small young generation is collected all the time"
+        ? "the HTTP of each request in one thread, and the collector, a quarter of that thread's time, whose young generation is small"
         : "one commit at a time, and both threads wait for each other",
     guess: size === 1 ? 2_000 : 30_000,
   };
