@@ -35,10 +35,11 @@ export async function sendAnswer(
 ): Promise<void> {
   if (isPieces(answer.body)) return sendPieces(request, response, requestId, { ...answer, body: answer.body });
   const isOurs = !(answer.body instanceof Uint8Array);
-  const plain = bytesOf(answer.body);
-  const isLong = isOurs && plain.length > PLAIN_BYTES_MAX;
+  const plain = textOrBytes(answer.body);
+  const isLong = isOurs && Buffer.byteLength(plain) > PLAIN_BYTES_MAX;
   const zipped = isLong && acceptsGzip(request.headers[HEADER.acceptEncoding]?.toString());
-  const body = zipped ? await gzipAsync(plain, { level: constants.Z_BEST_SPEED }) : plain;
+  // A text goes out in one piece with its head, bytes in a piece of their own.
+  const body = zipped ? await gzipAsync(Buffer.from(plain), { level: constants.Z_BEST_SPEED }) : plain;
   if (response.destroyed) return;
   response.writeHead(answer.status, {
     [HEADER.contentType]: "application/json",
@@ -47,7 +48,7 @@ export async function sendAnswer(
     ...answer.headers,
     ...(isLong ? { vary: "accept-encoding" } : {}),
     ...(zipped ? { [HEADER.contentEncoding]: "gzip" } : {}),
-    "content-length": String(body.length),
+    "content-length": Buffer.byteLength(body),
   });
   if (answer.status >= 400 && !request.complete) await restDropped(request, response, body);
   else response.end(body);
@@ -63,7 +64,11 @@ export async function sendAnswer(
  * Answers a request that is still coming, drops what comes of it for a moment, then closes its connection: closing on a
  * client that sends would cost it the answer, and one that goes on sending would hold the connection.
  */
-async function restDropped(request: IncomingMessage, response: ServerResponse, body: Uint8Array): Promise<void> {
+async function restDropped(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: string | Uint8Array,
+): Promise<void> {
   response.write(body);
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, LINGER_MS);
@@ -100,9 +105,8 @@ async function sendPieces(
   clearTimeout(cut);
 }
 
-function bytesOf(body: Exclude<Answer["body"], Generator<string>>): Uint8Array {
-  if (body instanceof Uint8Array) return body;
-  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body), "utf8");
+function textOrBytes(body: Exclude<Answer["body"], Generator<string>>): string | Uint8Array {
+  return body instanceof Uint8Array || typeof body === "string" ? body : JSON.stringify(body);
 }
 
 function echoedTrackId(request: IncomingMessage): Record<string, string> {

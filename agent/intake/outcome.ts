@@ -16,6 +16,9 @@ export function conflictsOf<R extends Reason>(dialect: Dialect<R>, known: readon
 /** Up to here an answer's results are there at once. */
 export const RESULTS_KEPT_MAX = 10_000;
 
+/** Of most requests at most agents: nothing of it is their own. */
+const ONE_ACCEPTED: EventResults = [{ index: 0, status: "accepted", id: "" }];
+
 export interface Appended {
   readonly preferences: Preferences;
   readonly producer: string;
@@ -57,7 +60,8 @@ export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEv
     },
   };
   // Of very many, what is listed is made as it is written: kept, it would be more than all else that is known of them.
-  const results = events.count <= RESULTS_KEPT_MAX ? [...made] : made;
+  const isPlain = events.count === 1 && !isShown && events.invalid === 0 && appended.known.length === 0;
+  const results = isPlain ? ONE_ACCEPTED : events.count <= RESULTS_KEPT_MAX ? [...made] : made;
   const resource = dialect.isSingle ? resourceOf([...results], appended) : null;
   return { kind: "accepted", results, preferences, resource };
 }

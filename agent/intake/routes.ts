@@ -40,9 +40,22 @@ export interface RouteOptions {
 
 const USAGE_PREFIXES = USAGE_PATHS.map((path) => path.slice(0, path.indexOf(":")));
 
+/** Paths whose handler is remembered; a path names a stream, and any may be asked for. */
+const REMEMBERED_MAX = 1000;
+const REMEMBERED_LENGTH_MAX = 300;
+
 export function createRoutes(options: RouteOptions): Handler {
+  const remembered = new Map<string, PostHandler>();
+  const postHandler = (path: string): PostHandler | null => {
+    const known = remembered.get(path);
+    if (known !== undefined) return known;
+    const found = postHandlerOf(path, options);
+    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+    if (found !== null && path.length <= REMEMBERED_LENGTH_MAX) remembered.set(path, found);
+    return found;
+  };
   return async function route(request) {
-    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+    const path = pathOf(request.url ?? "/");
     const page = options.listener === null ? null : webPageIn(request, options.listener);
     if (page !== null) return refuseIn(path, 403, page);
     if (path === "/healthz" && isRead(request)) return { status: 200, body: { status: "ok" } };
@@ -55,7 +68,7 @@ export function createRoutes(options: RouteOptions): Handler {
     if (path === "/metrics" && isRead(request)) {
       return { status: 200, headers: { "content-type": "text/plain; version=0.0.4" }, body: await options.metrics() };
     }
-    const post = request.method === "POST" ? postHandlerOf(path, options) : null;
+    const post = request.method === "POST" ? postHandler(path) : null;
     return post === null ? refuseIn(path, 404, "there is nothing here") : withinBudget(request, post, options);
   };
 }
@@ -74,6 +87,11 @@ function postHandlerOf(path: string, { ingest, usage, solvimon, calculate }: Rou
   return route.kind === "calculate"
     ? ({ body }, { url, headers }) => calculate({ query: queryOf(url), headers, body })
     : ingestHandler(ingest, solvimon(route));
+}
+
+function pathOf(url: string): string {
+  const end = url.indexOf("?");
+  return end < 0 ? url : url.slice(0, end);
 }
 
 function queryOf(url: string | undefined): URLSearchParams {

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
-import { createRequestId } from "../../shared/request-id.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
+import { createRequestIds } from "../runtime/request-ids.ts";
 import { type Answer, LINGER_MS, sendAnswer } from "./answer.ts";
 import { boundConnections } from "./connections.ts";
 import { refuseIn } from "./refusal.ts";
@@ -22,6 +22,8 @@ export interface HttpServer {
 /** A client has this long to send a request whole, what it waits for room here included; slower ones get 408. */
 const REQUEST_TIMEOUT_MS = 90_000;
 const HEADERS_TIMEOUT_MS = 15_000;
+
+const createRequestId = createRequestIds();
 
 /**
  * Listens and answers.

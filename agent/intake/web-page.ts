@@ -15,7 +15,7 @@ const OWN_SITES: ReadonlySet<string> = new Set(["none", "same-origin"]);
 
 /** Why a request is taken for a web page's, in words; null for one that is not. */
 export function webPageIn(request: IncomingMessage, { host, hosts }: Listener): string | null {
-  const { headers, headersDistinct, socket } = request;
+  const { headers, socket } = request;
   if (headers.origin !== undefined) return "requests of web pages (Origin) are not taken";
   const site = headers["sec-fetch-site"];
   // A page of another port of this machine is "same-site". What somebody opens by hand is "none", and what a browser then
@@ -24,11 +24,26 @@ export function webPageIn(request: IncomingMessage, { host, hosts }: Listener): 
   // HTTP/1.0 knows no Host, and no browser is that old.
   if (headers.host === undefined) return null;
   // The first alone would be looked at, and who knows which of them a proxy goes by.
-  if ((headersDistinct["host"]?.length ?? 0) > 1) return "a request has one Host";
+  if (hasTwoHosts(request.rawHeaders)) return "a request has one Host";
+  // Most of those who are let in write it so.
+  if (headers.host.startsWith(PLAIN_LOOPBACK) && /^[0-9]*$/.test(headers.host.slice(PLAIN_LOOPBACK.length)))
+    return null;
   const name = nameOf(headers.host);
   const known = [host, ...hosts, ...(socket.localAddress === undefined ? [] : [socket.localAddress])].map(nameOf);
   if (isLoopback(name) || known.includes(name)) return null;
   return `Host ${JSON.stringify(headers.host.slice(0, 100))} is not this agent's; add it to [listen] hosts if it is`;
+}
+
+const PLAIN_LOOPBACK = "127.0.0.1:";
+
+/** Looked for in the raw list: all headers told apart would be made for this one. */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? "";
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++;
+  }
+  return hosts > 1;
 }
 
 /** A host without its port and brackets, in lower case; an IPv4 address that came by IPv6 as itself. */
