@@ -89,6 +89,18 @@ describe("an event_id_field", () => {
   });
 });
 
+it.each<[title: string, stream: Record<string, unknown>, status: number]>([
+  ["that none of the four default fields is", { event_time_field: "when" }, 400],
+  ["that is one of them, but no time", { event_time_field: "CustomerId" }, 400],
+  ["that is the one of them that is a time", { event_time_field: "UsageDate" }, 200],
+])("an event_time_field %s", async (_title, stream, status) => {
+  const edge = await setupEdge();
+  const answer = await put(edge, { streams: [{ meter_global_id: "m", ...stream }] }, { "if-match": "*" });
+  const { reasons } = await answer.json<{ reasons?: { field: string }[] }>();
+  const fields = status === 200 ? undefined : ["streams.0.event_time_field"];
+  expect([answer.status, reasons?.map(({ field }) => field)]).toEqual([status, fields]);
+});
+
 describe("?tenant=", () => {
   async function operatorOf(edge: TestEdge): Promise<Record<string, string>> {
     const key = `operator-of-${edge.tenant}`;

@@ -25,29 +25,32 @@ export function checkStreams(catalog: Sound<Catalog>, complain: Complain): void 
 }
 
 function checkFields(stream: Stream, path: Path, complain: Complain): void {
-  checkIdField(stream, path, complain);
-  if (stream.fields === undefined) return;
   const names = new Names(complain);
-  stream.fields.forEach((field, i) => {
+  stream.fields?.forEach((field, i) => {
     names.take(field?.name, [...path, "fields", i, "name"]);
   });
-  if (stream.event_time_field === undefined) return;
-  const timeField = stream.fields.find((field) => field?.name === stream.event_time_field);
+  const fields = fieldsOf(stream);
+  if (fields === null) return;
+  const { event_id_field: idName, event_time_field: timeName } = stream;
+  if (idName !== undefined) checkIdField(fields, idName, [...path, "event_id_field"], complain);
+  if (timeName === undefined) return;
+  const timeField = fields.find((field) => field?.name === timeName);
   // A field whose type is wrong has that error already.
   if (timeField !== undefined && timeField.type === undefined) return;
   if (timeField?.type !== "date-time") complain([...path, "event_time_field"], "must name a date-time field");
 }
 
-function checkIdField(stream: Stream, path: Path, complain: Complain): void {
-  const { event_id_field: name } = stream;
-  // Fields, or names, that are wrong have that error already; which of them was meant nobody knows.
-  if (name === undefined || isInvalid(stream, "fields")) return;
+/** Null where fields, or names, are wrong and have that error already: which of them was meant nobody knows. */
+function fieldsOf(stream: Stream): NonNullable<Stream["fields"]> | null {
+  if (isInvalid(stream, "fields")) return null;
   const fields: NonNullable<Stream["fields"]> = stream.fields ?? DEFAULT_FIELDS;
-  if (fields.some((field) => field?.name === undefined)) return;
+  return fields.some((field) => field?.name === undefined) ? null : fields;
+}
+
+function checkIdField(fields: NonNullable<Stream["fields"]>, name: string, path: Path, complain: Complain): void {
   const idField = fields.find((field) => field?.name === name);
-  const idPath = [...path, "event_id_field"];
-  if (idField === undefined) complain(idPath, "names no field of the stream");
-  else if (idField.type === "boolean") complain(idPath, "must name a string or number field");
+  if (idField === undefined) complain(path, "names no field of the stream");
+  else if (idField.type === "boolean") complain(path, "must name a string or number field");
 }
 
 function checkFeeds(feeds: Feeds, meter: NonNullable<Meter>, path: Path, complain: Complain): void {
