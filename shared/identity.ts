@@ -12,7 +12,7 @@ import { canonicalText } from "./json/canonical.ts";
 import { withCanonical } from "./json/canonical-bytes.ts";
 import { type Fields, SpanObject } from "./json/span.ts";
 import { JsonNumber } from "./json/value.ts";
-import { sha256, sha256OfText } from "./sha256.ts";
+import { sha256, sha256OfText, sha256Words } from "./sha256.ts";
 
 /** What is kept of an event's content hash: the first bytes of SHA-256, in ledger and log alike. */
 export const CONTENT_HASH_BYTES = 16;
@@ -114,27 +114,31 @@ export function eventId(kind: Kind, stream: string, identity: Identity, sentIds 
 
 // Four divisions by 62^5 over 16-bit digits stay below 2^46, exact in a double; BigInt takes ten times as long.
 const FIVE_DIGITS = 62 ** 5;
+const LIMBS = new Float64Array(16);
+const PAIRS = Array.from({ length: 62 ** 2 }, (_, i) => ALPHABET.charAt(Math.floor(i / 62)) + ALPHABET.charAt(i % 62));
 
 function base62(hash: Uint8Array): string {
-  const limbs = new Float64Array(16);
-  for (let i = 0; i < 16; i++) limbs[i] = (hash[2 * i] ?? 0) * 256 + (hash[2 * i + 1] ?? 0);
+  for (let i = 0; i < 16; i++) LIMBS[i] = (hash[2 * i] ?? 0) * 256 + (hash[2 * i + 1] ?? 0);
   let digits = "";
   for (let group = 0; group < 4; group++) {
-    let rest = 0;
-    for (let i = 0; i < 16; i++) {
-      const current = rest * 65536 + (limbs[i] ?? 0);
-      const quotient = Math.floor(current / FIVE_DIGITS);
-      rest = current - quotient * FIVE_DIGITS;
-      limbs[i] = quotient;
-    }
-    let five = "";
-    for (let i = 0; i < 5; i++) {
-      five = ALPHABET.charAt(rest % 62) + five;
-      rest = Math.floor(rest / 62);
-    }
-    digits = five + digits;
+    const rest = nextFiveDigits();
+    const three = Math.floor(rest / 62 ** 2);
+    const first = ALPHABET.charAt(Math.floor(three / 62 ** 2));
+    digits = `${first}${PAIRS[three % 62 ** 2]}${PAIRS[rest % 62 ** 2]}${digits}`;
   }
   return digits;
+}
+
+/** Divides what is in LIMBS by 62^5. @returns the remainder. */
+function nextFiveDigits(): number {
+  let rest = 0;
+  for (let i = 0; i < 16; i++) {
+    const current = rest * 65536 + (LIMBS[i] ?? 0);
+    const quotient = Math.floor(current / FIVE_DIGITS);
+    rest = current - quotient * FIVE_DIGITS;
+    LIMBS[i] = quotient;
+  }
+  return rest;
 }
 
 /**
@@ -172,7 +176,7 @@ export function fromBase62(digits: string): number {
 
 export function toHex(bytes: Uint8Array): string {
   let hex = "";
-  for (const byte of bytes) hex += HEX[byte];
+  for (let at = 0; at < bytes.length; at++) hex += HEX[bytes[at] ?? 0] ?? "";
   return hex;
 }
 
@@ -192,6 +196,60 @@ export function digestOf(id: string): Digest {
   const hash = sha256OfText(id);
   const view = new DataView(hash.buffer, hash.byteOffset, 16);
   return [view.getUint32(12), view.getUint32(8), view.getUint32(4), view.getUint32(0)];
+}
+
+const ID_DIGITS = 20;
+const DIGIT_CODES = Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0));
+/** Of a position, the longest. */
+const DECIMALS_MAX = 16;
+
+/** The parts that a producer's positions add to a digest: what {@link digestOf} gives of their ids, which are not made. */
+export class PositionDigests {
+  /** What an id is a hash of, up to the position. */
+  private readonly text: Uint8Array;
+  private readonly textLength: number;
+  private readonly id: Uint8Array;
+
+  constructor(kind: Kind, stream: string, producer: string) {
+    const encoder = new TextEncoder();
+    const text = encoder.encode(`${kind}\n${stream}\np:${producer}:`);
+    this.text = new Uint8Array(text.length + DECIMALS_MAX);
+    this.text.set(text);
+    this.textLength = text.length;
+    this.id = encoder.encode(idPrefixOf(kind) + "0".repeat(ID_DIGITS));
+  }
+
+  of(position: number): Digest {
+    const id = this.id;
+    const hash = sha256Words(this.text, 0, this.write(position));
+    for (let word = 0; word < 8; word++) {
+      LIMBS[2 * word] = (hash[word] ?? 0) >>> 16;
+      LIMBS[2 * word + 1] = (hash[word] ?? 0) & 0xffff;
+    }
+    let at = id.length;
+    for (let group = 0; group < 4; group++) {
+      let rest = nextFiveDigits();
+      for (let digit = 0; digit < 5; digit++) {
+        id[--at] = DIGIT_CODES[rest % 62] ?? 0;
+        rest = Math.floor(rest / 62);
+      }
+    }
+    const sum = sha256Words(id, 0, id.length);
+    return [(sum[3] ?? 0) >>> 0, (sum[2] ?? 0) >>> 0, (sum[1] ?? 0) >>> 0, (sum[0] ?? 0) >>> 0];
+  }
+
+  /** @returns where the text ends. */
+  private write(position: number): number {
+    let length = this.textLength + 1;
+    for (let rest = position; rest >= 10; rest = Math.floor(rest / 10)) length++;
+    let rest = position;
+    for (let at = length - 1; at >= this.textLength; at--) {
+      const digit = rest % 10;
+      this.text[at] = 0x30 + digit;
+      rest = (rest - digit) / 10;
+    }
+    return length;
+  }
 }
 
 /** The sum of two digests, modulo 2^128. */

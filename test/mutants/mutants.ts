@@ -13,7 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "deduplication off",
     file: "worker/ledger/plan.ts",
-    find: 'if (before !== undefined) return before.includes(hash) ? "duplicate" : "conflict";',
+    find: 'if (before !== undefined) return isSame(event, before) ? "duplicate" : "conflict";',
     replace: "void before;",
     tests: ["test/worker/usage-contract.test.ts", "test/worker/positions.model.test.ts"],
   },
@@ -34,9 +34,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "conflicts taken for duplicates",
     file: "worker/ledger/plan.ts",
-    find: 'before.includes(hash) ? "duplicate" : "conflict"',
+    find: 'isSame(event, before) ? "duplicate" : "conflict"',
     replace: '"duplicate"',
     tests: ["test/worker/positions.model.test.ts"],
+  },
+  {
+    name: "a repeat at a position not compared with the stored text",
+    file: "worker/ledger/plan.ts",
+    find: "return text === event.source ||",
+    replace: "return text !== null ||",
+    tests: ["test/worker/position-repeats.test.ts"],
   },
   {
     name: "numbers re-serialised",

@@ -13,6 +13,7 @@ import {
   type Identity,
   identityText,
   ownIdOf,
+  PositionDigests,
   sentIdsText,
   toHex,
 } from "../../shared/identity.ts";
@@ -354,6 +355,20 @@ describe("an event's content", () => {
 });
 
 describe("a ledger's digest", () => {
+  test("of a position is that of its id, for whatever kind, stream and producer", () => {
+    for (const kind of KINDS) {
+      for (const stream of ["persist", "usage/web-egress", `usage/${"é".repeat(256)}`]) {
+        for (const producer of ["p", "plant-7.M7ShqVTh", "x".repeat(128)]) {
+          const digests = new PositionDigests(kind, stream, producer);
+          for (const position of [0, 1, 9, 10, 99, 100, 4_294_967_295, 4_294_967_296, 2 ** 53 - 2, 2 ** 53 - 1, 7]) {
+            const id = eventId(kind, stream, { by: "position", producer, position });
+            expect(digestHex(digests.of(position))).toBe(digestHex(digestOf(id)));
+          }
+        }
+      }
+    }
+  });
+
   const big = (id: string) => BigInt(`0x${sha256Hex(id).slice(0, 32)}`);
   const hex = (sum: bigint) => (sum % (1n << 128n)).toString(16).padStart(32, "0");
   const parts = (sum: bigint): Digest => {

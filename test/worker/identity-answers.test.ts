@@ -219,6 +219,14 @@ describe("at a position", () => {
     expect(statuses(await keyed.post([spaced(event())], { ...at(1), "idempotency-key": "k" }))).toEqual(["duplicate"]);
   });
 
+  it("a repeat is known though its stream was given own ids meanwhile", async () => {
+    const { edge, meter, post } = await setupStream();
+    expect(statuses(await post([event()], at(1)))).toEqual(["accepted"]);
+    await edge.putCatalog({ streams: [{ meter_global_id: meter, event_id_field: "CustomerId" }] });
+    expect(statuses(await post([event(), event({ CustomerId: "other" })], at(1)))).toEqual(["duplicate", "accepted"]);
+    expect(await edge.ledger()).toMatchObject([{ accepted: 2, duplicates: 1 }]);
+  });
+
   it("a corrected event is known by the bytes that came and by the corrected ones", async () => {
     const { edge, post } = await setupStream();
     const bad = spaced(event({ Quantity: "many" }));

@@ -2,7 +2,6 @@
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { contentHash, ownIdOf } from "../../shared/identity.ts";
 import type { Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
-import { sha256OfText } from "../../shared/sha256.ts";
 import type { EdgeRules } from "./edge-dialect.ts";
 import type { DigestedEvent } from "./identify.ts";
 
@@ -33,7 +32,7 @@ export function digestBy<R extends Reason>(
       source,
       errors,
       reasons: isValid ? NONE : errors.map((error) => dialect.listed(error, index)),
-      hash: byPosition && ownId === null ? sha256OfText(source) : contentHash(fields, dialect.readOnly),
+      hash: byPosition && ownId === null ? null : contentHash(fields, dialect.readOnly),
       ownId,
       isKnownByContent: deduplicatesByContent && dialect.carriesTime(fields),
       group: group(fields),

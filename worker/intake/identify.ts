@@ -1,8 +1,9 @@
 /** Gives each checked event its identity, its id and its key in the ledger. */
 import type { Kind } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import { CONTENT_HASH_BYTES, eventId, type Identity, toHex } from "../../shared/identity.ts";
+import { eventId, type Identity, toHex } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
+import { sha256OfText } from "../../shared/sha256.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import { ordinalOf } from "../ledger/ordinal.ts";
 import type { IncomingEvent, ReprocessGroup } from "../ledger/plan.ts";
@@ -24,8 +25,8 @@ export interface IdentityRule {
 export interface DigestedEvent {
   readonly source: string;
   readonly reasons: readonly ValidationError[];
-  /** SHA-256, 32 bytes: of its text as it came where its position makes it known, else of its canonical text. */
-  readonly hash: Uint8Array;
+  /** SHA-256 of its canonical text, 32 bytes; null where its position makes it known, and hardly anybody asks. */
+  readonly hash: Uint8Array | null;
   readonly ownId: string | null;
   /** False: without own id, key and position it is a new one, whatever it holds. */
   readonly isKnownByContent: boolean;
@@ -38,23 +39,64 @@ export interface DigestedEvent {
 /** An event's identity is the first of: own id, idempotency key, producer position, content; else it is a new one. */
 export function identify(events: readonly DigestedEvent[], rule: IdentityRule): IncomingEvent[] {
   const equals = new Map<string, number>();
-  return events.map((event, index) => {
-    const identity = identityOf(event, index, rule, equals);
-    const id = eventId(rule.kind, rule.stream, identity, rule.sentIds);
-    return {
-      index,
-      ordinal: ordinalOf(identity),
-      source: event.source,
-      hash: event.hash.subarray(0, CONTENT_HASH_BYTES),
-      id,
-      identity: identity.by,
-      key: identity.by === "position" ? null : ledgerKey(rule.tenant, id),
-      group: event.group ?? null,
-      measure: event.measure ?? null,
-      position: rule.position === null ? null : rule.position.first + index,
-      reasons: event.reasons,
-    };
-  });
+  return events.map((event, index) => new Identified(event, index, identityOf(event, index, rule, equals), rule));
+}
+
+/** What takes a hash is made when it is asked for: of most events at a position nobody asks for a content hash or a key. */
+class Identified implements IncomingEvent {
+  readonly index: number;
+  readonly position: number | null;
+  readonly key: string | null;
+  private readonly event: DigestedEvent;
+  private readonly is: Identity;
+  private readonly rule: IdentityRule;
+  private madeId: string | null = null;
+  private madeHash: Uint8Array | null;
+
+  constructor(event: DigestedEvent, index: number, is: Identity, rule: IdentityRule) {
+    this.index = index;
+    this.event = event;
+    this.is = is;
+    this.rule = rule;
+    this.madeHash = event.hash;
+    this.position = rule.position === null ? null : rule.position.first + index;
+    this.key = is.by === "position" ? null : ledgerKey(rule.tenant, this.id);
+  }
+
+  get id(): string {
+    const { kind, stream, sentIds } = this.rule;
+    this.madeId ??= eventId(kind, stream, this.is, sentIds);
+    return this.madeId;
+  }
+
+  get hash(): Uint8Array {
+    this.madeHash ??= sha256OfText(this.event.source);
+    return this.madeHash;
+  }
+
+  get ordinal(): number {
+    return ordinalOf(this.is);
+  }
+
+  get identity(): Identity["by"] {
+    return this.is.by;
+  }
+
+  get source(): string {
+    return this.event.source;
+  }
+
+  get reasons(): readonly ValidationError[] {
+    return this.event.reasons;
+  }
+
+  get group(): ReprocessGroup | null {
+    return this.event.group ?? null;
+  }
+
+  get measure(): Measure | null {
+    return this.event.measure ?? null;
+  }
 }
 
 /** @param equals how many of each content, by its hash, came before in this request. */
@@ -68,6 +110,7 @@ function identityOf(
   if (idempotencyKey !== null) return { by: "key", key: idempotencyKey, index };
   if (position !== null) return { by: "position", producer: position.producer, position: position.first + index };
   if (!event.isKnownByContent) return { by: "new", nonce, index };
+  if (event.hash === null) throw new Error("an event known by its content has no hash of it");
   const hash = toHex(event.hash);
   const number = (equals.get(hash) ?? 0) + 1;
   equals.set(hash, number);

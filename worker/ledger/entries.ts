@@ -1,11 +1,15 @@
 /**
- * The compact index of a batch row. An entry is 25 bytes: 16 of its content hash, 4 of its length in the
+ * The compact index of a batch row. An entry is 25 bytes: 16 of its content hash (zero where the stored text of an event
+ * known by its position is compared itself), 4 of its length in the
  * payload, 4 of its ordinal (see ordinal.ts), 1 of its status; integers big-endian.
  */
 
 import { CONTENT_HASH_BYTES } from "../../shared/identity.ts";
 
 export const ENTRY_BYTES = CONTENT_HASH_BYTES + 9;
+
+/** In place of a hash that nobody compares. */
+export const NO_HASH = new Uint8Array(CONTENT_HASH_BYTES);
 
 /** Where in an entry its ordinal begins. */
 export const ORDINAL_AT = CONTENT_HASH_BYTES + 4;
@@ -34,7 +38,7 @@ export function encodeEntries(entries: readonly Entry[]): Uint8Array {
   const view = new DataView(bytes.buffer);
   entries.forEach((entry, i) => {
     const at = i * ENTRY_BYTES;
-    bytes.set(entry.hash.subarray(0, CONTENT_HASH_BYTES), at);
+    if (entry.hash !== NO_HASH) bytes.set(entry.hash.subarray(0, CONTENT_HASH_BYTES), at);
     view.setUint32(at + CONTENT_HASH_BYTES, entry.length);
     view.setUint32(at + ORDINAL_AT, entry.ordinal);
     bytes[at + CONTENT_HASH_BYTES + 8] = entry.status;

@@ -49,16 +49,16 @@ interface Gate extends Ownership {
 const CATALOG_VERSION = "coalesce((SELECT version FROM catalogs WHERE tenant = :tenant), 0)";
 const GATE = `${KEY_VALID} AND ${CATALOG_VERSION} = :catalogVersion AND ${OWNED}`;
 
-/** A row of `batches`; its entries as bytes. */
+/** A row of `batches`; its entries in hex: bytes are bound as a list of numbers, which is twice as long. */
 export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replayOf" | "seq"> & {
-  readonly entries: Uint8Array;
+  readonly entries: string;
 };
 
 const BATCH_COLUMNS =
   "id, nonce, tenant, stream, producer, first, last, context, sent_ids, idempotency_key, own_id_field, received_at, times, entries, payload, seq";
 /** Its seq is drawn here, where the transactions of a stream follow one another: no later commit gets a lower one. */
 const BATCH_VALUES =
-  ":id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :sentIds, :idempotencyKey, :ownIdField, :receivedAt, :times, :entries, :payload,\n  max(:id, 1 + coalesce((SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL), 0))";
+  ":id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :sentIds, :idempotencyKey, :ownIdField, :receivedAt, :times, unhex(:entries), :payload,\n  max(:id, 1 + coalesce((SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL), 0))";
 
 /**
  * `runs`: JSON array of [first, last]. `groups`: JSON array of reprocessing groups, of which none may be closed.
@@ -232,21 +232,19 @@ const OVERLAPPING = `batches.tenant = :tenant AND batches.stream = :stream AND b
 /** Whether a row's events went where `sentIds` says. */
 const SAME_IDS = "coalesce(batches.sent_ids, batches.context) = :sentIds";
 
-/** The content hashes at the positions a run covers, cut out of the rows that hold them. */
-export const HELD_POSITIONS = statement<
-  Run & { sentIds: string },
-  {
-    readonly from: number;
-    /** 1 where they went where the request's events go. */
-    readonly same_ids: 0 | 1;
-    /** Hex, from there on. */
-    readonly entries: string;
-  }
->(
-  `SELECT max(first, :first) AS "from", ${SAME_IDS} AS same_ids,
-  hex(substr(entries, (max(first, :first) - first) * ${ENTRY_BYTES} + 1,
-    (min(last, :last) - max(first, :first) + 1) * ${ENTRY_BYTES})) AS entries
-FROM batches WHERE ${OVERLAPPING}`,
+/** A row that holds some of a run's positions. */
+export interface HeldRow {
+  readonly first: number;
+  /** 1 where its events went where the request's go. */
+  readonly same_ids: 0 | 1;
+  /** Hex. */
+  readonly entries: string;
+  readonly payload: string;
+}
+
+/** The rows that hold the positions of a run, with what is stored there. */
+export const HELD_POSITIONS = statement<Run & { sentIds: string }, HeldRow>(
+  `SELECT first, ${SAME_IDS} AS same_ids, hex(entries) AS entries, payload FROM batches WHERE ${OVERLAPPING}`,
 );
 
 /** Second hashes of events that were corrected in quarantine, by position. */

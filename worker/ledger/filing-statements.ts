@@ -70,7 +70,7 @@ function batchStatements(
   for (const row of further) {
     if (row.payload.length + 2 * row.entries.length < LARGE_ROW) {
       const { id, times, entries, payload } = ownColumns(filing, row);
-      small.push(JSON.stringify([id, row.first, row.last, times, toHex(entries), payload]));
+      small.push(JSON.stringify([id, row.first, row.last, times, entries, payload]));
       continue;
     }
     fileSmall();
@@ -91,7 +91,7 @@ function commonColumns(filing: Filing, { nonce }: SQL.Claim) {
 
 function ownColumns({ times }: Filing, { id, first, last, indexes, entries, payload }: NumberedRow) {
   const own = times ? JSON.stringify(indexes.map((index) => times[index] ?? null)) : null;
-  return { id, first, last, times: own, entries, payload };
+  return { id, first, last, times: own, entries: toHex(entries), payload };
 }
 
 function keyStatements(db: D1Database, rows: readonly NumberedRow[], claim: SQL.Claim): D1PreparedStatement[] {

@@ -1,9 +1,9 @@
 /** What the ledger holds of a request that it did not simply accept: read in one round trip. */
 import { CONTENT_HASH_BYTES } from "../../shared/identity.ts";
-import { ENTRY_BYTES } from "./entries.ts";
+import { ENTRY_BYTES, ENTRY_STATUS, entrySpans } from "./entries.ts";
 import * as SQL from "./filing-sql.ts";
 import type { Filing } from "./ledger.ts";
-import type { Known } from "./plan.ts";
+import type { Known, KnownContent } from "./plan.ts";
 
 export interface Held {
   readonly keyValid: boolean;
@@ -46,9 +46,10 @@ export async function lookUp(db: D1Database, filing: Filing, claims: readonly nu
     known: {
       keys: hashesBy(hashes, ({ key }) => key),
       closedGroups: new Set(SQL.CLOSED_GROUPS.rows(closed).map(({ id }) => id)),
-      positions: addHeld(
-        hashesBy(SQL.CORRECTED_POSITIONS.rows(correctedHeld), ({ position }) => position),
+      positions: contentsOf(
         SQL.HELD_POSITIONS.rows(held),
+        hashesBy(SQL.CORRECTED_POSITIONS.rows(correctedHeld), ({ position }) => position),
+        { first: first ?? 0, last: last ?? 0 },
       ),
     },
   };
@@ -67,18 +68,27 @@ function hashesBy<Row extends { readonly hash: string }, K>(
   return found;
 }
 
-/** Adds the hashes that entries hold, each before its position's corrections; none of what went elsewhere. */
-function addHeld(
-  positions: Map<number, string[]>,
-  held: readonly { readonly from: number; readonly same_ids: 0 | 1; readonly entries: string }[],
-): Map<number, string[]> {
-  for (const { from, same_ids, entries: hex } of held) {
-    const entries = hex.toLowerCase();
-    for (let i = 0; i * ENTRY_BYTES * 2 < entries.length; i++) {
+/** What the entries of a run hold, each with its position's corrections; nothing of what went elsewhere. */
+function contentsOf(
+  held: readonly SQL.HeldRow[],
+  corrections: ReadonlyMap<number, readonly string[]>,
+  run: { readonly first: number; readonly last: number },
+): Map<number, KnownContent> {
+  const positions = new Map<number, KnownContent>();
+  for (const { first, same_ids, entries, payload } of held) {
+    const hex = entries.toLowerCase();
+    for (const [i, { start, end, status }] of entrySpans(hex).entries()) {
+      const position = first + i;
+      if (position < run.first || position > run.last) continue;
       const at = i * ENTRY_BYTES * 2;
-      const hash = entries.slice(at, at + CONTENT_HASH_BYTES * 2);
-      positions.set(from + i, same_ids === 1 ? [hash, ...(positions.get(from + i) ?? [])] : []);
+      const hash = hex.slice(at, at + CONTENT_HASH_BYTES * 2);
+      const isText = status === ENTRY_STATUS.stored;
+      const hashes = [...(isText ? [] : [hash]), ...(corrections.get(position) ?? [])];
+      const content = { text: isText ? payload.slice(start, end) : null, hashes };
+      positions.set(position, same_ids === 1 ? content : ELSEWHERE);
     }
   }
   return positions;
 }
+
+const ELSEWHERE: KnownContent = { text: null, hashes: [] };

@@ -12,12 +12,12 @@ import {
   type Digest,
   digestOf,
   EMPTY_DIGEST,
-  eventId,
   type Identity,
+  PositionDigests,
   toHex,
 } from "../../shared/identity.ts";
 import type { Measure } from "../usage/measure.ts";
-import { ENTRY_STATUS, type Entry, encodeEntries } from "./entries.ts";
+import { ENTRY_STATUS, type Entry, encodeEntries, NO_HASH } from "./entries.ts";
 
 /** A checked event with its identity. */
 export interface IncomingEvent {
@@ -26,7 +26,7 @@ export interface IncomingEvent {
   readonly ordinal: number;
   /** Source text. */
   readonly source: string;
-  /** First 16 bytes of the content hash. */
+  /** Of its content, or of its bytes where its position makes it known; the first 16 bytes are kept. */
   readonly hash: Uint8Array;
   readonly id: string;
   /** What its identity rests on. */
@@ -61,10 +61,18 @@ export type Fate =
 export interface Known {
   /** Ledger key → content hashes it is known by, hex. */
   readonly keys: ReadonlyMap<string, readonly string[]>;
-  /** Position → content hashes it is known by, hex; none where what was taken there went elsewhere. */
-  readonly positions: ReadonlyMap<number, readonly string[]>;
+  /** What is known at a position; neither text nor hash where what was taken there went elsewhere. */
+  readonly positions: ReadonlyMap<number, KnownContent>;
   /** Reprocessing groups that are closed. */
   readonly closedGroups: ReadonlySet<string>;
+}
+
+/** What an identity was taken with. */
+export interface KnownContent {
+  /** At a position: its source, where that is stored. */
+  readonly text: string | null;
+  /** Hashes in hex: its own where its source is not stored, and that of its correction. */
+  readonly hashes: readonly string[];
 }
 
 export const NOTHING_KNOWN: Known = { keys: new Map(), positions: new Map(), closedGroups: new Set() };
@@ -114,12 +122,13 @@ export function planFiling(
   producer: string | null,
   known: Known,
 ): Plan {
+  const kind = kindOf(stream);
   const fates = decideFates(events, known);
   const rows = new RowBuilder();
   let digest = EMPTY_DIGEST;
   let positionsDigest = EMPTY_DIGEST;
+  const positions = producer === null ? null : new PositionDigests(kind, stream, producer);
   const counts: Record<Fate, number> = { accepted: 0, quarantined: 0, duplicate: 0, conflict: 0, closed: 0 };
-  const kind = kindOf(stream);
   events.forEach((event, i) => {
     const fate = fates[i] ?? "conflict";
     counts[fate]++;
@@ -127,12 +136,12 @@ export function planFiling(
     const takesPosition =
       event.position !== null && (isNew || fate === "duplicate") && !known.positions.has(event.position);
     if (isNew || takesPosition) rows.add(event, fate, takesPosition);
-    const added = isNew ? digestOf(event.id) : null;
-    if (added !== null) digest = addDigests(digest, added);
-    if (takesPosition && producer !== null && event.position !== null) {
-      const positionId = eventId(kind, stream, { by: "position", producer, position: event.position });
-      positionsDigest = addDigests(positionsDigest, positionId === event.id && added ? added : digestOf(positionId));
+    const atPosition = takesPosition && event.position !== null ? positions?.of(event.position) : undefined;
+    if (isNew) {
+      const isByPosition = event.identity === "position" && atPosition !== undefined;
+      digest = addDigests(digest, isByPosition ? atPosition : digestOf(event.id));
     }
+    if (atPosition !== undefined) positionsDigest = addDigests(positionsDigest, atPosition);
   });
   return {
     fates,
@@ -156,31 +165,39 @@ function groupsOf(events: readonly IncomingEvent[], fates: readonly Fate[]): [st
 }
 
 function decideFates(events: readonly IncomingEvent[], known: Known): Fate[] {
-  const earlier = new Map<string, string>();
+  const earlier = new Map<string, IncomingEvent>();
   const closed = new Set(known.closedGroups);
   return events.map((event) => {
-    const hash = hashHex(event.hash);
     const before = knownOf(event, known) ?? earlierIn(earlier, event.key);
-    if (before !== undefined) return before.includes(hash) ? "duplicate" : "conflict";
+    if (before !== undefined) return isSame(event, before) ? "duplicate" : "conflict";
     if (event.group !== null && event.reasons.length === 0) {
       if (closed.has(event.group.id)) return "closed";
       if (event.group.closes) closed.add(event.group.id);
     }
-    if (event.key !== null) earlier.set(event.key, hash);
+    if (event.key !== null) earlier.set(event.key, event);
     return event.reasons.length > 0 ? "quarantined" : "accepted";
   });
 }
 
-/** The hashes by which the ledger knows an event's identity, if it does. */
-function knownOf(event: IncomingEvent, known: Known): readonly string[] | undefined {
-  if (event.key !== null) return known.keys.get(event.key);
-  return event.position === null ? undefined : known.positions.get(event.position);
+/** At a position with the very bytes it was taken with or corrected to, else with the same content. */
+function isSame(event: IncomingEvent, { text, hashes }: KnownContent): boolean {
+  return text === event.source || (hashes.length > 0 && hashes.includes(hashHex(event.hash)));
 }
 
-/** The hash by which an earlier event of the same request has the identity, if one does. */
-function earlierIn(earlier: ReadonlyMap<string, string>, key: string | null): readonly string[] | undefined {
-  const hash = key === null ? undefined : earlier.get(key);
-  return hash === undefined ? undefined : [hash];
+/** By what the ledger knows an event's identity, if it does. */
+function knownOf(event: IncomingEvent, known: Known): KnownContent | undefined {
+  if (event.key === null) return event.position === null ? undefined : known.positions.get(event.position);
+  const hashes = known.keys.get(event.key);
+  if (hashes !== undefined) return { text: null, hashes };
+  // Taken before its stream had own ids, the very same event at the very same position is no other one.
+  const held = event.position === null ? undefined : known.positions.get(event.position);
+  return held?.text === event.source ? held : undefined;
+}
+
+/** By what an earlier event of the same request has the identity, if one does. */
+function earlierIn(earlier: ReadonlyMap<string, IncomingEvent>, key: string | null): KnownContent | undefined {
+  const event = key === null ? undefined : earlier.get(key);
+  return event === undefined ? undefined : { text: null, hashes: [hashHex(event.hash)] };
 }
 
 export function hashHex(hash: Uint8Array): string {
@@ -217,7 +234,9 @@ class RowBuilder {
     if (stored && event.measure !== null)
       row.measured.push({ entry: row.entries.length, event, measure: event.measure });
     const length = stored ? event.source.length : 0;
-    row.entries.push({ hash: event.hash, length, ordinal: event.ordinal, status: STATUS[fate] });
+    // The text of what is stored at a position says what it holds; what has none there needs its hash.
+    const hash = stored && event.identity === "position" ? NO_HASH : event.hash;
+    row.entries.push({ hash, length, ordinal: event.ordinal, status: STATUS[fate] });
     row.indexes.push(event.index);
     if (stored) row.sources.push(event.source);
     if (position !== null) this.extendRun(position);
