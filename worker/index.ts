@@ -1,9 +1,11 @@
 /** The Worker's three entries: requests, nudges from the queue, the clock. */
 import { createApp } from "./app.ts";
+import { createBudget, STATEMENTS_MAX, type StatementBudget } from "./database/statement-budget.ts";
+import { MESSAGE_STATEMENTS } from "./delivery/delivery.ts";
 import type { HandOver } from "./delivery/invocation.ts";
 import type { Bindings, Nudge } from "./env.ts";
 import { logFailure } from "./log.ts";
-import { servicesOf } from "./services.ts";
+import { type Services, servicesOf } from "./services.ts";
 
 const app = createApp();
 
@@ -30,6 +32,46 @@ function behind(context: ExecutionContext): HandOver {
     );
 }
 
+/** Streams of a queue's batch that are worked on side by side. */
+const STREAMS_AT_ONCE = 6;
+/** A tenant's totals and index have no stream of their own: a message about this one brings an invocation to them. */
+const TIDY_STREAM = "meter-data";
+/** Tenants that a sweep sends messages for; the next finds the others. */
+const NUDGED_TENANTS_MAX = 100;
+/** Statements of a sweep, together an invocation's. */
+const SWEEP_SHARES = { delivery: STATEMENTS_MAX - 220, fold: 120, index: 100 } as const;
+
+/** Follows messages of one stream; where the invocation has no statements left for it, they come again. */
+async function followNudge(
+  { delivery, nudge }: Services,
+  messages: readonly Message<Nudge>[],
+  handOver: HandOver,
+  budget: StatementBudget,
+): Promise<void> {
+  const [first] = messages;
+  if (first === undefined) return;
+  const { tenant, stream } = first.body;
+  try {
+    if (budget.has(MESSAGE_STATEMENTS)) await delivery.deliver(first.body, handOver, budget);
+    else await nudge(tenant, stream);
+    for (const message of messages) message.ack();
+  } catch (cause) {
+    logFailure("a nudge could not be followed", cause, { stream });
+    for (const message of messages) message.retry();
+  }
+}
+
+/** Folds a tenant's usage and indexes its events, and has what is left come again. Neither fails. */
+async function tidy(
+  { usageFold, eventIndex, clock, nudge }: Services,
+  tenant: string,
+  budget: StatementBudget,
+): Promise<void> {
+  const isLeft = await usageFold.fold(tenant, budget);
+  const isStopped = await eventIndex.follow(tenant, clock.now(), budget);
+  if (isLeft || isStopped) await nudge(tenant, TIDY_STREAM);
+}
+
 export default {
   fetch: app.fetch,
 
@@ -39,36 +81,29 @@ export default {
    */
   async queue(batch, bindings, context) {
     if (batch.queue === DEAD_LETTERS) return buryNudges(batch);
-    const { delivery, usageFold, eventIndex, clock } = servicesOf(bindings);
-    const streams = new Map<string, Message<Nudge>[]>();
-    for (const message of batch.messages) {
-      const key = `${message.body.tenant}\n${message.body.stream}`;
-      streams.set(key, [...(streams.get(key) ?? []), message]);
-    }
-    await Promise.all(
-      [...streams.values()].map(async (messages) => {
-        const [first] = messages;
-        if (first === undefined) return;
-        try {
-          await delivery.deliver(first.body, behind(context));
-          await usageFold.fold(first.body.tenant);
-          await eventIndex.follow(first.body.tenant, clock.now());
-          for (const message of messages) message.ack();
-        } catch (cause) {
-          logFailure("a nudge could not be followed", cause, { stream: first.body.stream });
-          for (const message of messages) message.retry();
-        }
-      }),
-    );
+    const services = servicesOf(bindings);
+    const streams = Map.groupBy(batch.messages, ({ body }) => `${body.tenant}\n${body.stream}`);
+    const budget = createBudget(bindings.LEDGER);
+    const waiting = [...streams.values()];
+    const worker = async () => {
+      for (let messages = waiting.shift(); messages !== undefined; messages = waiting.shift())
+        await followNudge(services, messages, behind(context), budget);
+    };
+    await Promise.all(Array.from({ length: STREAMS_AT_ONCE }, worker));
+    for (const tenant of new Set(batch.messages.map(({ body }) => body.tenant))) await tidy(services, tenant, budget);
   },
 
   async scheduled(_controller, bindings, context) {
-    const { delivery, usageFold, eventIndex, refusals, clock } = servicesOf(bindings);
+    const { delivery, usageFold, eventIndex, refusals, clock, nudge } = servicesOf(bindings);
     refusals.flush();
+    const share = (statements: number) => createBudget(bindings.LEDGER, statements);
+    const goOn = async (tenants: readonly string[]) => {
+      for (const tenant of tenants.slice(0, NUDGED_TENANTS_MAX)) await nudge(tenant, TIDY_STREAM);
+    };
     const done = await Promise.allSettled([
-      delivery.sweep(behind(context)),
-      usageFold.sweep(),
-      eventIndex.sweep(clock.now()),
+      delivery.sweep(behind(context), share(SWEEP_SHARES.delivery)),
+      usageFold.sweep(share(SWEEP_SHARES.fold)).then(goOn),
+      eventIndex.sweep(clock.now(), share(SWEEP_SHARES.index)).then(goOn),
     ]);
     const failed = done.find((result) => result.status === "rejected");
     if (failed !== undefined) throw new Error("a sweep failed", { cause: failed.reason });

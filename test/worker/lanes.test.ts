@@ -1,6 +1,6 @@
 /** Who waits for whom: a lane for itself, all with the same credentials for those, nobody for another's mistake. */
 import { afterEach, expect, it, vi } from "vitest";
-import { STATEMENTS_MAX } from "../../worker/delivery/invocation.ts";
+import { STATEMENTS_MAX } from "../../worker/database/statement-budget.ts";
 import { bindings, connectEdge, event, setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
 import { tapRuntime } from "./support/tapped.ts";
 

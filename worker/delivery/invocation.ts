@@ -4,10 +4,10 @@
  */
 import type { ClockAndRandom } from "../../shared/clock.ts";
 import type { RefusalLog } from "../../shared/intake/refusal-log.ts";
+import type { StatementBudget } from "../database/statement-budget.ts";
 import type { Settings } from "../env.ts";
 import type { CallOutcome, Dialect } from "./dialect.ts";
 import { logHolds } from "./holds.ts";
-import type { MeteredDatabase } from "./metered-database.ts";
 import { createOutbox, type PendingLane } from "./outbox.ts";
 import { rejectedEvent, upstreamRefusal } from "./rejected-event.ts";
 import { type RunEnd, type RunHost, type RunLane, runLanes, type Turn, type TurnOutcome } from "./run.ts";
@@ -21,7 +21,8 @@ import type { Way, Ways } from "./ways.ts";
 export type HandOver = (rest: Promise<void>) => void;
 
 export interface InvocationParts {
-  readonly metered: MeteredDatabase;
+  /** Of the whole invocation, whatever else it does. */
+  readonly budget: StatementBudget;
   readonly settings: Settings;
   readonly ways: Ways;
   readonly slots: Slots;
@@ -30,6 +31,8 @@ export interface InvocationParts {
   readonly refusals: RefusalLog;
   /** Null: it waits for all of its calls itself. */
   readonly handOver: HandOver | null;
+  /** Streams that it looks at once its calls are made; the sweep finds the others. */
+  readonly endedStreamsMax: number;
 }
 
 export interface Invocation {
@@ -42,16 +45,11 @@ export interface Invocation {
   send(lanes: readonly RunLane[], keys: readonly StreamKey[]): Promise<void>;
 }
 
-/** A Worker may execute a thousand D1 statements an invocation; what is not delivery's own has the rest. */
-export const STATEMENTS_MAX = 600;
 /** At most these go into leasing a call, and into all that follows of it. */
 const LEASE_STATEMENTS_MAX = 14;
 const CALL_STATEMENTS_MAX = 10;
-/** Kept for what comes after the calls. */
-const END_STATEMENTS = 60;
-/** Streams, each two statements at most, that a call which frees others, or an invocation at its end, looks at. */
+/** Streams, each two statements at most, that a call which frees others looks at. */
 const FREED_STREAMS_MAX = 50;
-const ENDED_STREAMS_MAX = 25;
 /** Messages that an invocation sends about what it left; the sweep finds the rest. */
 const NUDGES_MAX = 100;
 /** Where nothing ends for so long and there is nothing else to do, calls are taken to hang. */
@@ -63,19 +61,22 @@ const NO_SLOT_MS = 2_000;
 /** Longest delay a queue takes. */
 const DELAY_SECONDS_MAX = 43_200;
 
+/** What an invocation takes to look at streams once its calls are made. */
+export function endStatements(streams: number): number {
+  return 2 * streams + END_MARGIN;
+}
+const END_MARGIN = 4;
+
 export function createInvocation(parts: InvocationParts): Invocation {
-  const { metered, settings, ways, slots, runtime, nudge, refusals, handOver } = parts;
-  const { db } = metered;
+  const { budget, settings, ways, slots, runtime, nudge, refusals, handOver, endedStreamsMax } = parts;
+  const { db } = budget;
   const { clock } = runtime;
   const outbox = createOutbox(db);
   // Two tries at most go into a call (a fresh token), each with a token fetch before it.
   const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
-  const hasStatements = (count: number, underWay: number) =>
-    metered.statements() + count + underWay * CALL_STATEMENTS_MAX + END_STATEMENTS <= STATEMENTS_MAX;
-  let underWay = 0;
   const host: RunHost = {
     ...{ now: clock.now, slots, slotMs: leaseMs, pause, lease },
-    mayTake: () => hasStatements(LEASE_STATEMENTS_MAX, underWay + 1),
+    mayTake: () => budget.has(LEASE_STATEMENTS_MAX + CALL_STATEMENTS_MAX),
     patienceMs: handOver === null ? Number.POSITIVE_INFINITY : HANGS_AFTER_MS,
   };
 
@@ -89,12 +90,13 @@ export function createInvocation(parts: InvocationParts): Invocation {
     if (way === null || way.freeAt(clock.now()) > 0) return null;
     const { account } = way.dialect;
     const request = { account, lane: of.lane, now: clock.now(), leaseMs, room, onlyBound };
-    const leased = await outbox.lease(request, way.limits);
+    const leasing = budget.setAside(LEASE_STATEMENTS_MAX);
+    const leased = await outbox.lease(request, way.limits).finally(leasing);
     if (leased === null) return null;
     const { shipment, isLast } = leased;
     way.count(clock.now());
-    underWay++;
-    const send = () => sendOne(of, shipment, way.dialect).finally(() => underWay--);
+    const settled = budget.setAside(CALL_STATEMENTS_MAX);
+    const send = () => sendOne(of, shipment, way.dialect).finally(settled);
     return { bytes: shipment.bytes, isLast, send };
   }
 
@@ -129,7 +131,7 @@ export function createInvocation(parts: InvocationParts): Invocation {
 
   /** What waited for the same destination or credentials; the others of it come by their own messages. */
   async function freedLanes(of: RunLane): Promise<RunLane[]> {
-    if (!hasStatements(2 + 2 * FREED_STREAMS_MAX, underWay)) return [of];
+    if (!budget.has(2 + 2 * FREED_STREAMS_MAX)) return [of];
     return readyLanes(await outbox.pending(FREED_STREAMS_MAX));
   }
 
@@ -166,7 +168,7 @@ export function createInvocation(parts: InvocationParts): Invocation {
     for (const { tenant, stream } of leftStreams) await nudge(tenant, stream, isOver ? 0 : NO_SLOT_MS / 1000);
     const isLeft = new Set(leftStreams.map(streamKeyText));
     const others = distinct([...keys, ...streamsOf(tried)]).filter((key) => !isLeft.has(streamKeyText(key)));
-    await scheduleNext(others.slice(0, ENDED_STREAMS_MAX), 0);
+    await scheduleNext(others.slice(0, endedStreamsMax), 0);
   }
 
   async function onceEnded(hanging: Promise<readonly RunLane[]>): Promise<void> {
@@ -178,7 +180,8 @@ export function createInvocation(parts: InvocationParts): Invocation {
     readyLanes,
     pendingLanes,
     async send(lanes, keys) {
-      const end = await runLanes(lanes, host);
+      const ending = budget.setAside(endStatements(endedStreamsMax));
+      const end = await runLanes(lanes, host).finally(ending);
       if (end.hanging !== null) handOver?.(onceEnded(end.hanging));
       await comeAgain(end, keys);
     },

@@ -8,6 +8,7 @@
  */
 import { kindOf } from "../../shared/events/kind.ts";
 import { lastDigits } from "../../shared/identity.ts";
+import { createBudget, type StatementBudget } from "../database/statement-budget.ts";
 import { logFailure } from "../log.ts";
 import { Remembered } from "../remembered.ts";
 import { jsonArrays } from "../usage/json-arrays.ts";
@@ -33,14 +34,20 @@ const SWEEP_STREAMS = 20_000;
 const SWEEP_TENANTS = 20;
 /** Steps of one sweep, of seven statements about: what is left waits for the next. */
 const SWEEP_STEPS = 30;
+/** A step takes no more. */
+const STEP_STATEMENTS = 24;
 /** A nudge runs it for a tenant once in so long an instance. */
 const FOLLOW_MS = 5_000;
 
 export interface EventIndex {
-  /** Takes up what a tenant has in waiting, where this instance did not do so just now. Never fails: the sweep comes. */
-  follow(tenant: string, now: number): Promise<void>;
-  /** The same for tenants that have something waiting, a bounded number at a time. */
-  sweep(now: number): Promise<void>;
+  /**
+   * Takes up what a tenant has in waiting, where this instance did not do so just now. Never fails: the sweep comes.
+   * @param budget of the whole invocation; its own where it does nothing else.
+   * @returns whether the budget stopped it.
+   */
+  follow(tenant: string, now: number, budget?: StatementBudget): Promise<boolean>;
+  /** The same for tenants that have something waiting, a bounded number at a time. @returns who was stopped. */
+  sweep(now: number, budget?: StatementBudget): Promise<string[]>;
 }
 
 export function createEventIndex(db: D1Database): EventIndex {
@@ -48,33 +55,45 @@ export function createEventIndex(db: D1Database): EventIndex {
   /** Where the last sweep stopped: with more tenants than one sweep works for, each has its turn. */
   let sweptTo = "";
 
-  /** One tenant's trouble stops no other's. @returns how many steps it took. */
-  async function run(tenant: string, now: number): Promise<number> {
+  /** One tenant's trouble stops no other's. @returns how many steps it took, and whether the budget stopped it. */
+  async function run(
+    tenant: string,
+    now: number,
+    budget: StatementBudget,
+  ): Promise<{ readonly steps: number; readonly isStopped: boolean }> {
     let steps = 0;
+    const isStopped = () => !budget.has(STEP_STATEMENTS);
     try {
-      for (let slice = 0; slice < STEPS_MAX; slice++, steps++) if (!(await addSlice(db, tenant, now))) break;
-      for (let split = 0; split < STEPS_MAX; split++, steps++) if (!(await splitOne(db, tenant))) break;
+      for (let slice = 0; slice < STEPS_MAX && !isStopped(); slice++, steps++)
+        if (!(await addSlice(budget.db, tenant, now))) break;
+      for (let split = 0; split < STEPS_MAX && !isStopped(); split++, steps++)
+        if (!(await splitOne(budget.db, tenant))) break;
     } catch (cause) {
       logFailure("events could not be indexed; the sweep tries again", cause, { tenant });
     }
-    return steps;
+    return { steps, isStopped: isStopped() };
   }
 
   return {
-    async follow(tenant, now) {
-      if (followed.get(tenant, now)) return;
+    async follow(tenant, now, budget = createBudget(db)) {
+      if (followed.get(tenant, now)) return false;
       followed.set(tenant, true, now + FOLLOW_MS);
-      await run(tenant, now);
+      const { isStopped } = await run(tenant, now, budget);
+      if (isStopped) followed.delete(tenant);
+      return isStopped;
     },
-    async sweep(now) {
-      const tenants = await waitingTenants(db, sweptTo);
+    async sweep(now, budget = createBudget(db)) {
+      const tenants = await waitingTenants(budget.db, sweptTo);
       let steps = 0;
       for (const tenant of tenants) {
-        steps += await run(tenant, now);
+        const ran = await run(tenant, now, budget);
+        steps += ran.steps;
         sweptTo = tenant;
-        if (steps >= SWEEP_STEPS) return;
+        if (ran.isStopped) return [tenant];
+        if (steps >= SWEEP_STEPS) return [];
       }
       if (tenants.length < SWEEP_TENANTS) sweptTo = "";
+      return [];
     },
   };
 }

@@ -6,6 +6,7 @@
  * leaves nothing half done. A day of which a folded fact was voided is made anew from its facts.
  */
 import type { WallClock } from "../../shared/clock.ts";
+import { createBudget, type StatementBudget } from "../database/statement-budget.ts";
 import { decimalText } from "../pricing/decimal.ts";
 import { jsonArrays } from "./json-arrays.ts";
 import { type Contexts, DAY_MS, dayOf, seriesValues } from "./series.ts";
@@ -30,33 +31,53 @@ export interface UsageFold {
   /**
    * Folds what a tenant's facts have in waiting, up to a bound; safe to run twice and side by side. Where that fails the
    * tenant is set aside for a while, and told of; it never throws, for nobody else's work may wait for it.
+   * @param budget of the whole invocation; its own where it does nothing else.
+   * @returns whether it stopped before all was folded.
    */
-  fold(tenant: string): Promise<void>;
-  /** The same for every tenant that has something waiting. */
-  sweep(): Promise<void>;
+  fold(tenant: string, budget?: StatementBudget): Promise<boolean>;
+  /** The same for every tenant that has something waiting. @returns those of which something is left. */
+  sweep(budget?: StatementBudget): Promise<string[]>;
   /** How many tenants are set aside. */
   setAside(): Promise<number>;
 }
+
+/** A slice takes no more, and a day mostly not, one of its pages each: it is not cut. */
+const SLICE_STATEMENTS = 30;
+const DAY_STATEMENTS = 60;
 
 /** Tells those who run this of a failure. */
 export type TellFailure = (message: string, error: unknown, context: Record<string, unknown>) => void;
 
 export function createUsageFold(db: D1Database, clock: WallClock, tell: TellFailure): UsageFold {
-  async function foldSome(tenant: string): Promise<void> {
-    for (let slice = 0; slice < SLICES_MAX; slice++) if ((await foldSlice(db, tenant, clock.now())) === "done") break;
-    for (const day of await SQL.DIRTY.all(db, { tenant, count: DAYS_MAX })) await rebuildDay(db, tenant, day);
+  /** @returns whether there may be more. */
+  async function foldSome(tenant: string, budget: StatementBudget): Promise<boolean> {
+    for (let slice = 0; ; slice++) {
+      if (slice === SLICES_MAX || !budget.has(SLICE_STATEMENTS)) return true;
+      if ((await foldSlice(budget.db, tenant, clock.now())) === "done") break;
+    }
+    const days = await SQL.DIRTY.all(budget.db, { tenant, count: DAYS_MAX });
+    for (const day of days) {
+      if (!budget.has(DAY_STATEMENTS)) return true;
+      await rebuildDay(budget.db, tenant, day);
+    }
+    return days.length === DAYS_MAX;
   }
-  async function fold(tenant: string): Promise<void> {
+  async function fold(tenant: string, budget = createBudget(db)): Promise<boolean> {
     try {
-      await foldSome(tenant);
+      return await foldSome(tenant, budget);
     } catch (error) {
-      await setAside({ db, tell }, tenant, clock.now(), error);
+      await setAside({ db: budget.db, tell }, tenant, clock.now(), error);
+      return false;
     }
   }
   return {
     fold,
-    async sweep() {
-      for (const { tenant } of await SQL.WAITING.all(db, { now: clock.now(), count: TENANTS_MAX })) await fold(tenant);
+    async sweep(budget = createBudget(db)) {
+      const left: string[] = [];
+      for (const { tenant } of await SQL.WAITING.all(budget.db, { now: clock.now(), count: TENANTS_MAX })) {
+        if (!budget.has(SLICE_STATEMENTS) || (await fold(tenant, budget))) left.push(tenant);
+      }
+      return left;
     },
     async setAside() {
       return (await SQL.ASIDE_COUNT.first(db, {}))?.tenants ?? 0;
