@@ -25,6 +25,8 @@ export interface Answer {
   readonly body: object | string | Uint8Array | Generator<string>;
   /** Called once it is out, or its client has gone. */
   readonly sent?: () => void;
+  /** Called once it is out, those before it in its connection too, or its connection is closed. */
+  readonly closed?: () => void;
 }
 
 export async function sendAnswer(

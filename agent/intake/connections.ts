@@ -27,3 +27,17 @@ export function boundConnections(server: Server, connectionsMax = CONNECTIONS_MA
     });
   });
 }
+
+/** @returns what resolves once every request that came whole on a connection so far has its answer, or its client is gone. */
+export function answersOf(server: Server): (socket: Socket) => Promise<unknown> {
+  const inHand = new WeakMap<Socket, Map<ServerResponse, IncomingMessage>>();
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    const own = inHand.get(request.socket) ?? new Map<ServerResponse, IncomingMessage>();
+    inHand.set(request.socket, own.set(response, request));
+    response.once("close", () => own.delete(response));
+  });
+  return (socket) => {
+    const whole = [...(inHand.get(socket) ?? [])].filter(([, request]) => request.complete);
+    return Promise.all(whole.map(([response]) => new Promise<void>((resolve) => response.once("close", resolve))));
+  };
+}

@@ -10,6 +10,7 @@ import type { Answer } from "./answer.ts";
 import { readBody, readRaw } from "./body.ts";
 import type { BodyBudget, BodyShare } from "./body-budget.ts";
 import type { CalculateHandler } from "./calculate-handler.ts";
+import { createDocuments, oneAtATime } from "./documents.ts";
 import type { Gunzip } from "./gunzip.ts";
 import type { Ingest, IngestRequest } from "./ingest.ts";
 import { RESULTS_KEPT_MAX } from "./outcome.ts";
@@ -54,6 +55,9 @@ export function createRoutes(options: RouteOptions): Handler {
     if (found !== null && path.length <= REMEMBERED_LENGTH_MAX) remembered.set(path, found);
     return found;
   };
+  const document = createDocuments();
+  const status = oneAtATime(async () => JSON.stringify(await options.status()));
+  const metrics = oneAtATime(options.metrics);
   return async function route(request) {
     const path = pathOf(request.url ?? "/");
     const page = options.listener === null ? null : webPageIn(request, options.listener);
@@ -64,9 +68,9 @@ export function createRoutes(options: RouteOptions): Handler {
     if (token !== null && !carriesToken(request.headers, token)) {
       return refuseIn(path, 401, "a valid token is required: send X-API-KEY or Authorization: Bearer", CHALLENGE);
     }
-    if (path === "/status" && isRead(request)) return { status: 200, body: await options.status() };
+    if (path === "/status" && isRead(request)) return document(await status(), "application/json");
     if (path === "/metrics" && isRead(request)) {
-      return { status: 200, headers: { "content-type": "text/plain; version=0.0.4" }, body: await options.metrics() };
+      return document(await metrics(), "text/plain; version=0.0.4");
     }
     const post = request.method === "POST" ? postHandler(path) : null;
     return post === null ? refuseIn(path, 404, "there is nothing here") : withinBudget(request, post, options);

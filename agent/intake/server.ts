@@ -6,7 +6,7 @@ import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { createRequestIds } from "../runtime/request-ids.ts";
 import { type Answer, LINGER_MS, sendAnswer } from "./answer.ts";
-import { boundConnections } from "./connections.ts";
+import { answersOf, boundConnections } from "./connections.ts";
 import { refuseIn } from "./refusal.ts";
 import type { Handler } from "./routes.ts";
 
@@ -62,9 +62,11 @@ export async function openHttpServer(address: Address, handle: Handler, logger: 
   };
   boundConnections(server);
   server.on("request", answering(handle));
+  const answered = answersOf(server);
   // Node would answer these by itself, without a body.
   server.on("checkExpectation", answering(refuseExpectation));
-  server.on("clientError", refuseRaw);
+  // Events of a request before it may be on their way to the disk: their client learns that first.
+  server.on("clientError", (error, socket: Socket) => void answered(socket).then(() => refuseRaw(error, socket)));
   await listen(server, address);
   const bound = server.address();
   return {
@@ -85,6 +87,9 @@ async function answer(
     response.destroy();
     return;
   }
+  const { closed } = answered;
+  if (response.closed) closed?.();
+  else if (closed !== undefined) response.once("close", closed);
   try {
     await sendAnswer(request, response, requestId, answered);
   } finally {

@@ -1,5 +1,6 @@
 /** Bodies made to become much in memory, at an agent with the bounds of `npm run agent`: it lives, and stays small. */
 import { readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { lastWords, type NodeProcess } from "../../tools/processes/node-process.ts";
@@ -80,6 +81,13 @@ test("2 MB of empty objects, 4 KB gzipped, end no agent: 300 at once, in bounded
   expect(peak()).toBeLessThan(180);
 });
 
+test("one bomb alone, 400 KB that become 400 MB, is cut off at the limit", async () => {
+  const { before, peak, send } = await started();
+  expect(await send(gzipSync(Buffer.alloc(400 * MB, 0x20)), GZIP)).toBe(413);
+  expect(await send(EVENT)).toBe(200);
+  expect(peak() - before).toBeLessThan(100);
+});
+
 test.each([
   { bytes: 4 * MB, atOnce: 10, most: 300 },
   { bytes: 16 * MB, atOnce: 4, most: 300 },
@@ -108,4 +116,35 @@ test("a body that comes a byte at a time is given up: 408, and the connection is
   const dripping = setInterval(() => socket.write(" "), 100);
   onTestFinished(() => clearInterval(dripping));
   expect(statusesIn(await received)).toEqual([408]);
+});
+
+test("documents of 2,000 streams that clients ask for without end and never read take bounded memory", async () => {
+  const { agent, destination } = await running();
+  destination.reply = () => ({ status: 503, headers: {}, body: "" });
+  const child = agent.run({ nodeFlags: AGENT_FLAGS });
+  const url = await child.ready;
+  const headers = { "content-type": "application/json" };
+  for (let from = 0; from < 2000; from += 50) {
+    const meters = Array.from({ length: 50 }, (_, n) => `/usage/bulk/meter-${"x".repeat(100)}-${from + n}`);
+    const sent = meters.map((path) => fetch(url + path, { method: "POST", body: EVENT, headers }));
+    for (const answer of await Promise.all(sent)) expect(answer.status).toBe(200);
+  }
+  const before = peakMb(child);
+  const { hostname, port } = new URL(url);
+  for (let n = 0; n < 20; n++) {
+    const socket = connect({ host: hostname, port: Number(port) });
+    onTestFinished(() => void socket.destroy());
+    socket.on("error", () => {});
+    socket.pause();
+    const path = n % 2 === 0 ? "/metrics" : "/status";
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(400));
+  }
+  // Each of these is behind what the others asked for.
+  for (let n = 0; n < 20; n++) {
+    expect([200, 503]).toContain((await fetch(`${url}/metrics`)).status);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  }
+  expect((await fetch(`${url}/usage/bulk/m`, { method: "POST", body: EVENT, headers })).status).toBe(200);
+  console.log(`${before.toFixed(0)} MB before, ${peakMb(child).toFixed(0)} MB at most`);
+  expect(peakMb(child) - before).toBeLessThan(150);
 });

@@ -113,3 +113,10 @@ test.each(["", "Expect: 100-continue\r\n"])(
     expect(statusesIn(await received).at(-1)).toBe(200);
   },
 );
+
+test("what follows a whole request without being one does not cost that request its answer", async () => {
+  await using agent = await setup();
+  const { received } = await openRaw(agent, rawPost(`Content-Length: ${EVENT.length}\r\n`, `${EVENT}${EVENT}`));
+  expect(statusesIn(await received)).toEqual([200, 400]);
+  expect((await agent.agent.status()).ledger.accepted).toBe(1);
+});

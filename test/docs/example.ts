@@ -69,7 +69,8 @@ export function openShell(env: Readonly<Record<string, string>>): Shell {
 /** What differs from run to run and says nothing of the product: times of receipt, random ids, measured numbers. */
 const VARYING: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "TIME"],
-  [/\b(usev|reqr|key|weir_key)_[0-9A-Za-z]{20,}/g, "$1_ID"],
+  [/"call":"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"/g, '"call":"UUID"'],
+  [/\b(usev|reqr|key|weir_key)_[0-9A-Za-z]{20,}(_[0-9A-Za-z]{6})?/g, "$1_ID"],
   [/weir_token_[0-9a-zA-Z_.]+/g, "TOKEN"],
   [/\blocal\.[0-9A-Za-z]{8}\b/g, "local.LOG"],
   [/"(batch)":\{"id":"\d+"/g, '"$1":{"id":"N"'],

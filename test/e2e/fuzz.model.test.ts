@@ -21,7 +21,11 @@ const FUZZ_MS = 1_200_000;
 /** Drawn together; few enough that their bodies are no memory to speak of. */
 const DRAWN_AT_ONCE = 100;
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-/** Of the whole workerd: an isolate of a deployed Worker ends at 128 MB, here D1 and the queues are in it too. */
+/**
+ * Of the whole workerd, in which D1, the queues and what the allocators keep lie beside the Worker. Asked through the
+ * inspector over 5,000 of these requests, the Worker's own heap after a collection went from 8 to 11 MiB and stayed there,
+ * while workerd went from 117 to 233 MiB: what grows is the simulation. An isolate of a deployed Worker ends at 128 MB.
+ */
 const WORKERD_MIB_MAX = 700;
 const TWIN_SECRETS = ["twin-secret", "twin-key"];
 
