@@ -9,7 +9,7 @@ import { setupEdge, type TestEdge, twinUrl } from "./support/edge.ts";
 const EVENTS = modelRuns({ full: 1_000, short: 70 });
 const LIST = 50;
 /** Of each kind, posted one by one rather than in a list. */
-const SINGLES = 20;
+const SINGLES = modelRuns({ full: 50, short: 20 });
 const SEED = 20_261_121;
 const PREFIX = { persist: "prda_", charge: "chda_", adjustment: "adda_", "meter-data": "mtda_" } as const;
 type Stream = keyof typeof PREFIX;
