@@ -48,7 +48,7 @@ const MANY = 32;
 const AGENT_SINGLES = 64;
 
 const BY_HASHES =
-  "each event's own work: a content hash, an id, its digest and a slice of the index; workerd's part in JavaScript, D1's is small";
+  "each event's own work: its scan, its digest, a slice of the index, and a content hash and an id where its position does not make it known; workerd's part in JavaScript, D1's is small";
 const BY_KEYS = `${BY_HASHES}; and a row in the tree of keys for each`;
 const BY_STATEMENTS = "the statements of a request: its transaction takes longer than its events";
 const BY_SCAN = "the scan and the comparison with what is stored";
