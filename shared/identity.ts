@@ -12,6 +12,7 @@ import { canonicalText } from "./json/canonical.ts";
 import { withCanonical } from "./json/canonical-bytes.ts";
 import { type Fields, SpanObject } from "./json/span.ts";
 import { JsonNumber } from "./json/value.ts";
+import { ALPHANUMERICS } from "./random-text.ts";
 import { sha256, sha256OfText, sha256Words } from "./sha256.ts";
 
 /** What is kept of an event's content hash: the first bytes of SHA-256, in ledger and log alike. */
@@ -100,8 +101,6 @@ export function ownIdOf(value: unknown): string | null {
   return value instanceof JsonNumber ? value.text : null;
 }
 
-const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
 /**
  * The id of an event: the kind's prefix, then SHA-256 of `KIND LF STREAM LF IDENTITY` as a big-endian integer
  * modulo 62^20, written in 20 digits of 0-9A-Za-z.
@@ -115,7 +114,10 @@ export function eventId(kind: Kind, stream: string, identity: Identity, sentIds 
 // Four divisions by 62^5 over 16-bit digits stay below 2^46, exact in a double; BigInt takes ten times as long.
 const FIVE_DIGITS = 62 ** 5;
 const LIMBS = new Float64Array(16);
-const PAIRS = Array.from({ length: 62 ** 2 }, (_, i) => ALPHABET.charAt(Math.floor(i / 62)) + ALPHABET.charAt(i % 62));
+const PAIRS = Array.from(
+  { length: 62 ** 2 },
+  (_, i) => ALPHANUMERICS.charAt(Math.floor(i / 62)) + ALPHANUMERICS.charAt(i % 62),
+);
 
 function base62(hash: Uint8Array): string {
   for (let i = 0; i < 16; i++) LIMBS[i] = (hash[2 * i] ?? 0) * 256 + (hash[2 * i + 1] ?? 0);
@@ -123,7 +125,7 @@ function base62(hash: Uint8Array): string {
   for (let group = 0; group < 4; group++) {
     const rest = nextFiveDigits();
     const three = Math.floor(rest / 62 ** 2);
-    const first = ALPHABET.charAt(Math.floor(three / 62 ** 2));
+    const first = ALPHANUMERICS.charAt(Math.floor(three / 62 ** 2));
     digits = `${first}${PAIRS[three % 62 ** 2]}${PAIRS[rest % 62 ** 2]}${digits}`;
   }
   return digits;
@@ -163,14 +165,14 @@ export function lastDigitsOf(id: string): number | null {
 /** A whole number in digits of 0-9A-Za-z, filled up with zeros to a width. */
 export function toBase62(number: number, width = 1): string {
   let digits = "";
-  for (let rest = number; rest > 0; rest = Math.floor(rest / 62)) digits = ALPHABET.charAt(rest % 62) + digits;
+  for (let rest = number; rest > 0; rest = Math.floor(rest / 62)) digits = ALPHANUMERICS.charAt(rest % 62) + digits;
   return digits.padStart(width, "0");
 }
 
 /** The number that {@link toBase62} wrote. */
 export function fromBase62(digits: string): number {
   let number = 0;
-  for (const digit of digits) number = number * 62 + Math.max(0, ALPHABET.indexOf(digit));
+  for (const digit of digits) number = number * 62 + Math.max(0, ALPHANUMERICS.indexOf(digit));
   return number;
 }
 
@@ -199,7 +201,7 @@ export function digestOf(id: string): Digest {
 }
 
 const ID_DIGITS = 20;
-const DIGIT_CODES = Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0));
+const DIGIT_CODES = Uint8Array.from(ALPHANUMERICS, (digit) => digit.charCodeAt(0));
 /** Of a position, the longest. */
 const DECIMALS_MAX = 16;
 

@@ -5,6 +5,7 @@
  * the next one, so many small requests cost few fsyncs. Ledgers are kept here as the last commit left them and never
  * run ahead of the disk.
  */
+import { ALPHANUMERICS } from "../../shared/random-text.ts";
 import type { SetAside } from "./disk/set-aside.ts";
 import type { Engine } from "./engine.ts";
 import { type Gathered, gather, outcomesOf } from "./gather.ts";
@@ -66,8 +67,6 @@ export type OpenedLog =
 /** A group's bounds: beyond them the rest waits for the next commit, so that none takes long. */
 const GROUP_OPERATIONS_MAX = 1000;
 const GROUP_BYTES_MAX = 4 * 1024 * 1024;
-
-const ALPHANUMERICS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /** `length` random characters of A-Za-z0-9. */
 export function randomName(length: number, randomInt: (below: number) => number): string {

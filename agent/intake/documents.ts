@@ -2,8 +2,9 @@
  * Documents about the whole agent, status and metrics, at a bounded cost however many ask: of thousands of streams each is
  * megabytes.
  */
-import { usageRefusal } from "../../shared/intake/usage-answer.ts";
+import { HEADER } from "../../shared/wire.ts";
 import type { Answer } from "./answer.ts";
+import { refuseIn } from "./refusal.ts";
 
 /** Of documents that their clients have not read yet, all together; one alone may have more. In UTF-16 units. */
 const UNREAD_MAX = 8 * 1024 * 1024;
@@ -27,11 +28,11 @@ export function oneAtATime<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /** Answers with a document and counts it until it is out: clients that ask again and again and never read get 503. */
-export function createDocuments(): (text: string, type: string) => Answer {
+export function createDocuments(): (path: string, text: string, type: string) => Answer {
   let unread = 0;
-  return (text, type) => {
+  return (path, text, type) => {
     if (unread > 0 && unread + text.length > UNREAD_MAX) {
-      return { status: 503, headers: { "retry-after": "1" }, body: usageRefusal("too many requests at once") };
+      return refuseIn(path, 503, "too many requests at once", { [HEADER.retryAfter]: "1" });
     }
     unread += text.length;
     const closed = () => {

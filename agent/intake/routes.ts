@@ -68,9 +68,9 @@ export function createRoutes(options: RouteOptions): Handler {
     if (token !== null && !carriesToken(request.headers, token)) {
       return refuseIn(path, 401, "a valid token is required: send X-API-KEY or Authorization: Bearer", CHALLENGE);
     }
-    if (path === "/status" && isRead(request)) return document(await status(), "application/json");
+    if (path === "/status" && isRead(request)) return document(path, await status(), "application/json");
     if (path === "/metrics" && isRead(request)) {
-      return document(await metrics(), "text/plain; version=0.0.4");
+      return document(path, await metrics(), "text/plain; version=0.0.4");
     }
     const post = request.method === "POST" ? postHandler(path) : null;
     return post === null ? refuseIn(path, 404, "there is nothing here") : withinBudget(request, post, options);

@@ -1,6 +1,5 @@
 /** The agent's intake, fsynced before the 2xx, with its delivery to a counting sink; beside its floor, which does both too. */
 import { join } from "node:path";
-import { tempDir } from "../../tools/processes/temp-dir.ts";
 import type { BenchContext } from "./context.ts";
 import { agentFloorJob, jobOf } from "./intake.ts";
 import { byTurns, type Measured, measured, type Sample } from "./measure.ts";
@@ -9,7 +8,7 @@ import { AGENT_INTAKE, type IntakeRow, PACKAGED_INTAKE } from "./rows.ts";
 import { runLoad } from "./run.ts";
 import { type AgentProgram, checkoutAgent, packagedAgent, startAgent, startAgentFloor } from "./subjects/agent.ts";
 import { type Sink, startSink } from "./subjects/sink.ts";
-import type { Subject } from "./subjects/subject.ts";
+import { type Subject, withSubjects } from "./subjects/subject.ts";
 
 interface Delivering {
   readonly subject: Subject;
@@ -31,26 +30,16 @@ async function benchProgram(
 ): Promise<void> {
   const rows = all.filter((row) => context.wants(row));
   if (rows.length === 0) return;
-  const folder = tempDir("weir-bench");
-  const started: Subject[] = [];
-  const begin = async <T extends Subject>(starting: Promise<T>): Promise<T> => {
-    const subject = await starting;
-    started.push(subject);
-    return subject;
-  };
-  try {
-    const program = await programIn(join(folder.path, "package"));
+  await withSubjects(async (begin, folder) => {
+    const program = await programIn(join(folder, "package"));
     const agentSink = await begin(startSink());
     const floorSink = await begin(startSink());
-    const agent = await begin(startAgent({ program, folder: join(folder.path, "agent"), sinkUrl: agentSink.url }));
-    const floor = await begin(startAgentFloor(join(folder.path, "floor.db"), floorSink.url));
+    const agent = await begin(startAgent({ program, folder: join(folder, "agent"), sinkUrl: agentSink.url }));
+    const floor = await begin(startAgentFloor(join(folder, "floor.db"), floorSink.url));
     const both = { agent: { subject: agent, sink: agentSink }, floor: { subject: floor, sink: floorSink } };
     const numbers = { next: 0 };
     for (const row of rows) context.done(await measureIntake(row, both, context, numbers));
-  } finally {
-    for (const subject of started.reverse()) await subject.stop();
-    folder.remove();
-  }
+  });
 }
 
 async function measureIntake(

@@ -1,6 +1,5 @@
 /** The edge's delivery: what piled up before a destination that answers nothing, once it answers; and intake beside it. */
 import { join } from "node:path";
-import { tempDir } from "../../tools/processes/temp-dir.ts";
 import type { BenchContext } from "./context.ts";
 import { edgeFloorJob, type IntakeLoad, jobOf } from "./intake.ts";
 import { startLoad } from "./load/job.ts";
@@ -10,7 +9,7 @@ import { BESIDE_DRAIN, DRAIN_1, DRAIN_1000, type Row } from "./rows.ts";
 import { runLoad, sampleOf } from "./run.ts";
 import { startEdge, startEdgeFloor } from "./subjects/edge.ts";
 import { drainRate, type Sink, startSink } from "./subjects/sink.ts";
-import type { Subject } from "./subjects/subject.ts";
+import { type Subject, withSubjects } from "./subjects/subject.ts";
 
 /** One-event batches take long to file: so much less of them piles up. */
 const SINGLES_SHARE = 0.02;
@@ -31,26 +30,16 @@ interface Parties {
 
 export async function benchDrain(context: BenchContext): Promise<void> {
   if (![DRAIN_1000, DRAIN_1, BESIDE_DRAIN].some((row) => context.wants(row))) return;
-  const folder = tempDir("weir-bench");
-  const started: Subject[] = [];
-  const begin = async <T extends Subject>(starting: Promise<T>): Promise<T> => {
-    const subject = await starting;
-    started.push(subject);
-    return subject;
-  };
-  try {
+  await withSubjects(async (begin, folder) => {
     const edgeSink = await begin(startSink());
     const floorSink = await begin(startSink());
-    const edge = await begin(startEdge({ folder: join(folder.path, "edge"), sinkUrl: edgeSink.url }));
-    const floor = await begin(startEdgeFloor(join(folder.path, "floor")));
+    const edge = await begin(startEdge({ folder: join(folder, "edge"), sinkUrl: edgeSink.url }));
+    const floor = await begin(startEdgeFloor(join(folder, "floor")));
     const drains = new Drains({ edge, edgeSink, floor, floorSink }, context);
     if (context.wants(DRAIN_1000)) context.done(await drains.measure(DRAIN_1000, THOUSANDS, 1));
     if (context.wants(DRAIN_1)) context.done(await drains.measure(DRAIN_1, SINGLES, SINGLES_SHARE));
     if (context.wants(BESIDE_DRAIN)) context.done(await drains.measureBeside());
-  } finally {
-    for (const subject of started.reverse()) await subject.stop();
-    folder.remove();
-  }
+  });
 }
 
 class Drains {

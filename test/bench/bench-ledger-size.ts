@@ -1,6 +1,5 @@
 /** `--ledger-size`: intake and each read on an edge whose ledger is years old, by turns with one that is empty. */
 import { join } from "node:path";
-import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { LOCAL_KEYS } from "../../tools/sample/local-keys.ts";
 import type { BenchContext } from "./context.ts";
 import { type IntakeLoad, jobOf } from "./intake.ts";
@@ -12,7 +11,7 @@ import { RunLength } from "./pace.ts";
 import { BESIDE_READS, LEDGER_INTAKE, LEDGER_READS, LEDGER_SIZE_ROWS, NEWEST, type ReadRow } from "./rows.ts";
 import { runLoad } from "./run.ts";
 import { startEdge } from "./subjects/edge.ts";
-import type { Subject } from "./subjects/subject.ts";
+import { type Subject, withSubjects } from "./subjects/subject.ts";
 
 const HUNDREDS: IntakeLoad = { identity: "positions", size: 100, connections: 4, gzip: false };
 const EVENTS_A_BATCH = 10;
@@ -33,23 +32,13 @@ interface Edges {
 
 export async function benchLedgerSize(context: BenchContext): Promise<void> {
   if (!LEDGER_SIZE_ROWS.some((row) => context.wants(row))) return;
-  const folder = tempDir("weir-bench");
-  const started: Subject[] = [];
-  const begin = async (starting: Promise<Subject>) => {
-    const subject = await starting;
-    started.push(subject);
-    return subject;
-  };
-  try {
+  await withSubjects(async (begin, folder) => {
     context.progress("ledger-size", "filling");
-    await fill(join(folder.path, "large"), context.pace.keys);
-    const large = await begin(startEdge({ folder: join(folder.path, "large") }));
-    const empty = await begin(startEdge({ folder: join(folder.path, "empty") }));
+    await fill(join(folder, "large"), context.pace.keys);
+    const large = await begin(startEdge({ folder: join(folder, "large") }));
+    const empty = await begin(startEdge({ folder: join(folder, "empty") }));
     await measureAll({ large: await withEvent(large), empty: await withEvent(empty) }, context);
-  } finally {
-    for (const subject of started.reverse()) await subject.stop();
-    folder.remove();
-  }
+  });
 }
 
 /** A tenth as many batches as keys; the other numbers in the same proportions whatever the size. */

@@ -1,12 +1,12 @@
 /** Solvimon's side of the twin: the ingest operations, single and list, their key, limits and errors. */
 
-import { randomInt } from "node:crypto";
 import { idPrefixOf } from "../../shared/events/kind.ts";
 import { scanJson } from "../../shared/json/bodies.ts";
 import { canonicalText } from "../../shared/json/canonical.ts";
 import type { ScannedEvent } from "../../shared/json/scanned-event.ts";
 import { decodeBody } from "../../shared/json/utf8.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
+import { randomText } from "../../shared/random-text.ts";
 import { type Answer, textAnswer } from "./answer.ts";
 import { isAccepted } from "./credential.ts";
 import {
@@ -163,15 +163,13 @@ export class Solvimon {
   /** The resource as answered: every field sent, the read-only ones filled in. */
   #resource(kind: SolvimonKind, event: JsonObject, type: "INGEST" | "CALCULATION"): JsonObject {
     const now = new Date(this.#now()).toISOString();
-    const id = idPrefixOf(kind) + Array.from({ length: 20 }, () => ALPHANUMERIC.charAt(randomInt(62))).join("");
+    const id = idPrefixOf(kind) + randomText(20);
     const filled: JsonObject = new Map(event).set("object_type", OBJECT_TYPE[kind]).set("id", id);
     if (typeof filled.get("timestamp") !== "string") filled.set("timestamp", now);
     if (kind === "meter-data") filled.set("type", type).set("created_at", now).set("deleted", false);
     return filled;
   }
 }
-
-const ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 type SingleOutcome =
   | { readonly kind: "event"; readonly event: ScannedEvent }

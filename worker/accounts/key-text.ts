@@ -2,12 +2,11 @@
  * The text of a key. The last six characters check the rest: what was mistyped, cut off or made up in a key's shape is
  * known without a look at the database. It is no secret and proves nothing.
  */
-import { randomText } from "../../shared/random-text.ts";
+import { ALPHANUMERICS, randomText } from "../../shared/random-text.ts";
 import { hashApiKey } from "./key-hash.ts";
 
 const RANDOM_CHARACTERS = 32;
 const CHECK_CHARACTERS = 6;
-const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const CHECKED = /^(weir_key_[0-9A-Za-z]*)_([0-9A-Za-z]*)$/;
 /** Bytes; an operator may have chosen a first key of another form. */
 const LENGTH_MAX = 256;
@@ -28,6 +27,7 @@ export function mayBeKey(credential: string): boolean {
 function checkOf(text: string): string {
   let bits = Number.parseInt(hashApiKey(`weir key check\n${text}`).slice(0, 8), 16);
   let check = "";
-  for (let i = 0; i < CHECK_CHARACTERS; i++, bits = Math.floor(bits / 62)) check = ALPHABET.charAt(bits % 62) + check;
+  for (let i = 0; i < CHECK_CHARACTERS; i++, bits = Math.floor(bits / 62))
+    check = ALPHANUMERICS.charAt(bits % 62) + check;
   return check;
 }

@@ -3,9 +3,8 @@
  * `seq`, which rises with every commit; an order over several streams, drawn before the commits, would let one that
  * came late slip behind the cursor. A stream without a mark is read from its beginning.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { toHex } from "../../shared/identity.ts";
+import { sha256OfText } from "../../shared/sha256.ts";
 
 /** The next entry to read of a stream. */
 export interface Mark {
@@ -20,7 +19,7 @@ export const BEGINNING: EventCursor = new Map();
 
 /** Ten hex digits that stand for a stream in a cursor; a name may be 256 characters long. */
 export function streamMark(stream: string): string {
-  return toHex(sha256(utf8ToBytes(stream)).subarray(0, 5));
+  return toHex(sha256OfText(stream).subarray(0, 5));
 }
 
 /** @returns `STREAM.SEQ.ENTRY`, joined by `~`; numbers to base 36, an entry 0 left out. */

@@ -1,6 +1,6 @@
 /** The unit of totals: one value, in one currency, under one subscription naming, with one set of properties. */
-import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex } from "../../shared/identity.ts";
+import { sha256OfText } from "../../shared/sha256.ts";
 import { type Decimal, readJsonNumber } from "../pricing/decimal.ts";
 import type { GivenProperty, GivenQuantity, Measure, SubscriptionNaming } from "./measure.ts";
 import type { ReadFact } from "./usage-sql.ts";
@@ -64,7 +64,7 @@ function contextTail(context: string, contexts: Contexts): string {
     const [subscription, properties]: Measure["context"] = JSON.parse(context);
     return `${JSON.stringify(subscription)},${JSON.stringify(properties)}]`;
   }
-  const hash = toHex(sha256(new TextEncoder().encode(context)).subarray(0, HASH_BYTES));
+  const hash = toHex(sha256OfText(context).subarray(0, HASH_BYTES));
   contexts.set(hash, context);
   return `"${hash}"]`;
 }

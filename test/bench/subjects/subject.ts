@@ -1,4 +1,5 @@
 import type { NodeProcess } from "../../../tools/processes/node-process.ts";
+import { tempDir } from "../../../tools/processes/temp-dir.ts";
 
 /** What is measured: a process that leads its group. */
 export interface Subject {
@@ -24,5 +25,24 @@ export async function started(process: NodeProcess): Promise<Subject> {
   } catch (error) {
     await process.kill("SIGKILL");
     throw error;
+  }
+}
+
+/** Takes what is starting among those that are stopped in the end. */
+export type Begin = <T extends Subject>(starting: Promise<T>) => Promise<T>;
+
+/** Measures in a temporary folder; what was begun is stopped whatever comes of it, the last one first. */
+export async function withSubjects(measure: (begin: Begin, folder: string) => Promise<void>): Promise<void> {
+  const folder = tempDir("weir-bench");
+  const begun: Subject[] = [];
+  try {
+    await measure(async (starting) => {
+      const subject = await starting;
+      begun.push(subject);
+      return subject;
+    }, folder.path);
+  } finally {
+    for (const subject of begun.reverse()) await subject.stop();
+    folder.remove();
   }
 }
