@@ -60,6 +60,8 @@ export function refuse(
 ) {
   // What a client may try instead (RFC 9110, section 11.6.1).
   if (status === 401) c.header(HEADER.wwwAuthenticate, "Bearer");
-  if (SOLVIMON_ROUTE.test(c.req.path)) return c.json(solvimonError(code, message), status);
+  const field = reasons[0]?.field;
+  const details = field === undefined ? {} : { field };
+  if (SOLVIMON_ROUTE.test(c.req.path)) return c.json(solvimonError(code, message, details), status);
   return c.json(usageRefusal(message, reasons), status);
 }

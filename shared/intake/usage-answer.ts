@@ -35,7 +35,7 @@ export function usageAnswer(results: EventResults, representation: boolean): Usa
   for (const { status } of results) counts[status]++;
   return {
     success: true,
-    message: `${counts.accepted} of ${results.length} usage events accepted`,
+    message: `${counts.accepted} of ${results.length} events accepted`,
     accepted: counts.accepted,
     duplicates: counts.duplicate,
     conflicts: counts.conflict,

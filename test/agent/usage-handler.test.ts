@@ -52,7 +52,7 @@ test.each([PATH, "/usage/bulk/m"])("an object, an array and NDJSON are taken at 
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual({
       success: true,
-      message: `${count} of ${count} usage events accepted`,
+      message: `${count} of ${count} events accepted`,
       accepted: count,
       duplicates: 0,
       conflicts: 0,

@@ -207,7 +207,7 @@ describe("what is wrong is said in words of our own", () => {
       { name: "n", permissions: ["ALL"] },
       /must be one of METER_DATA.INGEST, WEIR.ADMIN, WEIR.OPERATOR/,
     ],
-    ["an unknown field", { name: "n", permissions: ["WEIR.ADMIN"], typo: 1, other: 2 }, /"typo", "other"/],
+    ["an unknown field", { name: "n", permissions: ["WEIR.ADMIN"], typo: 1, other: 2 }, /"typo" is not a field here/],
     ["a name that is none", { name: 7, permissions: ["WEIR.ADMIN"] }, /must be a string/],
     ["a list of numbers", { name: "n", permissions: ["WEIR.ADMIN"], org_ids: [1] }, /must be a string/],
   ])("of a key: %s", async (_title, body, message) => {
@@ -232,5 +232,47 @@ describe("what is wrong is said in words of our own", () => {
     const text = await answer.text();
     expect(text).not.toMatch(ZODS);
     expect((JSON.parse(text) as { reasons: { message: string }[] }).reasons[0]?.message).toMatch(message);
+  });
+});
+
+describe("what would be misread", () => {
+  const made = async (edge: TestEdge, body: unknown) =>
+    edge.request("/admin/api-keys", { method: "POST", body: JSON.stringify(body) });
+  const fieldsOf = async (answer: Response) => {
+    const { reasons } = await answer.json<{ reasons: { field?: string }[] }>();
+    return { status: answer.status, fields: reasons.map(({ field }) => field) };
+  };
+  const KEY = { name: "n", permissions: ["METER_DATA.INGEST"] };
+
+  it("unknown members of a document are each named", async () => {
+    const edge = await setupEdge();
+    const answer = await made(edge, { ...KEY, permision: ["WEIR.ADMIN"], expires: "2099-01-01T00:00:00Z" });
+    expect(await fieldsOf(answer)).toEqual({ status: 400, fields: ["permision", "expires"] });
+  });
+
+  it("a key that would have ended before it was made is refused", async () => {
+    const edge = await setupEdge();
+    const answer = await made(edge, { ...KEY, expires_at: "2020-01-01T00:00:00Z" });
+    expect(await fieldsOf(answer)).toEqual({ status: 400, fields: ["expires_at"] });
+  });
+
+  it("a key that has ended is not rotated into another that has", async () => {
+    const edge = await setupEdge();
+    const { id } = await (await made(edge, { ...KEY, expires_at: "2099-01-01T00:00:00Z" })).json<{ id: string }>();
+    await bindings.LEDGER.prepare("UPDATE api_keys SET expires_at = 1 WHERE id = ?").bind(id).run();
+    const rotated = await edge.request(`/admin/api-keys/${id}/rotate`, { method: "POST" });
+    expect(rotated.status).toBe(409);
+  });
+
+  it("a parameter given twice is refused, for only one of its values would count", async () => {
+    const edge = await setupEdge();
+    const answer = await edge.request("/admin/events?state=pending&state=delivered");
+    expect(await fieldsOf(answer)).toEqual({ status: 400, fields: ["state"] });
+  });
+
+  it("an unknown filter of Solvimon's list is refused too", async () => {
+    const edge = await setupEdge();
+    const answer = await edge.request("/v1/events?reference=order-1");
+    expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ field: "reference" })]);
   });
 });

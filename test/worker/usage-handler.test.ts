@@ -10,7 +10,7 @@ it("accepts a single event, an array and lines alike, and delivers each byte for
   const one = await edge.post(meter, odd);
   expect(await one.json()).toEqual({
     success: true,
-    message: "1 of 1 usage events accepted",
+    message: "1 of 1 events accepted",
     accepted: 1,
     duplicates: 0,
     conflicts: 0,

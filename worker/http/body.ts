@@ -1,6 +1,6 @@
 /** An admin's or a client's small body: what is accepted and how it is described, and the reading of it within its bounds. */
 import type { z } from "zod";
-import { type ValidationError, validationError } from "../../shared/events/validation-error.ts";
+import { ERRORS_LISTED_MAX, type ValidationError, validationError } from "../../shared/events/validation-error.ts";
 import { REFUSAL } from "../../shared/intake/dialect.ts";
 import { bodyCodingOf } from "../../shared/intake/headers.ts";
 import { bodyError } from "../../shared/intake/usage-body.ts";
@@ -125,9 +125,25 @@ export function checkedBy<T>(schema: z.ZodType<T>, refusal: string): (text: stri
     if (document.kind === "refused") return document;
     const parsed = schema.safeParse(document.body, { error: schemaWords });
     if (parsed.success) return { kind: "body", body: parsed.data };
-    const reasons = parsed.error.issues.map(({ path, message }) =>
-      validationError(message, path.length === 0 ? {} : { field: path.join(".") }),
-    );
-    return notValid(reasons, refusal);
+    return notValid(parsed.error.issues.flatMap(errorsOf), refusal);
   };
+}
+
+/** An issue of zod's where it lies; unknown members each by their own name. */
+function errorsOf(issue: z.core.$ZodIssue): ValidationError[] {
+  if (issue.code === "unrecognized_keys")
+    return issue.keys
+      .slice(0, ERRORS_LISTED_MAX)
+      .map((name) =>
+        errorAt([...issue.path, name], `${JSON.stringify(name.slice(0, NAME_SHOWN))} is not a field here`),
+      );
+  return [errorAt(issue.path, issue.message)];
+}
+
+/** Characters of a field's name that are repeated to whoever sent it. */
+const NAME_SHOWN = 80;
+
+function errorAt(path: readonly PropertyKey[], message: string): ValidationError {
+  const field = path.map((part) => String(part).slice(0, NAME_SHOWN)).join(".");
+  return validationError(message, field === "" ? {} : { field });
 }

@@ -159,9 +159,14 @@ function answerBy<Path extends Parameters, Query extends Parameters, T, Found>(
 function readQuery<Query extends Parameters>(c: WeirContext, query: Query, spec: Described): AllRead<Query> {
   const known = [...Object.keys(query), ...(isAdmins(spec) ? [TENANT_PARAMETER] : [])];
   const stranger = isStrict(spec) ? Object.keys(c.req.query()).find((name) => !known.includes(name)) : undefined;
-  if (stranger === undefined) return readParameters(query, (name) => c.req.query(name));
-  const message = `${JSON.stringify(stranger.slice(0, 80))} is not a parameter here; known are ${known.join(", ")}`;
-  return { kind: "refused", errors: [validationError(message, { field: stranger.slice(0, 80) })] };
+  if (stranger !== undefined) {
+    const message = `${JSON.stringify(stranger.slice(0, 80))} is not a parameter here; known are ${known.join(", ")}`;
+    return { kind: "refused", errors: [validationError(message, { field: stranger.slice(0, 80) })] };
+  }
+  // Of two values one would be dropped, and a filter that is not applied shows or changes more than was asked for.
+  const repeated = known.find((name) => (c.req.queries(name)?.length ?? 0) > 1);
+  if (repeated === undefined) return readParameters(query, (name) => c.req.query(name));
+  return { kind: "refused", errors: [validationError(`${repeated} is given more than once`, { field: repeated })] };
 }
 
 function refuseParameters(c: WeirContext, { errors, code }: Extract<AllRead<None>, { kind: "refused" }>): Response {

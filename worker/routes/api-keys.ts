@@ -1,5 +1,6 @@
 /** `/admin/api-keys`: made (and shown once), listed without secrets, revoked, rotated with an overlap. */
 import type { z } from "zod";
+import { validationError } from "../../shared/events/validation-error.ts";
 import { reachErrors } from "../accounts/key-bounds.ts";
 import { newKeySchema, rotationSchema } from "../accounts/key-requests.ts";
 import type { KeyRecord, NewKey } from "../accounts/key-store.ts";
@@ -93,11 +94,17 @@ async function createKey(
   if (wanted.permissions.includes("WEIR.OPERATOR") && !isPermitted(principal, "WEIR.OPERATOR"))
     return refuse(c, 403, "only an operator may make one");
   const key = newKeyOf(wanted);
+  if (hasEnded(c, key)) return refuse(c, 400, ENDED_AT_BIRTH.message, [ENDED_AT_BIRTH]);
   const errors = await beyondReach(c, tenant, key);
   if (errors.length > 0) return refuse(c, 400, "the key would reach further than its maker or its tenant", errors);
   const made = await c.get("services").keyStore.create(tenant, key, writerOf(c));
   return c.json({ ...shown(made), key: made.key }, 201);
 }
+
+const ENDED_AT_BIRTH = validationError("the key would have ended before it was made", { field: "expires_at" });
+
+const hasEnded = (c: WeirContext, { expiresAt }: KeyReach): boolean =>
+  expiresAt !== null && expiresAt <= c.get("services").clock.now();
 
 async function beyondReach(c: WeirContext, tenant: string, key: KeyReach) {
   const found = await c.get("services").tenants.find(tenant);
@@ -160,6 +167,7 @@ async function findKey(c: WeirContext, { id }: { readonly id: string }): Promise
 async function rotateKey(c: WeirContext, old: KeyRecord, overlapSeconds: number): Promise<Response> {
   if (!mayEnd(c, old)) return refuse(c, 403, "only an operator may rotate an operator's key");
   if (old.revokedAt !== null) return refuse(c, 409, "the key was revoked");
+  if (hasEnded(c, old)) return refuse(c, 409, "the key has ended, and one like it would have too; make a new one");
   const errors = await beyondReach(c, old.tenant, old);
   if (errors.length > 0) return refuse(c, 400, "the key reaches further than the one that would rotate it", errors);
   const writer = writerOf(c);

@@ -244,6 +244,7 @@ const resourceRoutes = [
       permission: READER,
       params: { version: VERSION },
       query: { limit: LIMIT, cursor: CURSOR },
+      strictQuery: true,
       headers: [TRACK_ID],
       id: "listResources",
       tag: "Solvimon",
