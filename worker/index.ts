@@ -9,8 +9,8 @@ import { type Services, servicesOf } from "./services.ts";
 
 const app = createApp();
 
-/** Where nudges go whose delivery failed again and again. */
-const DEAD_LETTERS = "weir-nudges-dead";
+/** Of the queue where nudges go whose delivery failed again and again: its name's end, the same in each environment. */
+const DEAD_LETTERS = "-dead";
 
 /** A dead nudge takes no event with it: the ledger holds the work and the sweep finds it. It is only told. */
 function buryNudges(batch: MessageBatch<Nudge>): void {
@@ -80,7 +80,7 @@ export default {
    * acknowledged by itself, since an uncaught throw would bring back them all.
    */
   async queue(batch, bindings, context) {
-    if (batch.queue === DEAD_LETTERS) return buryNudges(batch);
+    if (batch.queue.endsWith(DEAD_LETTERS)) return buryNudges(batch);
     const services = servicesOf(bindings);
     const streams = Map.groupBy(batch.messages, ({ body }) => `${body.tenant}\n${body.stream}`);
     const budget = createBudget(bindings.LEDGER);

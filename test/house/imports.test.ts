@@ -20,7 +20,9 @@ const named =
   (target: string) =>
     names.some((name) => target === name || target.startsWith(`${name}/`));
 /** Folders of one command of package.json each; checks is those of `npm run check`. */
-const COMMANDS = ["start", "demo", "edge", "deploy", "twin", "checks", "openapi"].map((name) => `tools/${name}`);
+const COMMANDS = ["start", "demo", "edge", "deploy", "admin", "twin", "checks", "openapi"].map(
+  (name) => `tools/${name}`,
+);
 const isVendor = named(
   ...["zuora", "solvimon", "weir"].flatMap((name) => [`shared/vendors/${name}`, `shared/vendors/${name}.ts`]),
 );
@@ -155,11 +157,16 @@ const RULES: readonly Rule[] = [
       !named("shared/verdict.ts", "shared/backoff.ts")(target),
   },
   {
-    of: "tools: of the agent nothing, of the Worker the hash of a key and the routes that describe its API",
+    of: "tools: of the agent nothing, of the Worker what a key is, what may be said of keys and tenants, and the routes",
     files: under("tools"),
     may: ({ target }) =>
       !under("agent")(target) &&
-      (!under("worker")(target) || named("worker/routes.ts", "worker/accounts/key-hash.ts")(target)),
+      (!under("worker")(target) ||
+        named(
+          "worker/routes.ts",
+          "worker/tenants/tenant-requests.ts",
+          ...["key-hash", "key-text", "key-requests", "principal"].map((name) => `worker/accounts/${name}.ts`),
+        )(target)),
   },
   {
     of: "shared, worker and agent: never the commands around them",

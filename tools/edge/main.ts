@@ -1,6 +1,6 @@
 /** `npm run edge`: the edge alone, until a signal ends it. */
-import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
+import { DEFAULT_LEDGER_FOLDER } from "../local-ledger/ledger-file.ts";
 import { CLOSED_PIPE_EXIT_CODE, onClosedPipe } from "../processes/closed-pipe.ts";
 import { portIfFree } from "../processes/free-port.ts";
 
@@ -14,11 +14,7 @@ interface Flags {
 const { port, persistTo, ...rest } = new Command("npm run edge --")
   .description("Runs the edge alone: workerd with D1 and Queues in a folder of this machine.")
   .option("--port <number>", "port on 127.0.0.1, 0 for any free one", portNumber, 8787)
-  .option(
-    "--persist-to <dir>",
-    "folder that keeps the ledger",
-    fileURLToPath(new URL("../../.weir/edge", import.meta.url)),
-  )
+  .option("--persist-to <dir>", "folder that keeps the ledger", DEFAULT_LEDGER_FOLDER)
   .option("--var <name:value>", "a setting, as in wrangler.toml; may be repeated", setting, {})
   .option("--inspector-port <number>", "where workerd's inspector listens, for profiles", portNumber)
   .parse()

@@ -3,7 +3,7 @@
  * up from wrangler.toml so that what runs here is what gets deployed.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -11,6 +11,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { parse } from "smol-toml";
 import { z } from "zod";
 import { hashApiKey } from "../../worker/accounts/key-hash.ts";
+import { migrate } from "../local-ledger/migrate.ts";
 import { LOCAL_KEYS } from "../sample/local-keys.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -168,26 +169,6 @@ export async function bundleWorker(entry = ENTRY): Promise<string> {
   const [module] = outputFiles;
   if (module === undefined) throw new Error("esbuild gave no module");
   return module.text;
-}
-
-/** Applies the migrations that this database lacks, in the table that wrangler keeps of them. */
-async function migrate(db: D1): Promise<void> {
-  await db
-    .prepare(
-      "CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
-    )
-    .run();
-  const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
-  const applied = new Set(results.map((row) => row.name));
-  const folder = join(ROOT, "migrations");
-  for (const name of (await readdir(folder)).filter((file) => file.endsWith(".sql")).sort()) {
-    if (applied.has(name)) continue;
-    const statements = (await readFile(join(folder, name), "utf8")).split("--> statement-breakpoint");
-    await db.batch([
-      ...statements.map((statement) => db.prepare(statement)),
-      db.prepare("INSERT INTO d1_migrations (name) VALUES (?1)").bind(name),
-    ]);
-  }
 }
 
 type D1 = Awaited<ReturnType<Miniflare["getD1Database"]>>;
