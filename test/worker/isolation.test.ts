@@ -51,7 +51,7 @@ beforeAll(async () => {
   owner = await setupEdge();
   stranger = await setupEdge();
   const permissions = ["METER_DATA.INGEST", "WEIR.ADMIN", "WEIR.OPERATOR"];
-  const none = { platformIds: null, entityIds: null, orgIds: null, producers: null, expiresAt: null };
+  const none = { platformIds: null, entityIds: null, orgIds: null, producers: null, origins: null, expiresAt: null };
   const writer = { apiKeyId: `id-of-${owner.tenant}`, now: 0 };
   operator = (await owner.services.keyStore.create("house", { name: "o", permissions, ...none }, writer)).key;
   await owner.putCatalog({ streams: [{ meter_global_id: meter() }] });

@@ -193,7 +193,8 @@ beforeAll(async () => {
 
 it("every route is documented, and every documented operation is a route", () => {
   const routes = createApp()
-    .routes.filter((route) => route.method !== "ALL")
+    // OPTIONS is CORS, which browsers speak and clients that are generated from the document do not.
+    .routes.filter(({ method }) => method !== "ALL" && method !== "OPTIONS")
     .map(
       ({ method, path }) => `${method} ${path.replace("/:version{v[^/]*}", "/v{version}").replace(/:(\w+)/g, "{$1}")}`,
     );

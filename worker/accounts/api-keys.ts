@@ -113,6 +113,7 @@ function principalOf({ key, allowed }: KeyRow): Principal {
     keyId: key.id,
     lineage: key.lineage ?? key.id,
     producers: listed(key.producers),
+    origins: listed(key.origins),
     tenant: key.tenant,
     permissions: JSON.parse(key.permissions),
     platformIds: narrowed(lists.platformIds, bounds.platformIds),

@@ -24,6 +24,15 @@ export function reachErrors(wanted: KeyReach, maker: Principal, allowed: Bounds)
   return [
     ...listErrors,
     ...producerErrors(wanted.producers, maker.producers),
+    // No list is less here than any: a key without one is used from no page.
+    ...(wanted.origins === null
+      ? []
+      : listError(
+          "origins",
+          wanted.origins,
+          maker.origins,
+          "the key that makes it has a list here, and this goes beyond it",
+        )),
     ...expiryError(wanted.expiresAt, maker.expiresAt),
   ];
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { isDateTime } from "../../shared/events/date-time.ts";
 import { PRODUCER_ENTRY } from "../../shared/intake/producer-names.ts";
 import { PERMISSIONS } from "./principal.ts";
+import { isOriginEntry } from "./web-origins.ts";
 
 const OVERLAP = "Seconds for which the old key goes on being valid; 0 where absent.";
 
@@ -23,6 +24,12 @@ export const newKeySchema = z.strictObject({
   producers: z
     .array(z.string().regex(PRODUCER_ENTRY, "is a producer's name, or a prefix of names that ends in *"))
     .max(1000)
+    .nullish(),
+  origins: z
+    .array(
+      z.string().max(256).refine(isOriginEntry, "is a web origin as browsers write it, https://shop.example, or *"),
+    )
+    .max(100)
     .nullish(),
   expires_at: z
     .string()

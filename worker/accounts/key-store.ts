@@ -46,15 +46,16 @@ interface KeyColumns {
   readonly entityIds: string | null;
   readonly orgIds: string | null;
   readonly producers: string | null;
+  readonly origins: string | null;
   readonly lineage: string;
   readonly createdAt: number;
   readonly expiresAt: number | null;
 }
 
 const INSERT = statement<KeyColumns>(`INSERT INTO api_keys
-  (id, hash, tenant, name, permissions, platform_ids, entity_ids, org_ids, producers, lineage,
+  (id, hash, tenant, name, permissions, platform_ids, entity_ids, org_ids, producers, origins, lineage,
     created_at, expires_at)
-VALUES (:id, :hash, :tenant, :name, :permissions, :platformIds, :entityIds, :orgIds, :producers, :lineage, :createdAt, :expiresAt)`);
+VALUES (:id, :hash, :tenant, :name, :permissions, :platformIds, :entityIds, :orgIds, :producers, :origins, :lineage, :createdAt, :expiresAt)`);
 
 const REVOKE = statement<{ tenant: string; id: string; now: number }>(
   "UPDATE api_keys SET revoked_at = coalesce(revoked_at, :now) WHERE tenant = :tenant AND id = :id",
@@ -105,10 +106,10 @@ function madeKey(
   lineage: string | null,
   now: number,
 ): KeyRecord & { readonly key: string } {
-  const { name, permissions, platformIds, entityIds, orgIds, producers, expiresAt } = wanted;
+  const { name, permissions, platformIds, entityIds, orgIds, producers, origins, expiresAt } = wanted;
   const id = `key_${randomText(20)}`;
   return {
-    ...{ name, permissions, platformIds, entityIds, orgIds, producers, expiresAt },
+    ...{ name, permissions, platformIds, entityIds, orgIds, producers, origins, expiresAt },
     id,
     lineage: lineage ?? id,
     key: createKeyText(),
@@ -129,6 +130,7 @@ function columnsOf({ key, ...record }: KeyRecord & { readonly key: string }): Ke
     entityIds: listText(record.entityIds),
     orgIds: listText(record.orgIds),
     producers: listText(record.producers),
+    origins: listText(record.origins),
     lineage: record.lineage,
     createdAt: record.createdAt,
     expiresAt: record.expiresAt,
@@ -146,6 +148,7 @@ function recordOf(row: typeof apiKeys.$inferSelect): KeyRecord {
     entityIds: list(row.entityIds),
     orgIds: list(row.orgIds),
     producers: list(row.producers),
+    origins: list(row.origins),
     lineage: row.lineage ?? row.id,
     createdAt: row.createdAt,
     expiresAt: row.expiresAt,

@@ -12,6 +12,8 @@ export interface KeyReach {
   readonly orgIds: readonly string[] | null;
   /** Names or prefixes of producers it may send under; null: those that it was the first to use. */
   readonly producers: readonly string[] | null;
+  /** The web origins it may be used from, `*` for any: it may then add events and nothing else. Null: from no page. */
+  readonly origins: readonly string[] | null;
   /** Milliseconds since 1970; null: it does not end by itself. */
   readonly expiresAt: number | null;
 }

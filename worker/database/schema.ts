@@ -23,6 +23,8 @@ export const apiKeys = sqliteTable(
     orgIds: text("org_ids"),
     /** JSON array of the producers it may send under, by name or prefix (`plant-7.*`); null: see counters.owner. */
     producers: text("producers"),
+    /** JSON array of the web origins it may be used from, `*` for any; null: none, and then it may do more than add events. */
+    origins: text("origins"),
     /** The first key of those it was rotated from; null: itself. What one of them owns they all own. */
     lineage: text("lineage"),
     createdAt: integer("created_at").notNull(),

@@ -12,6 +12,7 @@ import { refuse, type WeirContext, type WeirEnv } from "../context.ts";
 import { requirePermission } from "../middleware/authenticate.ts";
 import { rateLimit } from "../middleware/rate-limit.ts";
 import { findTenant, nameTenant, TENANT_PARAMETER } from "../middleware/tenant.ts";
+import { guardOrigin, preflight } from "../middleware/web-origin.ts";
 import type { RefusalStatus } from "../openapi/answers.ts";
 import { CONTENT_ENCODING, PLATFORM_ID } from "../openapi/headers.ts";
 import type { JsonSchema, Members } from "../openapi/json-schema.ts";
@@ -53,6 +54,8 @@ export interface RouteSpec<Path extends Parameters, Query extends Parameters, T,
   readonly body?: Body<T>;
   /** The media types of a body that the handler reads itself, as ingest does: it refuses with 415, 413 and 400 too. */
   readonly ownBody?: Members;
+  /** Whether web pages may call it, with a key that lists their origin. */
+  readonly fromPages?: boolean;
   /** Statuses that the handler itself refuses with, beside those that follow from the rest. */
   readonly refusals?: readonly RefusalStatus[];
 }
@@ -71,6 +74,8 @@ export interface Route {
   readonly path: string;
   readonly handlers: readonly MiddlewareHandler<WeirEnv>[];
   readonly operation: JsonSchema;
+  /** Whether it answers a preflight too. */
+  readonly fromPages: boolean;
 }
 
 type None = Readonly<Record<never, never>>;
@@ -93,7 +98,8 @@ export function route<
   const named = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
   if (named.join() !== Object.keys(spec.params ?? {}).join())
     throw new Error(`${path}: its parameters are not described`);
-  return { method, path, handlers: [...guardsOf(spec), answerBy(spec, handler)], operation: describe(spec) };
+  const { fromPages = false } = spec;
+  return { method, path, fromPages, handlers: [...guardsOf(spec), answerBy(spec, handler)], operation: describe(spec) };
 }
 
 /** The permission that each admin's route asks for. */
@@ -103,12 +109,24 @@ export const ADMIN: readonly Permission[] = ["WEIR.ADMIN", "WEIR.OPERATOR"];
 export const OPERATOR: readonly Permission[] = ["WEIR.OPERATOR"];
 
 export function mount(app: Hono<WeirEnv>, routes: readonly Route[]): void {
-  for (const { method, path, handlers } of routes) app.on(method.toUpperCase(), [path], ...handlers);
+  for (const { method, path, handlers, fromPages } of routes) {
+    app.on(method.toUpperCase(), [path], ...handlers);
+    if (fromPages) app.options(path, preflight);
+  }
 }
 
 type Described = Pick<
   RouteSpec<Parameters, Parameters, unknown, unknown>,
-  "path" | "permission" | "params" | "query" | "strictQuery" | "headers" | "ownBody" | "refusals" | keyof OperationWords
+  | "path"
+  | "permission"
+  | "params"
+  | "query"
+  | "strictQuery"
+  | "headers"
+  | "ownBody"
+  | "fromPages"
+  | "refusals"
+  | keyof OperationWords
 > & { readonly body?: Body<unknown>; readonly find?: unknown };
 
 const isAdmins = ({ path }: Described): boolean => path.startsWith("/admin/");
@@ -117,7 +135,8 @@ const isStrict = (spec: Described): boolean => spec.strictQuery ?? isAdmins(spec
 function guardsOf(spec: Described): MiddlewareHandler<WeirEnv>[] {
   if (spec.permission.length === 0) return [];
   const required = requirePermission(...spec.permission);
-  return isAdmins(spec) ? [required, nameTenant, rateLimit, findTenant] : [required, rateLimit];
+  const pages = guardOrigin(spec.fromPages ?? false);
+  return isAdmins(spec) ? [required, pages, nameTenant, rateLimit, findTenant] : [required, pages, rateLimit];
 }
 
 function answerBy<Path extends Parameters, Query extends Parameters, T, Found>(

@@ -36,6 +36,10 @@ const KEY = schema(
       IDS,
       "The producers it may send under, by name or prefix (plant-7.*); null: any name that no other key used first.",
     ),
+    origins: described(
+      IDS,
+      "The web origins it may be used from, * for any: it may then add events and nothing else; null: from no page.",
+    ),
     created_at: TIME,
     expires_at: nullable(TIME),
     revoked_at: nullable(TIME),
@@ -53,6 +57,7 @@ const EXAMPLE = {
   entity_ids: ["entity-1"],
   org_ids: null,
   producers: null,
+  origins: null,
   created_at: "2026-11-01T10:05:03.551Z",
   expires_at: "2100-01-01T00:00:00.000Z",
   revoked_at: null,
@@ -94,12 +99,20 @@ async function createKey(
   if (wanted.permissions.includes("WEIR.OPERATOR") && !isPermitted(principal, "WEIR.OPERATOR"))
     return refuse(c, 403, "only an operator may make one");
   const key = newKeyOf(wanted);
+  if (opensTooMuch(key)) return refuse(c, 400, FOR_PAGES.message, [FOR_PAGES]);
   if (hasEnded(c, key)) return refuse(c, 400, ENDED_AT_BIRTH.message, [ENDED_AT_BIRTH]);
   const errors = await beyondReach(c, tenant, key);
   if (errors.length > 0) return refuse(c, 400, "the key would reach further than its maker or its tenant", errors);
   const made = await c.get("services").keyStore.create(tenant, key, writerOf(c));
   return c.json({ ...shown(made), key: made.key }, 201);
 }
+
+const FOR_PAGES = validationError("a key with origins lies open in web pages and may hold METER_DATA.INGEST alone", {
+  field: "permissions",
+});
+
+const opensTooMuch = ({ origins, permissions }: NewKey): boolean =>
+  origins !== null && permissions.some((permission) => permission !== "METER_DATA.INGEST");
 
 const ENDED_AT_BIRTH = validationError("the key would have ended before it was made", { field: "expires_at" });
 
@@ -119,6 +132,7 @@ function newKeyOf(wanted: Omit<z.infer<typeof newKeySchema>, "tenant">): NewKey 
     entityIds: wanted.entity_ids ?? null,
     orgIds: wanted.org_ids ?? null,
     producers: wanted.producers ?? null,
+    origins: wanted.origins ?? null,
     expiresAt: wanted.expires_at ? Date.parse(wanted.expires_at) : null,
   };
 }
@@ -134,6 +148,7 @@ function shown(record: KeyRecord) {
     entity_ids: record.entityIds,
     org_ids: record.orgIds,
     producers: record.producers,
+    origins: record.origins,
     created_at: iso(record.createdAt),
     expires_at: iso(record.expiresAt),
     revoked_at: iso(record.revokedAt),

@@ -43,6 +43,7 @@ function edgeSolvimonDialect(kind: SolvimonKind, form: SolvimonForm, bounds: Bou
 const INGEST = {
   method: "post",
   permission: ["METER_DATA.INGEST"],
+  fromPages: true,
   params: { version: VERSION },
   tag: "Solvimon",
   dialect: "Solvimon",

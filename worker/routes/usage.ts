@@ -78,6 +78,7 @@ function usageRoute(path: string, id: string): Route {
       method: "post",
       path,
       permission: ["METER_DATA.INGEST"],
+      fromPages: true,
       params: { meterGlobalId: segment("The global id of a meter in the catalog.", "web-egress") },
       headers: [...INGEST_HEADERS, PREFER],
       ownBody: BODY,
