@@ -53,7 +53,8 @@ export function decide(result: CallResult, history: CallHistory, nowMs: number):
     return waitMs === null ? RETRY : { kind: "wait", waitMs, holds: "destination" };
   }
   // One meter or account that is out of order answers it too, so that it makes nobody wait whom a 500 would not.
-  if (status === 503) return { kind: "retry", atLeastMs: retryAfterMs(result.retryAfter, nowMs) ?? 0 };
+  if (status === 503 || status === 507)
+    return { kind: "retry", atLeastMs: retryAfterMs(result.retryAfter, nowMs) ?? 0 };
   if (status === 401) return { kind: "pause", holds: "credentials" };
   // The call's own first try, whose answer was lost, is what it conflicts with: it was accepted.
   if (status === 409 && history.outcomeUnknown) return { kind: "delivered" };

@@ -22,7 +22,7 @@ export interface WeirEnv {
 
 export type WeirContext = Context<WeirEnv>;
 
-export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 415 | 428 | 429 | 500 | 503;
+export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 415 | 428 | 429 | 500 | 503 | 507;
 
 /** The key that a write of this request comes with, and the time it is made at. */
 export function writerOf(c: WeirContext): Writer {
@@ -45,6 +45,7 @@ const SOLVIMON_CODE: Record<RefusalStatus, SolvimonCode> = {
   429: "BAD_REQUEST",
   500: "INTERNAL_ERROR",
   503: "INTERNAL_ERROR",
+  507: "INTERNAL_ERROR",
 };
 
 /**

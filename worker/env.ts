@@ -51,6 +51,7 @@ const settingsSchema = z.object({
   TOKEN_SECRET_PREVIOUS: text,
   LOOPBACK_DESTINATIONS: text,
   DEDUP_DAYS: whole(400),
+  LEDGER_BYTES_MAX: whole(9_000_000_000),
 });
 
 /** Of every upstream, each name behind the vendor's own and an underscore: ZUORA_BASE_URL. */
@@ -103,6 +104,8 @@ export interface Settings {
   readonly loopbackDestinations: boolean;
   /** For how many days a repeat is known at least, where a stream says nothing else. */
   readonly dedupDays: number;
+  /** New events are refused from so many bytes of ledger on. */
+  readonly ledgerBytesMax: number;
 }
 
 /**
@@ -132,6 +135,7 @@ export function parseSettings(bindings: Bindings): Settings {
     tokenSecretPrevious: set.TOKEN_SECRET_PREVIOUS,
     loopbackDestinations: set.LOOPBACK_DESTINATIONS === "allow",
     dedupDays: set.DEDUP_DAYS,
+    ledgerBytesMax: set.LEDGER_BYTES_MAX,
   };
 }
 

@@ -83,6 +83,25 @@ export function usageMetrics(setAside: number): string {
   return `${[...head(name, "gauge", help), `${name} ${setAside}`].join("\n")}\n`;
 }
 
+interface DatabaseSize {
+  readonly database: string;
+  readonly bytes: number;
+  readonly bytesMax: number;
+}
+
+/** How large each ledger database is, and from where on it takes no new events. */
+export function sizeMetrics(sizes: readonly DatabaseSize[]): string {
+  const used = "weir_ledger_bytes";
+  const max = "weir_ledger_bytes_max";
+  const lines = [
+    ...head(used, "gauge", "Bytes of a ledger database that are in use; freed pages are not counted."),
+    ...sizes.map(({ database, bytes }) => `${used}{database="${label(database)}"} ${bytes}`),
+    ...head(max, "gauge", "From so many bytes on new events are answered 507."),
+    ...sizes.map(({ database, bytesMax }) => `${max}{database="${label(database)}"} ${bytesMax}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
 function head(name: string, type: string, help: string): string[] {
   return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
 }

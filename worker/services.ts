@@ -6,6 +6,7 @@ import { createKeyRing, type KeyRing } from "./accounts/api-keys.ts";
 import { createGuesses, type Guesses } from "./accounts/guesses.ts";
 import { createKeyStore, type KeyStore } from "./accounts/key-store.ts";
 import { type Catalogs, createCatalogs } from "./catalog/catalogs.ts";
+import { createLedgerSize, type LedgerSize } from "./database/ledger-size.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
 import { createStanding, type DeliveryStanding } from "./delivery/standing.ts";
 import { createDestinationStore, type DestinationStore } from "./destinations/destinations.ts";
@@ -45,6 +46,7 @@ export interface Services {
   readonly directory: Directory;
   readonly catalogs: Catalogs;
   readonly ledger: Ledger;
+  readonly ledgerSize: LedgerSize;
   readonly delivery: Delivery;
   readonly standing: DeliveryStanding;
   readonly events: EventReader;
@@ -88,6 +90,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
   const signer = createTokenSigner(settings.tokenSecret, settings.tokenSecretPrevious);
   const sealer = createSealer(settings.destinationKey);
   const refusals = createRefusalLog(logRefused, runtime.clock.now);
+  const ledgerSize = createLedgerSize(bindings.LEDGER, settings.ledgerBytesMax, runtime.clock.now);
   const directory = createDirectory(bindings.LEDGER, settings, sealer);
   return {
     bindings,
@@ -101,7 +104,8 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     destinations: createDestinationStore(bindings.LEDGER, sealer),
     directory,
     catalogs: createCatalogs(bindings.LEDGER),
-    ledger: createD1Ledger(bindings.LEDGER, runtime),
+    ledger: createD1Ledger(bindings.LEDGER, runtime, ledgerSize),
+    ledgerSize,
     delivery: createDelivery({ db: bindings.LEDGER, settings, directory, runtime, nudge, refusals }),
     standing: createStanding(bindings.LEDGER, settings, directory),
     events: createEventReader(bindings.LEDGER),

@@ -169,7 +169,7 @@ function tellWindow(place: Place, result: ExchangeResult, verdict: Verdict): voi
   else if (result.kind === "no-response" && result.reason === "network") place.collapse();
   else if (
     result.kind === "no-response" ||
-    (result.kind === "answer" && (result.status === 429 || result.status === 503))
+    (result.kind === "answer" && (result.status === 429 || result.status === 503 || result.status === 507))
   ) {
     place.shrink();
   }

@@ -17,7 +17,7 @@ export interface Place {
   /** It was answered as it should be. */
   grow(): void;
   /**
-   * Overload: 429, 503, a call that took too long. All calls of a round tell of the same overload, so those that
+   * Overload: 429, 503, 507, a call that took too long. All calls of a round tell of the same overload, so those that
    * began before the last halving do not halve again.
    */
   shrink(): void;

@@ -104,6 +104,8 @@ export type RefusalCause =
   | "busy"
   /** The catalog changed each time that the events were checked by it. */
   | "catalog-unsettled"
+  /** The edge's database is near its bound. */
+  | "ledger-full"
   | "buffer-full"
   | "disk-full";
 
@@ -179,6 +181,8 @@ export const REFUSAL: Readonly<Record<RefusalCause, { readonly status: number; r
   "foreign-producer": { status: 403 },
   busy: { status: 503, retryAfterS: 1 },
   "catalog-unsettled": { status: 503, retryAfterS: 1 },
+  // Retention makes room a slice at a time.
+  "ledger-full": { status: 507, retryAfterS: 60 },
   // Uploads make room as they go.
   "buffer-full": { status: 429, retryAfterS: 5 },
   "disk-full": { status: 507, retryAfterS: 5 },

@@ -86,11 +86,12 @@ test("a lost answer leads to a repeat with the same events at the same position,
   expect(disagreements).toEqual([]);
 });
 
-test("passing trouble is tried again until it has passed: 408, 500, 503 and a wrong count", async () => {
+test("passing trouble is tried again until it has passed: 408, 500, 503, 507 and a wrong count", async () => {
   const replies = [
     { status: 408 },
     { status: 500 },
     { status: 503 },
+    { status: 507 },
     { status: 302 },
     { status: 200, body: { success: true, accepted: 2 } },
     { status: 200, body: "<html>a proxy's page</html>" },

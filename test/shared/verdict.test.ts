@@ -47,6 +47,7 @@ describe("an answer", () => {
   test.each([
     [429, (waitMs: number): Verdict => ({ kind: "wait", waitMs, holds: "destination" })],
     [503, (atLeastMs: number): Verdict => ({ kind: "retry", atLeastMs })],
+    [507, (atLeastMs: number): Verdict => ({ kind: "retry", atLeastMs })],
   ])("of status %i waits for as long as it asks, in either form; only after 429 all others do too", (status, waits) => {
     expect(decide(answer(status, { retryAfter: "3" }), KNOWN, NOW)).toEqual(waits(3_000));
     const date = new Date(NOW + 5_000).toUTCString();
@@ -56,9 +57,9 @@ describe("an answer", () => {
     }
   });
 
-  test("that is neither 429 nor 503 is not changed by a Retry-After", () => {
+  test("that is neither 429, 503 nor 507 is not changed by a Retry-After", () => {
     for (const status of STATUSES) {
-      if (status === 429 || status === 503) continue;
+      if (status === 429 || status === 503 || status === 507) continue;
       const with3 = decide(answer(status, { retryAfter: "3" }), KNOWN, NOW);
       expect(with3, String(status)).toEqual(decide(answer(status), KNOWN, NOW));
     }

@@ -95,6 +95,7 @@ it("refused credentials are named at once, by a 200, until they are mended", asy
   expect(await ready(edge)).toEqual({
     status: "waiting",
     database: "ok",
+    ledger: { state: "ok", bytes: expect.any(Number), bytes_max: 9_000_000_000 },
     tokens: "ok",
     destinations: [
       { vendor: "zuora", destination: "default", ...waits },

@@ -14,6 +14,7 @@ import { type IngestHeaders, ingestHeadersOf } from "../../shared/intake/request
 import type { BodyForm, BodyLimits } from "../../shared/wire.ts";
 import type { Principal } from "../accounts/principal.ts";
 import type { Catalogs, LoadedCatalog } from "../catalog/catalogs.ts";
+import type { LedgerSize } from "../database/ledger-size.ts";
 import type { EventReader } from "../ledger/event-reader.ts";
 import type { FileOutcome, Ledger } from "../ledger/ledger.ts";
 import type { IncomingEvent } from "../ledger/plan.ts";
@@ -38,6 +39,7 @@ export interface IngestHost {
   readonly admission: Admission;
   readonly catalogs: Catalogs;
   readonly ledger: Ledger;
+  readonly ledgerSize: LedgerSize;
   readonly events: EventReader;
   /** Accepted events wait for delivery. The answer need not. */
   onPending(tenant: string, stream: string): void;
@@ -56,6 +58,7 @@ export function createIngest(host: IngestHost): Ingest {
   return async function ingest(dialect, request) {
     const listed = unlistedProducer(request);
     if (listed !== null) return listed;
+    if (await host.ledgerSize.isFull()) return ledgerFull();
     const catalog = await catalogWith(dialect, request.principal.tenant, host);
     if (catalog === null) return unknownStream(dialect);
     const bounds = { forms: dialect.forms, bytesMax: host.limits.bodyBytesMax };
@@ -81,6 +84,10 @@ function unlistedProducer({ header, principal: { producers } }: IngestRequest): 
 function foreignProducer(producer: string): Refusal {
   const message = `the key may not send as producer ${JSON.stringify(producer)}: an admin moves the name or lists it on the key`;
   return refused("foreign-producer", message);
+}
+
+function ledgerFull(): Refusal {
+  return refused("ledger-full", "the ledger is full; events are taken again once retention has made room");
 }
 
 function load(tenant: string, { catalogs, clock }: IngestHost, fresh: boolean): Promise<LoadedCatalog> {
@@ -187,6 +194,8 @@ async function file<R extends Reason>(
       return "catalog-changed";
     case "key-ended":
       return refused("key-ended", "the credentials are unknown, revoked or expired");
+    case "ledger-full":
+      return ledgerFull();
     case "foreign-producer":
       return foreignProducer(position?.producer ?? "");
     case "conflicts":

@@ -7,6 +7,7 @@
  */
 
 import type { ClockAndRandom } from "../../shared/clock.ts";
+import { isDatabaseFull, type LedgerSize } from "../database/ledger-size.ts";
 import type { Claim } from "./filing-sql.ts";
 import { countOnly, filingStatements } from "./filing-statements.ts";
 import type { FileOutcome, Filing } from "./ledger.ts";
@@ -22,6 +23,7 @@ export async function fileRequest(
   db: D1Database,
   filing: Filing,
   { clock, random }: ClockAndRandom,
+  size: LedgerSize,
 ): Promise<FileOutcome> {
   let known = NOTHING_KNOWN;
   let cause: unknown;
@@ -33,9 +35,15 @@ export async function fileRequest(
     }
     const claim: Claim = { claimId: createRowId(clock.now(), random()), nonce: filing.nonce };
     tried.set(claim.claimId, plan);
-    const attempt = await tryTransaction(db, filing, plan, claim, clock.now());
+    const attempt = await tryTransaction(db, filing, plan, claim, clock.now(), size);
     if (attempt.kind === "committed") return { kind: "filed", fates: plan.fates };
-    if (attempt.kind === "failed") cause = attempt.cause;
+    if (attempt.kind === "failed") {
+      if (isDatabaseFull(attempt.cause)) {
+        size.noteFull();
+        return { kind: "ledger-full" };
+      }
+      cause = attempt.cause;
+    }
     const held = await lookUp(db, filing, [...tried.keys()], clock.now());
     const committed = held.committed === null ? undefined : tried.get(held.committed);
     if (committed !== undefined) return { kind: "filed", fates: committed.fates };
@@ -54,11 +62,19 @@ type Attempt =
   /** The transaction aborted (a key is known), or its end is unknown. */
   | { readonly kind: "failed"; readonly cause: unknown };
 
-async function tryTransaction(db: D1Database, filing: Filing, plan: Plan, claim: Claim, now: number): Promise<Attempt> {
+async function tryTransaction(
+  db: D1Database,
+  filing: Filing,
+  plan: Plan,
+  claim: Claim,
+  now: number,
+  size: LedgerSize,
+): Promise<Attempt> {
   const statements =
     plan.rows.length === 0 ? [countOnly(db, filing, plan, now)] : filingStatements(db, filing, plan, claim, now);
   try {
     const [first] = await db.batch(statements);
+    size.note(first?.meta);
     return (first?.meta.changes ?? 0) > 0 ? { kind: "committed" } : { kind: "unclaimed" };
   } catch (cause) {
     return { kind: "failed", cause };

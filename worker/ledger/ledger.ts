@@ -43,6 +43,8 @@ export type FileOutcome =
   | { readonly kind: "key-ended" }
   /** Another key owns the producer's name on this stream: nothing was stored. */
   | { readonly kind: "foreign-producer" }
+  /** The database has no room left: nothing was stored. */
+  | { readonly kind: "ledger-full" }
   /** Check the events again by the new catalog. */
   | { readonly kind: "catalog-changed" };
 

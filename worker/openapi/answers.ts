@@ -11,7 +11,7 @@ import { component, schema } from "./component.ts";
 import { COUNT, choice, described, INDEX, type JsonSchema, list, type Members, object, TEXT } from "./json-schema.ts";
 
 export type Dialect = "Weir" | "Solvimon";
-export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 415 | 428 | 429 | 503;
+export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 415 | 428 | 429 | 503 | 507;
 
 const header = (name: string, description: string, of: JsonSchema = TEXT): Members => ({
   [name]: component("headers", name, { description, schema: of }),
@@ -158,12 +158,18 @@ const REFUSALS: Record<RefusalStatus | "4XX", Refusal> = {
     message: "the request could not be completed and may be repeated",
     code: "INTERNAL_ERROR",
   },
+  507: {
+    description: "The ledger is near its bound: new events are refused until delivery and retention made room.",
+    message: "the ledger is full; events are taken again once retention has made room",
+    code: "INTERNAL_ERROR",
+  },
   "4XX": { description: "Refused for another reason.", message: "there is nothing here", code: "BAD_REQUEST" },
 };
 
 const HEADERS_OF: Readonly<Record<string, Members>> = {
   429: { ...ANSWER_HEADER.retryAfter, ...ANSWER_HEADER.rate },
   503: ANSWER_HEADER.retryAfter,
+  507: ANSWER_HEADER.retryAfter,
 };
 
 /** A refusal as the dialect's clients meet it. */

@@ -6,7 +6,7 @@ import { DEFAULT_DESTINATION } from "../destinations/destination-requests.ts";
 import { route } from "../http/route.ts";
 import { logFailure } from "../log.ts";
 import { answer } from "../openapi/answers.ts";
-import { choice, described, type JsonSchema, list, nullable, object, TEXT } from "../openapi/json-schema.ts";
+import { COUNT, choice, described, type JsonSchema, list, nullable, object, TEXT } from "../openapi/json-schema.ts";
 import { STANDING, standingBody } from "./standing.ts";
 
 function statusAnswer(description: string, status: string): JsonSchema {
@@ -22,9 +22,19 @@ const DESTINATION = object({
   ...STANDING,
 });
 
+const LEDGER = object({
+  state: choice(["ok", "full"], "full: new events are answered 507 until retention has made room; delivery goes on."),
+  bytes: described(COUNT, "In use; pages that retention freed are not counted, and take new rows first."),
+  bytes_max: described(COUNT, "LEDGER_BYTES_MAX."),
+});
+
 const READINESS = object({
-  status: choice(["ok", "waiting"], "waiting: events are accepted, and some do not reach their destination."),
+  status: choice(
+    ["ok", "waiting", "full"],
+    "waiting: events are accepted, and some do not reach their destination. full: see ledger.",
+  ),
   database: { type: "string", const: "ok" },
+  ledger: LEDGER,
   tokens: choice(["ok", "no_secret"], "no_secret: POST /oauth/token answers 503, since TOKEN_SECRET is not set."),
   destinations: list(DESTINATION),
 });
@@ -32,6 +42,7 @@ const READINESS = object({
 const READY_EXAMPLE = {
   status: "waiting",
   database: "ok",
+  ledger: { state: "ok", bytes: 1_203_404_800, bytes_max: 9_000_000_000 },
   tokens: "ok",
   destinations: [
     {
@@ -59,18 +70,20 @@ function unnamed(destinations: readonly DestinationStanding[]): PublicStanding[]
 }
 
 /**
- * 503 only where nothing can be accepted. A destination that does not answer is no reason to take this edge out of
+ * 503 only where the ledger cannot be read. One that is full still delivers, and makes room by itself. A destination that does not answer is no reason to take this edge out of
  * service: it accepts events all the same, and no other edge would deliver them either.
  */
 async function readiness(c: WeirContext): Promise<Response> {
-  const { standing, clock, issuesTokens } = c.get("services");
+  const { standing, clock, issuesTokens, ledgerSize } = c.get("services");
   try {
-    await c.env.LEDGER.prepare("SELECT version FROM catalogs LIMIT 1").first();
+    const bytes = await ledgerSize.read();
+    const isFull = bytes >= ledgerSize.bytesMax;
     const destinations = unnamed(await standing.destinations(clock.now()));
     const waits = destinations.some(({ state }) => state === "waiting" || state === "lanes_waiting");
     return c.json({
-      status: waits ? "waiting" : "ok",
+      status: isFull ? "full" : waits ? "waiting" : "ok",
       database: "ok",
+      ledger: { state: isFull ? "full" : "ok", bytes, bytes_max: ledgerSize.bytesMax },
       tokens: issuesTokens ? "ok" : "no_secret",
       destinations: destinations.map(({ vendor, destination, ...rest }) => ({
         vendor,

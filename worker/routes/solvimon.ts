@@ -47,7 +47,7 @@ const INGEST = {
   params: { version: VERSION },
   tag: "Solvimon",
   dialect: "Solvimon",
-  refusals: [409],
+  refusals: [409, 507],
 } as const;
 
 /** `/ingest/persist-data` is ingestPersistData. */

@@ -2,7 +2,7 @@
 import { usageStream } from "../../shared/events/kind.ts";
 import type { WeirContext } from "../context.ts";
 import { ADMIN, route } from "../http/route.ts";
-import { metricsText, standingMetrics, usageMetrics } from "../metrics-text.ts";
+import { metricsText, sizeMetrics, standingMetrics, usageMetrics } from "../metrics-text.ts";
 import { answer, textAnswer } from "../openapi/answers.ts";
 import { COUNT, described, list, object, TEXT, TIME } from "../openapi/json-schema.ts";
 import { STREAM } from "./filters.ts";
@@ -18,14 +18,15 @@ const METRICS_EXAMPLE =
   `weir_events_pending{tenant="acme",stream="${usageStream("web-egress")}"} 10\n`;
 
 async function showMetrics(c: WeirContext): Promise<Response> {
-  const { stats, standing, usageFold, clock } = c.get("services");
+  const { stats, standing, usageFold, ledgerSize, clock } = c.get("services");
   const now = clock.now();
-  const [totals, holds, destinations, lanes, setAside] = await Promise.all([
+  const [totals, holds, destinations, lanes, setAside, bytes] = await Promise.all([
     ...([stats.totals(), stats.holds(now), standing.destinations(now), standing.lanes()] as const),
-    usageFold.setAside(),
+    ...([usageFold.setAside(), ledgerSize.read()] as const),
   ]);
   c.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  return c.body(metricsText(totals, holds, now) + standingMetrics(destinations, lanes) + usageMetrics(setAside));
+  const size = sizeMetrics([{ database: "LEDGER", bytes, bytesMax: ledgerSize.bytesMax }]);
+  return c.body(metricsText(totals, holds, now) + standingMetrics(destinations, lanes) + usageMetrics(setAside) + size);
 }
 
 const STREAM_MINUTES = object(

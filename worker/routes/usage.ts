@@ -91,7 +91,7 @@ function usageRoute(path: string, id: string): Route {
       answers: {
         200: answer("Each event's fate, counted.", INGEST_ANSWER, ANSWER_EXAMPLE, ANSWER_HEADER.preferenceApplied),
       },
-      refusals: [404],
+      refusals: [404, 507],
     },
     (c, { path: { meterGlobalId } }) => {
       if (!isWithin(c.get("principal").bounds.meters, meterGlobalId))
