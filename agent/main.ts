@@ -1,7 +1,5 @@
 #!/usr/bin/env node
 /** The agent's command line: arguments in, exit code out. */
-import { realpathSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { createProgram } from "./commands/program.ts";
 import { type ExitCode, printError, printErrorLines, type Terminal } from "./commands/terminal.ts";
@@ -33,11 +31,6 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
-function isEntryPoint(): boolean {
-  const script = process.argv[1];
-  return script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url);
-}
-
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
 }
@@ -62,4 +55,4 @@ export async function start(): Promise<void> {
   }
 }
 
-if (isEntryPoint()) await start();
+if (import.meta.main) void start();

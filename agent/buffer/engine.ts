@@ -1,4 +1,5 @@
 /** Where the store runs: in this thread, or in one of its own so that an fsync holds up nobody. */
+import { getAsset, isSea } from "node:sea";
 import { Worker } from "node:worker_threads";
 import { AgentError, type AgentErrorCode } from "../runtime/agent-error.ts";
 import { type GroupResult, openStore, type StoreOptions, type StoreState } from "./store.ts";
@@ -34,9 +35,8 @@ export type ThreadReply =
  * @throws AgentError as {@link openStore}, and LOG_STOPPED from `run` once the thread has ended.
  */
 export async function openThreadEngine(options: Omit<StoreOptions, "at">): Promise<Engine> {
-  // The packed agent is one bundle a thread, plain JavaScript; from a checkout both are TypeScript.
-  const file = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./log-thread.js";
-  const thread = new Worker(new URL(file, import.meta.url), {
+  const thread = new Worker(threadSource(), {
+    eval: isSea(),
     workerData: options,
     resourceLimits: { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 48 },
   });
@@ -57,6 +57,14 @@ export async function openThreadEngine(options: Omit<StoreOptions, "at">): Promi
       await thread.terminate();
     },
   };
+}
+
+/** @returns the thread's file, or its code where all of the agent is one executable. */
+function threadSource(): URL | string {
+  if (isSea()) return getAsset("log-thread.js", "utf8");
+  // The packed agent is one bundle a thread, plain JavaScript; from a checkout both are TypeScript.
+  const file = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./log-thread.js";
+  return new URL(file, import.meta.url);
 }
 
 /**

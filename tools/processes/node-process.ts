@@ -32,13 +32,16 @@ export interface NodeProcess {
   stop(): Promise<Exit>;
 }
 
-export interface SpawnOptions {
+export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** A command with its options that starts the program as its own process, such as `strace -D`. */
+  readonly under?: readonly string[];
+}
+
+export interface SpawnOptions extends ProgramOptions {
   /** Flags for node itself. */
   readonly nodeFlags?: readonly string[];
-  readonly cwd?: string;
-  /** A command with its options that starts node as its own process, such as `strace -D`. */
-  readonly under?: readonly string[];
 }
 
 const running = new Set<number>();
@@ -48,11 +51,25 @@ process.on("exit", () => {
 
 /** Starts `node SCRIPT ARGS…` with the Node that runs this. */
 export function spawnNode(script: string, args: readonly string[] = [], options: SpawnOptions = {}): NodeProcess {
-  const { env = {}, nodeFlags = [], cwd, under = [] } = options;
-  const [command = process.execPath, ...rest] = [...under, process.execPath, "--import", TETHER, ...nodeFlags];
-  const child = spawn(command, [...rest, script, ...args], {
+  const { nodeFlags = [], under = [] } = options;
+  const command = [...under, process.execPath, "--import", TETHER, ...nodeFlags, script, ...args];
+  return spawned(script, command, ["ignore", "pipe", "pipe", "ipc"], options);
+}
+
+/** Starts a program that is no script; it outlives a starter that is killed. */
+export function spawnProgram(program: string, args: readonly string[], options: ProgramOptions = {}): NodeProcess {
+  return spawned(program, [...(options.under ?? []), program, ...args], ["ignore", "pipe", "pipe"], options);
+}
+
+function spawned(
+  script: string,
+  [command = "", ...rest]: readonly string[],
+  stdio: ("ignore" | "pipe" | "ipc")[],
+  { env = {}, cwd }: ProgramOptions,
+): NodeProcess {
+  const child = spawn(command, rest, {
     detached: true,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    stdio,
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });

@@ -4,7 +4,7 @@
  *
  * A cut that fails is tried again alone with what its message says: WEIR_POWER_CUT=FOLDER:LINE:SEED.
  */
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type TempDir, tempDir } from "../../../tools/processes/temp-dir.ts";
@@ -12,45 +12,12 @@ import { createRandom } from "../../shared/random-json.ts";
 import { copyProduct, ROOT, replaceOnce } from "../../support/product-copy.ts";
 import { cutPower } from "./disk.ts";
 import { type Cut, changesOf, chooseCuts } from "./places.ts";
-import { record, whyNotRecorded } from "./recorder.ts";
+import { agentOf, whyNotRecorded } from "./recorder.ts";
 import { type Recording, readRecording } from "./recording.ts";
-import { type CutFault, faultsAfter, positionsOf, smallFileFaults } from "./reopened.ts";
+import { smallFileFaults } from "./reopened.ts";
+import { failuresIn, recordIn, tryCuts } from "./verdicts.ts";
 
 const SEED = 20_261_121;
-const KEPT = "-kept";
-
-interface Verdict {
-  readonly cut: Cut;
-  readonly faults: readonly CutFault[];
-}
-
-/** Cuts a recording at these places, one after the other, and opens what each leaves. */
-function tryCuts(recording: Recording, cuts: readonly Cut[]): Verdict[] {
-  const positions = positionsOf(recording);
-  return cuts.map((cut) => {
-    const left = cutPower(recording.operations, recording.told.root, cut.at, createRandom(cut.seed));
-    return { cut, faults: faultsAfter(recording, positions, { ...cut, left }) };
-  });
-}
-
-/** Records the agent of this folder of the product. */
-async function recordIn(folder: TempDir, product: string): Promise<Recording> {
-  await record(folder.path, product);
-  return readRecording(folder.path);
-}
-
-/** The failed cuts in words; their recording is kept, so that they can be looked into. */
-function failuresIn(verdicts: readonly Verdict[], folder: string): string[] {
-  const failed = verdicts.filter(({ faults }) => faults.length > 0);
-  if (failed.length === 0) return [];
-  const kept = folder.endsWith(KEPT) ? folder : `${folder}${KEPT}`;
-  if (kept !== folder) cpSync(folder, kept, { recursive: true });
-  return failed.map(({ cut: { where, at, seed }, faults }) => {
-    const [first] = faults;
-    return `WEIR_POWER_CUT=${kept}:${at}:${seed} (${where}): ${faults.length} faults, first: ${first?.what}`;
-  });
-}
-
 function againCut(text: string): { folder: string; cut: Cut } {
   const [, folder, at, seed] = /^(.+):(\d+):(\d+)$/.exec(text) ?? [];
   if (folder === undefined) throw new Error(`WEIR_POWER_CUT is FOLDER:LINE:SEED, not ${text}`);
@@ -75,7 +42,7 @@ describe.skipIf(reason !== null)(`a power cut${reason === null ? "" : ` (skipped
   let recording: Recording;
   beforeAll(async () => {
     folder = tempDir("weir-recording");
-    recording = await recordIn(folder, ROOT);
+    recording = await recordIn(folder, agentOf(ROOT));
   });
   afterAll(() => folder.remove());
 
@@ -130,7 +97,7 @@ describe.skipIf(reason !== null)(`a power cut${reason === null ? "" : ` (skipped
     onTestFinished(records.remove);
     copyProduct(broken.path, ["agent", "shared", "package.json"]);
     replaceOnce(join(broken.path, "agent/buffer/disk/database.ts"), "synchronous = FULL", "synchronous = OFF");
-    const unsynced = await recordIn(records, broken.path);
+    const unsynced = await recordIn(records, agentOf(broken.path));
     const verdicts = tryCuts(unsynced, chooseCuts(unsynced, SEED));
     const losing = verdicts.filter(({ faults }) => faults.some(({ kind }) => kind === "lost"));
     const setAside = verdicts.filter(({ faults }) => faults.some(({ what }) => what.includes("set aside")));

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { spawnNode } from "../../../tools/processes/node-process.ts";
+import { type NodeProcess, type ProgramOptions, spawnNode } from "../../../tools/processes/node-process.ts";
 import { openDestination, type Reply } from "../support/destination.ts";
 import { TRACED_CALLS } from "./file-calls.ts";
 import { createClients, LIVES, type Scene, WAITING } from "./lives.ts";
@@ -22,17 +22,24 @@ export function whyNotRecorded(): string | null {
   }
 }
 
+/** Starts the agent's command line with these arguments. */
+export type StartAgent = (args: readonly string[], options: ProgramOptions) => NodeProcess;
+
+/** @param product the folder of the product that is to run. */
+export function agentOf(product: string): StartAgent {
+  return (args, options) => spawnNode(join(product, "agent/main.ts"), args, options);
+}
+
 /**
  * Records three lives of one agent in a folder, for {@link readRecording}: the first makes the buffer and is killed,
  * the second finds the log as that left it and is stopped, the third finds it closed.
- * @param product the folder of the product that is to run.
  */
-export async function record(folder: string, product: string): Promise<void> {
+export async function record(folder: string, start: StartAgent): Promise<void> {
   const root = join(realpathSync(folder), "disk");
   const scene = await setScene(root);
   try {
     for (const [run, live] of LIVES.entries()) {
-      const agent = spawnNode(join(product, "agent/main.ts"), ["run", "--config", scene.configFile], {
+      const agent = start(["run", "--config", scene.configFile], {
         // Calls handed to the kernel through a ring would not be seen.
         env: { WEIR_API_KEY: "test-key", UV_USE_IO_URING: "0" },
         under: [
