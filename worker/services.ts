@@ -23,6 +23,7 @@ import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
 import { createLimiter, type Limiter } from "./limiter.ts";
 import { logFailure, logRefused, logWarning } from "./log.ts";
+import { pauseFor } from "./repeat.ts";
 import { createTenants, type Tenants } from "./tenants/tenants.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
 import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
@@ -115,17 +116,13 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     stats: createStats(bindings.LEDGER),
     usage: createUsageReader(bindings.LEDGER),
     usageFold: createUsageFold(bindings.LEDGER, runtime.clock, logFailure),
-    admission: new Admission({ now: runtime.clock.now, pause }),
+    admission: new Admission({ now: runtime.clock.now, pause: pauseFor }),
     keyLimiter: createLimiter(bindings.KEY_RATE ?? null, settings.rateLimitPerMinute),
     tokenLimiter: createLimiter(bindings.TOKEN_RATE ?? null, settings.tokenRateLimitPerMinute),
     guesses: createGuesses(createLimiter(bindings.REFUSED_RATE ?? null, settings.refusedRateLimitPerMinute)),
     refusals,
     nudge,
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 const instances = new WeakMap<Bindings, Services>();

@@ -2,6 +2,7 @@
  * An admin's write looks at the key it came with in the transaction that writes: what an instance remembers of a key
  * may be seconds old, and a revoked key changes nothing any more.
  */
+import { d1FailureOf } from "./d1-errors.ts";
 import { statement } from "./statement.ts";
 
 /** The key a write came with, and now in milliseconds since 1970. */
@@ -38,6 +39,8 @@ export async function writeAs(
     const [, ...results] = await db.batch([GATE.bind(db, { apiKeyId, now }), ...statements]);
     return results;
   } catch (cause) {
+    // The gate's own failure is one of SQLite's.
+    if (!["never", "constraint", "unknown"].includes(d1FailureOf(cause))) throw cause;
     const standing = await STANDS.first(db, { apiKeyId, now });
     if (standing?.valid === 1) throw cause;
     throw new KeyEndedError("the key has ended", { cause });

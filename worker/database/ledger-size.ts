@@ -57,8 +57,3 @@ export function createLedgerSize(db: D1Database, bytesMax: number, now: () => nu
     },
   };
 }
-
-/** Whether D1 refused a write because the database has no room: nothing was written, and a repeat would fail alike. */
-export function isDatabaseFull(cause: unknown): boolean {
-  return cause instanceof Error && /maximum DB size|database or disk is full|SQLITE_FULL/i.test(cause.message);
-}

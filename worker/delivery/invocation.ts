@@ -6,6 +6,7 @@ import type { ClockAndRandom } from "../../shared/clock.ts";
 import type { RefusalLog } from "../../shared/intake/refusal-log.ts";
 import type { StatementBudget } from "../database/statement-budget.ts";
 import type { Settings } from "../env.ts";
+import { pauseFor, READ_REPEATS, repeated, SETTLE_REPEATS } from "../repeat.ts";
 import type { CallOutcome, Dialect } from "./dialect.ts";
 import { logHolds } from "./holds.ts";
 import { createOutbox, type PendingLane } from "./outbox.ts";
@@ -72,10 +73,11 @@ export function createInvocation(parts: InvocationParts): Invocation {
   const { db } = budget;
   const { clock } = runtime;
   const outbox = createOutbox(db);
+  const patient = { random: runtime.random, pause: pauseFor };
   // Two tries at most go into a call (a fresh token), each with a token fetch before it.
   const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
   const host: RunHost = {
-    ...{ now: clock.now, slots, slotMs: leaseMs, pause, lease },
+    ...{ now: clock.now, slots, slotMs: leaseMs, pause: pauseFor, lease },
     mayTake: () => budget.has(LEASE_STATEMENTS_MAX + CALL_STATEMENTS_MAX),
     patienceMs: handOver === null ? Number.POSITIVE_INFINITY : HANGS_AFTER_MS,
   };
@@ -101,10 +103,12 @@ export function createInvocation(parts: InvocationParts): Invocation {
   }
 
   async function sendOne(of: RunLane, shipment: Shipment, dialect: Dialect): Promise<TurnOutcome> {
-    const cargo = await outbox.cargo(shipment, dialect.takesSingly);
+    const cargo = await repeated(() => outbox.cargo(shipment, dialect.takesSingly), READ_REPEATS, patient);
     const { record, settlement: found } = await ship(shipment, cargo, dialect, settings, runtime);
     const settlement = await complete(shipment, found);
-    const changes = await outbox.settle(shipment, record, settlement, clock.now());
+    // The call was made: that one settlement failed is no reason to make it again. A settlement after the commit does nothing.
+    const settle = () => outbox.settle(shipment, record, settlement, clock.now());
+    const changes = await repeated(settle, SETTLE_REPEATS, patient);
     logHolds(changes);
     if (found.kind === "rejected") noteRefusal(shipment, found.outcome);
     const ended = changes.filter(({ kind }) => kind === "ended");
@@ -119,7 +123,8 @@ export function createInvocation(parts: InvocationParts): Invocation {
   async function complete(shipment: Shipment, found: Shipping["settlement"]): Promise<Settlement> {
     if (found.kind !== "rejected") return found;
     const { part, outcome } = found;
-    const event = rejectedEvent(shipment.stream, part, await outbox.batch(part.batch), outcome);
+    const batch = await repeated(() => outbox.batch(part.batch), SETTLE_REPEATS, patient);
+    const event = rejectedEvent(shipment.stream, part, batch, outcome);
     return { kind: "quarantined", event };
   }
 
@@ -198,8 +203,4 @@ function distinct(keys: readonly StreamKey[]): StreamKey[] {
 
 function streamsOf(lanes: readonly RunLane[]): StreamKey[] {
   return distinct(lanes.map(({ lane }) => lane));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -183,7 +183,8 @@ export interface Lease {
   readonly attempt: number;
 }
 
-const OWN = "id = :shipment AND attempts = :attempt AND state = 'open'";
+/** One that was put back has no sender: a settlement that is written down again finds nothing to do. */
+const OWN = "id = :shipment AND attempts = :attempt AND state = 'open' AND in_flight = 1";
 /** The lease of this very attempt still stands. */
 export const LEASED = `EXISTS (SELECT 1 FROM shipments WHERE ${OWN})`;
 

@@ -6,8 +6,11 @@
  * the caller's repeat then finds its events as duplicates.
  */
 
+import { backoffMs } from "../../shared/backoff.ts";
 import type { ClockAndRandom } from "../../shared/clock.ts";
-import { isDatabaseFull, type LedgerSize } from "../database/ledger-size.ts";
+import { type D1Failure, d1FailureOf } from "../database/d1-errors.ts";
+import type { LedgerSize } from "../database/ledger-size.ts";
+import { pauseFor, READ_REPEATS, repeated } from "../repeat.ts";
 import type { Claim } from "./filing-sql.ts";
 import { countOnly, filingStatements } from "./filing-statements.ts";
 import type { FileOutcome, Filing } from "./ledger.ts";
@@ -17,6 +20,11 @@ import { createRowId } from "./row-id.ts";
 
 /** How often a request is planned anew before the database is called unclear. Each round needs a concurrent writer. */
 const ROUNDS_MAX = 8;
+/** Of them, those that D1 itself made necessary, and the pauses before them. */
+const FAILURES_MAX = 3;
+const PAUSES = { baseMs: 100, maxMs: 800 } as const;
+/** After these another round may succeed, once it is known what the last one left; after the others none does, or it would do harm. */
+const GOES_ON: readonly D1Failure[] = ["constraint", "passing", "unknown"];
 
 /** @throws Error with the last cause where the ledger gave no clear answer. */
 export async function fileRequest(
@@ -27,6 +35,7 @@ export async function fileRequest(
 ): Promise<FileOutcome> {
   let known = NOTHING_KNOWN;
   let cause: unknown;
+  let failures = 0;
   const tried = new Map<number, Plan>();
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const plan = planFiling(filing.events, filing.stream, filing.producer, known);
@@ -38,13 +47,20 @@ export async function fileRequest(
     const attempt = await tryTransaction(db, filing, plan, claim, clock.now(), size);
     if (attempt.kind === "committed") return { kind: "filed", fates: plan.fates };
     if (attempt.kind === "failed") {
-      if (isDatabaseFull(attempt.cause)) {
+      cause = attempt.cause;
+      const failure = d1FailureOf(cause);
+      if (failure === "full") {
         size.noteFull();
         return { kind: "ledger-full" };
       }
-      cause = attempt.cause;
+      if (!GOES_ON.includes(failure)) throw new Error("the ledger took nothing down, or did not say so", { cause });
+      if (failure === "passing") {
+        if (++failures > FAILURES_MAX) break;
+        await pauseFor(backoffMs(failures, random(), PAUSES));
+      }
     }
-    const held = await lookUp(db, filing, [...tried.keys()], clock.now());
+    const look = () => lookUp(db, filing, [...tried.keys()], clock.now());
+    const held = await repeated(look, READ_REPEATS, { random, pause: pauseFor });
     const committed = held.committed === null ? undefined : tried.get(held.committed);
     if (committed !== undefined) return { kind: "filed", fates: committed.fates };
     if (!held.keyValid) return { kind: "key-ended" };
@@ -75,7 +91,8 @@ async function tryTransaction(
   try {
     const [first] = await db.batch(statements);
     size.note(first?.meta);
-    return (first?.meta.changes ?? 0) > 0 ? { kind: "committed" } : { kind: "unclaimed" };
+    // What the statement gave, not `meta.changes`: that counts, and does not say of what.
+    return (first?.results.length ?? 0) > 0 ? { kind: "committed" } : { kind: "unclaimed" };
   } catch (cause) {
     return { kind: "failed", cause };
   }

@@ -65,7 +65,10 @@ const BATCH_VALUES =
  * Batches of a producer never overlap, so of those that begin at or before a run's end only the last one can
  * reach into it: one seek a run, never a scan.
  */
-export const CLAIM = statement<BatchColumns & Gate & { runs: string; groups: string }>(`INSERT INTO batches
+export const CLAIM = statement<
+  BatchColumns & Gate & { runs: string; groups: string },
+  { readonly id: number }
+>(`INSERT INTO batches
   (${BATCH_COLUMNS})
 SELECT ${BATCH_VALUES}
 WHERE ${GATE}
@@ -74,7 +77,8 @@ WHERE ${GATE}
   AND NOT EXISTS (SELECT 1 FROM json_each(:runs) AS run WHERE (
     SELECT last FROM batches WHERE tenant = :tenant AND stream = :stream AND producer = :producer
       AND first <= run.value ->> 1
-    ORDER BY first DESC LIMIT 1) >= run.value ->> 0)`);
+    ORDER BY first DESC LIMIT 1) >= run.value ->> 0)
+RETURNING id`);
 
 export const FURTHER_ROW = statement<Claim & BatchColumns>(`INSERT INTO batches (${BATCH_COLUMNS})
 SELECT ${BATCH_VALUES} WHERE ${CLAIMED}`);
@@ -189,8 +193,8 @@ export const COUNT_POSITIONS = statement<Claim & CounterColumns & Runs>(`${count
 ${COUNT_UP}`);
 
 /** For a request that brings nothing new: only counted. */
-export const COUNT_ONLY = statement<CounterColumns & Gate>(`${counting("0")} WHERE ${GATE}
-${COUNT_UP}`);
+export const COUNT_ONLY = statement<CounterColumns & Gate, { readonly tenant: string }>(`${counting("0")} WHERE ${GATE}
+${COUNT_UP} RETURNING tenant`);
 
 export interface Standing {
   readonly key_valid: 0 | 1;

@@ -8,6 +8,7 @@ import { createApp } from "../../../worker/app.ts";
 import type { Bindings } from "../../../worker/env.ts";
 import type { LedgerRow } from "../../../worker/ledger/ledger.ts";
 import { createServices, type Runtime, type Services, WORKERD } from "../../../worker/services.ts";
+import { asInvocation, type StrictOptions, type StrictPeaks, strictPlatform } from "./strict-platform.ts";
 
 interface TestBindings extends Bindings {
   readonly TEST_MIGRATIONS: D1Migration[];
@@ -18,6 +19,8 @@ export const bindings = env as unknown as TestBindings;
 export interface TestEdge {
   readonly tenant: string;
   readonly services: Services;
+  /** Most of what the platform was asked for. */
+  readonly peaks: StrictPeaks;
   /** A request to the app with the tenant's key; what it leaves to waitUntil has been done when it answers. */
   request(path: string, init?: RequestInit): Promise<Response>;
   post(meter: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
@@ -32,6 +35,8 @@ export interface EdgeOptions {
   readonly runtime?: Partial<Runtime>;
   /** In place of D1 and the queue, for breaking them. */
   readonly bindings?: Partial<Bindings>;
+  /** Latency and failures; the platform's limits always hold. */
+  readonly platform?: StrictOptions;
   readonly tenant?: string;
 }
 
@@ -67,10 +72,11 @@ export function connectEdge(tenant: string, options: EdgeOptions = {}): TestEdge
     LOOPBACK_DESTINATIONS: "allow",
     ...options.vars,
   };
-  const services = createServices(
-    { LEDGER: bindings.LEDGER, NUDGES: silentQueue, ...vars, ...options.bindings } as Bindings,
-    { ...WORKERD, ...options.runtime },
-  );
+  const runtime = { ...WORKERD, ...options.runtime };
+  const given = { LEDGER: bindings.LEDGER, NUDGES: silentQueue, ...options.bindings };
+  const platform = strictPlatform({ ...given, fetch: runtime.fetch }, options.platform);
+  const bound = { ...vars, ...given, ...platform.bindings } as Bindings;
+  const services = inInvocations(createServices(bound, { ...runtime, fetch: platform.fetch }));
   const app = createApp(services);
   const request = async (path: string, init: RequestInit = {}) => {
     const waiting: Promise<unknown>[] = [];
@@ -81,17 +87,20 @@ export function connectEdge(tenant: string, options: EdgeOptions = {}): TestEdge
       passThroughOnException() {},
       props: {},
     };
-    const response = await app.fetch(
-      new Request(`http://edge${path}`, { ...init, headers }),
-      services.bindings,
-      context as unknown as ExecutionContext,
-    );
-    await Promise.all(waiting);
-    return response;
+    return asInvocation(async () => {
+      const response = await app.fetch(
+        new Request(`http://edge${path}`, { ...init, headers }),
+        services.bindings,
+        context as unknown as ExecutionContext,
+      );
+      await Promise.all(waiting);
+      return response;
+    });
   };
   return {
     tenant,
     services,
+    peaks: platform.peaks,
     request,
     post: (meter, body, headers = {}) =>
       request(`/meters/streaming/ingestion/${encodeURIComponent(meter)}`, {
@@ -113,6 +122,29 @@ export function connectEdge(tenant: string, options: EdgeOptions = {}): TestEdge
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line).source);
+    },
+  };
+}
+
+/** What queue and clock call, as the invocation that it is there. */
+function inInvocations(services: Services): Services {
+  const { delivery, usageFold, eventIndex } = services;
+  return {
+    ...services,
+    delivery: {
+      ...delivery,
+      deliver: (...given) => asInvocation(() => delivery.deliver(...given)),
+      sweep: (...given) => asInvocation(() => delivery.sweep(...given)),
+    },
+    usageFold: {
+      ...usageFold,
+      fold: (...given) => asInvocation(() => usageFold.fold(...given)),
+      sweep: (...given) => asInvocation(() => usageFold.sweep(...given)),
+    },
+    eventIndex: {
+      ...eventIndex,
+      follow: (...given) => asInvocation(() => eventIndex.follow(...given)),
+      sweep: (...given) => asInvocation(() => eventIndex.sweep(...given)),
     },
   };
 }
