@@ -17,7 +17,7 @@ export async function runCommandLine(program: Command, args: readonly string[] =
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     process.exitCode = exitCodeOf(error);
-    if (!(error instanceof CommanderError)) console.error(`${program.name()} ${messageOf(error)}`);
+    if (!(error instanceof CommanderError)) console.error(`${program.name().replace(/ --$/, "")}: ${messageOf(error)}`);
   }
 }
 
