@@ -67,7 +67,7 @@ async function openListeners(
   const { host, port, socket, hosts } = config.listen;
   let token = readToken(config);
   await core.refresh.freshen();
-  const { status, lines, quarantine, snapshots, resend, test, log } = core;
+  const { status, lines, quarantine, snapshots, digest, resend, test, log } = core;
   const followed = createFollowedFiles({ log, lines, clock, logger });
   const routesFor = createRouteTable(options, core, followed.lostBytes);
   const server = await openHttpServer(
@@ -86,7 +86,7 @@ async function openListeners(
   await followed.follow(config.tails);
   const control = await openControl({
     ...{ directory: config.buffer.directory, env: options.env, limits: DEFAULT_LIMITS, logger },
-    ...{ status, verify: log.verify, lines, quarantine, snapshots, resend, test },
+    ...{ status, verify: log.verify, lines, quarantine, snapshots, digest, resend, test },
     withdraw: core.uploader.withdraw,
   });
   opened.push(() => control.close(GRACE_MS));

@@ -12,7 +12,7 @@ import { createLinesHandler } from "./intake/lines-handler.ts";
 import { noteLines, noteRejected, openRefusalLog } from "./intake/noted-refusals.ts";
 import { startSchemaRefresh } from "./intake/schema-refresh.ts";
 import { createSchemas } from "./intake/schemas.ts";
-import { type Range, takeSnapshots } from "./operator/audit.ts";
+import { digestFor, type Range, takeSnapshots } from "./operator/audit.ts";
 import { type DeliveryWatch, startDeliveryWatch } from "./operator/delivery-watch.ts";
 import { type FillRate, watchFillRate } from "./operator/fill-rate.ts";
 import { createQuarantine } from "./operator/quarantine.ts";
@@ -117,6 +117,7 @@ export async function startCore(options: AgentOptions) {
     test: (request: TestRequest) => followEvent({ log, lines, calls, clock, status }, request),
     quarantine: createQuarantine({ log, schemas, limits: DEFAULT_LIMITS }),
     snapshots: () => takeSnapshots(log),
+    digest: (stream: string, taken: readonly Range[]) => digestFor(log, stream, taken),
     resend: (stream: string, ranges: readonly Range[]) => resendRanges(log, stream, ranges),
     tidy: tidying.tidy,
     status,

@@ -13,7 +13,7 @@ import { withCanonical } from "./json/canonical-bytes.ts";
 import { type Fields, SpanObject } from "./json/span.ts";
 import { JsonNumber } from "./json/value.ts";
 import { ALPHANUMERICS } from "./random-text.ts";
-import { sha256, sha256OfText, sha256Words } from "./sha256.ts";
+import { sha256, sha256OfText } from "./sha256.ts";
 
 /** What is kept of an event's content hash: the first bytes of SHA-256, in ledger and log alike. */
 export const CONTENT_HASH_BYTES = 16;
@@ -183,91 +183,3 @@ export function toHex(bytes: Uint8Array): string {
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
-/**
- * A sum over ids that does not depend on their order: modulo 2^128, of the first 16 bytes (big-endian) of
- * SHA-256 of each id. Two ledgers with the same sum and count hold the same events. Kept as four 32-bit
- * parts, the lowest first, because D1 rounds integers above 2^53.
- */
-export type Digest = readonly [number, number, number, number];
-
-export const EMPTY_DIGEST: Digest = [0, 0, 0, 0];
-
-/** The part one id adds to a digest. */
-export function digestOf(id: string): Digest {
-  const hash = sha256OfText(id);
-  const view = new DataView(hash.buffer, hash.byteOffset, 16);
-  return [view.getUint32(12), view.getUint32(8), view.getUint32(4), view.getUint32(0)];
-}
-
-const ID_DIGITS = 20;
-const DIGIT_CODES = Uint8Array.from(ALPHANUMERICS, (digit) => digit.charCodeAt(0));
-/** Of a position, the longest. */
-const DECIMALS_MAX = 16;
-
-/** The parts that a producer's positions add to a digest: what {@link digestOf} gives of their ids, which are not made. */
-export class PositionDigests {
-  /** What an id is a hash of, up to the position. */
-  private readonly text: Uint8Array;
-  private readonly textLength: number;
-  private readonly id: Uint8Array;
-
-  constructor(kind: Kind, stream: string, producer: string) {
-    const encoder = new TextEncoder();
-    const text = encoder.encode(`${kind}\n${stream}\np:${producer}:`);
-    this.text = new Uint8Array(text.length + DECIMALS_MAX);
-    this.text.set(text);
-    this.textLength = text.length;
-    this.id = encoder.encode(idPrefixOf(kind) + "0".repeat(ID_DIGITS));
-  }
-
-  of(position: number): Digest {
-    const id = this.id;
-    const hash = sha256Words(this.text, 0, this.write(position));
-    for (let word = 0; word < 8; word++) {
-      LIMBS[2 * word] = (hash[word] ?? 0) >>> 16;
-      LIMBS[2 * word + 1] = (hash[word] ?? 0) & 0xffff;
-    }
-    let at = id.length;
-    for (let group = 0; group < 4; group++) {
-      let rest = nextFiveDigits();
-      for (let digit = 0; digit < 5; digit++) {
-        id[--at] = DIGIT_CODES[rest % 62] ?? 0;
-        rest = Math.floor(rest / 62);
-      }
-    }
-    const sum = sha256Words(id, 0, id.length);
-    return [(sum[3] ?? 0) >>> 0, (sum[2] ?? 0) >>> 0, (sum[1] ?? 0) >>> 0, (sum[0] ?? 0) >>> 0];
-  }
-
-  /** @returns where the text ends. */
-  private write(position: number): number {
-    let length = this.textLength + 1;
-    for (let rest = position; rest >= 10; rest = Math.floor(rest / 10)) length++;
-    let rest = position;
-    for (let at = length - 1; at >= this.textLength; at--) {
-      const digit = rest % 10;
-      this.text[at] = 0x30 + digit;
-      rest = (rest - digit) / 10;
-    }
-    return length;
-  }
-}
-
-/** The sum of two digests, modulo 2^128. */
-export function addDigests(a: Digest, b: Digest): Digest {
-  const s0 = a[0] + b[0];
-  const s1 = a[1] + b[1] + carry(s0);
-  const s2 = a[2] + b[2] + carry(s1);
-  const s3 = a[3] + b[3] + carry(s2);
-  return [s0 >>> 0, s1 >>> 0, s2 >>> 0, s3 >>> 0];
-}
-
-function carry(sum: number): number {
-  return sum > 0xffffffff ? 1 : 0;
-}
-
-/** A digest as the ledgers show it: 32 hex digits, big-endian. */
-export function digestHex(digest: Digest): string {
-  return [digest[3], digest[2], digest[1], digest[0]].map((part) => part.toString(16).padStart(8, "0")).join("");
-}

@@ -1,5 +1,5 @@
 /**
- * SHA-256 (FIPS 180-4) of short texts, synchronous in workerd and Node. An event is hashed several times, each time a
+ * SHA-256 (FIPS 180-4) of short texts, synchronous in workerd and Node. An event may be hashed several times, each time a
  * block or two: what a general implementation does around the blocks costs four times as much as they do.
  */
 
@@ -19,12 +19,6 @@ const schedule = new Int32Array(64);
 const tail = new Uint8Array(2 * BLOCK_BYTES);
 const shortText = new Uint8Array(SHORT_TEXT);
 const ENCODER = new TextEncoder();
-
-/** The hash over `bytes` between two offsets as eight words of 32 bits, the highest first; good until the next hash. */
-export function sha256Words(bytes: Uint8Array, from: number, to: number): Int32Array {
-  run(bytes, from, to);
-  return state;
-}
 
 /** The 32 bytes of the hash over `bytes` between two offsets. */
 export function sha256(bytes: Uint8Array, from = 0, to = bytes.length): Uint8Array {

@@ -1,13 +1,17 @@
+import type { LedgerDigest } from "../../shared/ledger-digest.ts";
 import { type Config, readConfig } from "../config/config.ts";
 import { openBuffer, resendRanges } from "../core.ts";
 import {
   compareStream,
+  digestFor,
+  type EdgeRow,
   fetchEdgeLedger,
   isEqual,
   type Range,
   type Snapshot,
   type StreamAudit,
   sizeOf,
+  takenBy,
   takeSnapshots,
 } from "../operator/audit.ts";
 import { AgentError } from "../runtime/agent-error.ts";
@@ -26,6 +30,7 @@ export interface AuditOptions {
 interface Holder {
   readonly producer: string | null;
   snapshots(): Promise<readonly Snapshot[]>;
+  digest(stream: string, taken: readonly Range[]): Promise<LedgerDigest | null>;
   resend(stream: string, ranges: readonly Range[]): Promise<number>;
   close(): Promise<void>;
 }
@@ -47,10 +52,11 @@ export async function audit(options: AuditOptions, terminal: Terminal): Promise<
     const before = await holder.snapshots();
     const rows = await fetchEdgeLedger(transport, producer, new AbortController().signal);
     const streams = new Map(rows.map((row) => [row.stream, row]));
-    audits = before.map((snapshot) => compareStream(snapshot, producer, streams.get(snapshot.stream)));
+    audits = [];
+    for (const snapshot of before) audits.push(await auditStream(snapshot, streams.get(snapshot.stream), holder));
     for (const row of rows) {
       if (!before.some(({ stream }) => stream === row.stream))
-        audits.push(compareStream(nothingOf(row.stream), producer, row));
+        audits.push(compareStream(nothingOf(row.stream), row, null));
     }
     if (options.repair) audits = await repair(audits, holder);
   } finally {
@@ -63,11 +69,17 @@ export async function audit(options: AuditOptions, terminal: Terminal): Promise<
   return audits.every(isEqual) ? 0 : 1;
 }
 
+async function auditStream(before: Snapshot, edge: EdgeRow | undefined, holder: Holder): Promise<StreamAudit> {
+  const due = edge === undefined ? null : await holder.digest(before.stream, takenBy(edge));
+  return compareStream(before, edge, due);
+}
+
 async function openOwn(config: Config, { logger }: Terminal): Promise<Holder> {
   const log = await openBuffer(config, logger);
   return {
     producer: log.producer,
     snapshots: () => takeSnapshots(log),
+    digest: (stream, taken) => digestFor(log, stream, taken),
     resend: (stream, ranges) => resendRanges(log, stream, ranges),
     close: log.close,
   };
@@ -77,7 +89,7 @@ async function withProducer(
   client: Omit<Holder, "producer"> & { status(): Promise<{ producer: string | null }> },
 ): Promise<Holder> {
   const { producer } = await client.status();
-  return { producer, snapshots: client.snapshots, resend: client.resend, close: client.close };
+  return { ...client, producer };
 }
 
 function nothingOf(stream: string): Snapshot {

@@ -1,6 +1,7 @@
 /** Talks to a running agent through its control socket. */
 import { statSync } from "node:fs";
 import { Agent, errors, request } from "undici";
+import type { LedgerDigest } from "../../shared/ledger-digest.ts";
 import { whyOpenToOthers } from "../buffer/disk/fitness.ts";
 import { joinLines } from "../intake/lines.ts";
 import type { LinesOutcome, LinesRequest } from "../intake/lines-handler.ts";
@@ -20,6 +21,7 @@ export interface ControlClient {
   readonly quarantine: Quarantine;
   withdraw(filter: WithdrawFilter): Promise<readonly WithdrawnLane[]>;
   snapshots(): Promise<readonly Snapshot[]>;
+  digest(stream: string, taken: readonly Range[]): Promise<LedgerDigest | null>;
   resend(stream: string, ranges: readonly Range[]): Promise<number>;
   close(): Promise<void>;
 }
@@ -101,6 +103,10 @@ async function connectTo(socket: SocketPath): Promise<ControlClient | null> {
     withdraw: async (filter) =>
       (await call("/withdraw", Buffer.from(JSON.stringify(filter)))) as readonly WithdrawnLane[],
     snapshots: async () => (await call("/snapshots")) as Snapshot[],
+    async digest(stream, taken) {
+      const answer = await call(`/digest?${new URLSearchParams({ stream })}`, Buffer.from(JSON.stringify(taken)));
+      return (answer as { digest: LedgerDigest | null }).digest;
+    },
     async resend(stream, ranges) {
       const query = new URLSearchParams({ stream });
       return ((await call(`/resend?${query}`, Buffer.from(JSON.stringify(ranges)))) as { count: number }).count;

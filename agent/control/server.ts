@@ -2,6 +2,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { usageRefusal } from "../../shared/intake/usage-answer.ts";
+import type { LedgerDigest } from "../../shared/ledger-digest.ts";
 import type { BodyLimits } from "../../shared/wire.ts";
 import type { QuarantineState } from "../buffer/tables/quarantine.ts";
 import type { Answer } from "../intake/answer.ts";
@@ -27,6 +28,7 @@ export interface ControlOptions {
   readonly quarantine: Quarantine;
   readonly withdraw: (filter: WithdrawFilter) => Promise<readonly WithdrawnLane[]>;
   readonly snapshots: () => Promise<readonly Snapshot[]>;
+  readonly digest: (stream: string, taken: readonly Range[]) => Promise<LedgerDigest | null>;
   readonly resend: (stream: string, ranges: readonly Range[]) => Promise<number>;
   readonly test: (request: TestRequest) => Promise<TestOutcome>;
   readonly limits: BodyLimits;
@@ -127,6 +129,10 @@ async function act(url: URL, bytes: Uint8Array, options: ControlOptions): Promis
     case "/withdraw": {
       const filter = JSON.parse(Buffer.from(bytes).toString("utf8")) as WithdrawFilter;
       return { status: 200, body: await options.withdraw(filter) };
+    }
+    case "/digest": {
+      const taken = JSON.parse(Buffer.from(bytes).toString("utf8")) as Range[];
+      return { status: 200, body: { digest: await options.digest(url.searchParams.get("stream") ?? "", taken) } };
     }
     case "/resend": {
       const ranges = JSON.parse(Buffer.from(bytes).toString("utf8")) as Range[];

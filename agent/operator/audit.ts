@@ -1,8 +1,6 @@
 /** The agent's ledger against the edge's: what was delivered must be there, and nothing else. */
-import { hash } from "node:crypto";
 import { z } from "zod";
-import { kindOf } from "../../shared/events/kind.ts";
-import { addDigests, type Digest, digestHex, eventId } from "../../shared/identity.ts";
+import { digestHex, type LedgerDigest } from "../../shared/ledger-digest.ts";
 import type { Log } from "../buffer/log.ts";
 import type { PositionsOutcome } from "../buffer/transactions/positions.ts";
 import { AgentError } from "../runtime/agent-error.ts";
@@ -49,7 +47,9 @@ const rowSchema = z.looseObject({
   last_sequence: z.int().nullish(),
   gaps: z.array(z.tuple([z.int(), z.int()])).default([]),
   gaps_total: z.int().optional(),
-  positions_digest: z.string().optional(),
+  digest: z.string().optional(),
+  /** Absent where the digest is one over ids, of an older edge. */
+  digested: z.int().optional(),
 });
 
 export type EdgeRow = z.infer<typeof rowSchema>;
@@ -84,7 +84,7 @@ async function withAllGaps(row: EdgeRow, ask: AskRows): Promise<EdgeRow> {
     while (gaps.length < (first.gaps_total ?? 0)) {
       const after = gaps.at(-1)?.[1] ?? 0;
       const page = await again(after);
-      const isSame = page?.positions_digest === first.positions_digest;
+      const isSame = page?.digest === first.digest;
       const more = isSame ? (page?.gaps ?? []).filter(([from]) => from > after) : [];
       if (more.length === 0) break;
       gaps.push(...more);
@@ -135,11 +135,20 @@ export async function takeSnapshots(log: Log): Promise<Snapshot[]> {
 }
 
 /**
+ * The digest that an edge must have, from the log as it is now; null where that cannot be said.
+ * @param taken the positions that the edge holds, asked for before.
+ */
+export async function digestFor(log: Log, stream: string, taken: readonly Range[]): Promise<LedgerDigest | null> {
+  return (await log.digest({ stream, taken })).digest;
+}
+
+/**
  * Compares one stream. What waits may be there already, its answer lost, so it is neither missing nor extra.
  * @param before the agent's side as it was before the edge was asked, so that what was delivered meanwhile is no
  * difference.
+ * @param due the digest that an edge must have that holds what this one holds; null where that is not known.
  */
-export function compareStream(before: Snapshot, producer: string, edge: EdgeRow | undefined): StreamAudit {
+export function compareStream(before: Snapshot, edge: EdgeRow | undefined, due: LedgerDigest | null): StreamAudit {
   const { stream, ledger, last, positions } = before;
   const taken = edge === undefined ? [] : takenBy(edge);
   const gapsListed = (edge?.gaps ?? []).length;
@@ -150,7 +159,7 @@ export function compareStream(before: Snapshot, producer: string, edge: EdgeRow 
   // Later ones were taken in after the snapshot; and nothing is known of what lies behind gaps that were not listed.
   const seen = notListed === 0 ? last : Math.min(last, edge?.gaps.at(-1)?.[1] ?? 0);
   const extra = subtract(cutAt(taken, seen), subtract([[1, Math.max(1, last)]], positions.withheld));
-  const digest = digestOf(taken, stream, producer, edge, notListed);
+  const digest = notListed > 0 ? "not compared" : compareDigests(due, edge, sizeOf(taken));
   return {
     stream,
     agent: ledger,
@@ -172,7 +181,8 @@ export function isEqual(audit: StreamAudit): boolean {
   );
 }
 
-function takenBy({ first_sequence: first, last_sequence: last, gaps }: EdgeRow): Range[] {
+/** The positions that an edge holds, as far as it listed its gaps. */
+export function takenBy({ first_sequence: first, last_sequence: last, gaps }: EdgeRow): Range[] {
   return first == null || last == null ? [] : subtract([[first, last]], gaps);
 }
 
@@ -202,29 +212,8 @@ export function sizeOf(ranges: readonly Range[]): number {
   return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
 }
 
-/** Positions hashed in one audit; more would keep a person waiting for minutes. */
-const HASHED_MAX = 20_000_000;
-
-function digestOf(
-  taken: readonly Range[],
-  stream: string,
-  producer: string,
-  edge: EdgeRow | undefined,
-  notListed: number,
-): StreamAudit["digest"] {
-  if (edge?.positions_digest === undefined || notListed > 0 || sizeOf(taken) > HASHED_MAX) return "not compared";
-  const kind = kindOf(stream);
-  let sum: Digest = [0, 0, 0, 0];
-  for (const [first, last] of taken) {
-    for (let position = first; position <= last; position++) {
-      const bytes = hash("sha256", eventId(kind, stream, { by: "position", producer, position }), "buffer");
-      sum = addDigests(sum, [
-        bytes.readUInt32BE(12),
-        bytes.readUInt32BE(8),
-        bytes.readUInt32BE(4),
-        bytes.readUInt32BE(0),
-      ]);
-    }
-  }
-  return digestHex(sum) === edge.positions_digest ? "equal" : "differs";
+/** Compares nothing that does not cover the same events: what either side took before it kept such a digest is in none. */
+function compareDigests(due: LedgerDigest | null, edge: EdgeRow | undefined, positions: number): StreamAudit["digest"] {
+  if (due === null || edge?.digest === undefined || edge.digested !== positions) return "not compared";
+  return digestHex(due) === edge.digest ? "equal" : "differs";
 }

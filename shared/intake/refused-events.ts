@@ -1,6 +1,6 @@
 /** What of an ingest request was not accepted as it was sent, counted for those who run this; never an event's content. */
 import type { Answerable, Reason } from "./dialect.ts";
-import type { EventResult } from "./usage-answer.ts";
+import type { EventResult, EventResults } from "./usage-answer.ts";
 
 export interface RefusedEvents {
   /** Events turned away, their whole body with them; 0 where nobody came to counting them. */
@@ -50,7 +50,8 @@ export function refusedIn<R extends CodedReason>(outcome: Answerable<R>): Refuse
 
 const NONE = { refused: 0, conflicts: 0, quarantined: 0 };
 
-function refusedAmong(results: Iterable<EventResult>): RefusedEvents | null {
+function refusedAmong(results: EventResults): RefusedEvents | null {
+  if (results.counts?.conflict === 0 && results.counts.quarantined === 0) return null;
   const counts = { conflict: 0, quarantined: 0 };
   let first: EventResult | null = null;
   for (const result of results) {

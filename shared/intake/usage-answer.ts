@@ -26,13 +26,15 @@ export interface UsageRefusal {
   readonly reasons: readonly ValidationError[];
 }
 
-/** Results in order, which may be made only as they are looked at. */
-export type EventResults = Iterable<EventResult> & { readonly length: number };
+/** How many events came to what. */
+export type EventCounts = Readonly<Record<EventStatus, number>>;
+
+/** Results in order, which may be made only as they are looked at, and their counts where these are known without them. */
+export type EventResults = Iterable<EventResult> & { readonly length: number; readonly counts?: EventCounts };
 
 /** The 200 of a body of events; its four counts add up to the events sent. */
 export function usageAnswer(results: EventResults, representation: boolean): UsageAnswer {
-  const counts = { accepted: 0, duplicate: 0, conflict: 0, quarantined: 0 };
-  for (const { status } of results) counts[status]++;
+  const counts = results.counts ?? countsOf(results);
   return {
     success: true,
     message: `${counts.accepted} of ${results.length} events accepted`,
@@ -42,6 +44,12 @@ export function usageAnswer(results: EventResults, representation: boolean): Usa
     quarantined: counts.quarantined,
     ...(representation ? { results: [...results] } : {}),
   };
+}
+
+function countsOf(results: EventResults): EventCounts {
+  const counts = { accepted: 0, duplicate: 0, conflict: 0, quarantined: 0 };
+  for (const { status } of results) counts[status]++;
+  return counts;
 }
 
 /** Characters of an answer that are made at once. */

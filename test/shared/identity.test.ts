@@ -3,17 +3,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { idPrefixOf, KINDS, type Kind } from "../../shared/events/kind.ts";
 import {
-  addDigests,
   contentHash,
-  type Digest,
-  digestHex,
-  digestOf,
-  EMPTY_DIGEST,
   eventId,
   type Identity,
   identityText,
   ownIdOf,
-  PositionDigests,
   sentIdsText,
   toHex,
 } from "../../shared/identity.ts";
@@ -351,68 +345,5 @@ describe("an event's content", () => {
       );
     }
     expect(toHex(contentHash(scannedOf('{"id":1}'), new Set(["id"])))).toBe(sha256Hex("{}"));
-  });
-});
-
-describe("a ledger's digest", () => {
-  test("of a position is that of its id, for whatever kind, stream and producer", () => {
-    for (const kind of KINDS) {
-      for (const stream of ["persist", "usage/web-egress", `usage/${"é".repeat(256)}`]) {
-        for (const producer of ["p", "plant-7.M7ShqVTh", "x".repeat(128)]) {
-          const digests = new PositionDigests(kind, stream, producer);
-          for (const position of [0, 1, 9, 10, 99, 100, 4_294_967_295, 4_294_967_296, 2 ** 53 - 2, 2 ** 53 - 1, 7]) {
-            const id = eventId(kind, stream, { by: "position", producer, position });
-            expect(digestHex(digests.of(position))).toBe(digestHex(digestOf(id)));
-          }
-        }
-      }
-    }
-  });
-
-  const big = (id: string) => BigInt(`0x${sha256Hex(id).slice(0, 32)}`);
-  const hex = (sum: bigint) => (sum % (1n << 128n)).toString(16).padStart(32, "0");
-  const parts = (sum: bigint): Digest => {
-    const part = (n: bigint) => Number((sum >> (32n * n)) & 0xffffffffn);
-    return [part(0n), part(1n), part(2n), part(3n)];
-  };
-
-  test("stays what it was when it was first shown", () => {
-    const sum = ["usev_1", "usev_2", "usev_3"].map(digestOf).reduce(addDigests, EMPTY_DIGEST);
-    expect(digestHex(sum)).toBe("7e52f10b6ba609b014b1a288a64adc84");
-    expect(digestHex(digestOf("usev_1"))).toBe("1d0e5051e96ee8f6c97ceb7e0714c779");
-    expect(digestHex(EMPTY_DIGEST)).toBe("0".repeat(32));
-  });
-
-  test("is the sum of its ids' hashes modulo 2^128, in any order", () => {
-    fc.assert(
-      fc.property(fc.array(anyText, { maxLength: 50 }), (ids) => {
-        const expected = hex(ids.reduce((sum, id) => sum + big(id), 0n));
-        expect(digestHex(ids.map(digestOf).reduce(addDigests, EMPTY_DIGEST))).toBe(expected);
-        expect(digestHex(ids.toReversed().map(digestOf).reduce(addDigests, EMPTY_DIGEST))).toBe(expected);
-      }),
-      { seed: 13, numRuns: 500 },
-    );
-  });
-
-  test("carries from part to part and wraps at 2^128", () => {
-    const edges = [
-      0n,
-      1n,
-      2n ** 32n - 1n,
-      2n ** 32n,
-      2n ** 64n - 1n,
-      2n ** 96n - 1n,
-      2n ** 96n,
-      2n ** 128n - 2n,
-      2n ** 128n - 1n,
-    ];
-    const anyDigest = fc.oneof(fc.constantFrom(...edges), fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }));
-    fc.assert(
-      fc.property(anyDigest, anyDigest, (a, b) => {
-        expect(digestHex(addDigests(parts(a), parts(b)))).toBe(hex(a + b));
-      }),
-      { seed: 14, numRuns: 5_000 },
-    );
-    for (const a of edges) for (const b of edges) expect(digestHex(addDigests(parts(a), parts(b)))).toBe(hex(a + b));
   });
 });

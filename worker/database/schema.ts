@@ -234,7 +234,15 @@ export const counters = sqliteTable(
     owner: text("owner"),
     /** Its rows in `ranges`: one more than it has gaps. */
     spans: integer("spans").notNull().default(0),
-    // Sums modulo 2^128 in four 32-bit parts, the lowest first: D1 rounds integers above 2^53.
+    /** See shared/ledger-digest.ts. Halves of 32 bits: D1 rounds integers above 2^53. */
+    digestHigh: integer("digest_high").notNull().default(0),
+    digestLow: integer("digest_low").notNull().default(0),
+    /**
+     * How many events the digest covers: fewer than were taken where some came before there was this digest. It is then
+     * compared with nothing.
+     */
+    digested: integer("digested").notNull().default(0),
+    // Sums over ids from before. Code from before may still run beside this one and adds to them; no other reads them.
     digest0: integer("digest0").notNull().default(0),
     digest1: integer("digest1").notNull().default(0),
     digest2: integer("digest2").notNull().default(0),

@@ -23,13 +23,15 @@ export function digestBy<R extends Reason>(
 ): Keep<Digested<R>, R> {
   const { ownIdField, deduplicatesByContent, measure, group } = rules;
   let kept = 0;
-  return ({ source, fields, errors: found }, index) => {
+  return ({ source, from, to, fields, errors: found }, index) => {
     const errors = kept < ERRORS_KEPT_MAX ? found : found.slice(0, 1);
     kept += errors.length;
     const isValid = errors.length === 0;
     const ownId = ownIdField === null ? null : ownIdOf(fields.get(ownIdField));
     return {
       source,
+      from,
+      to,
       errors,
       reasons: isValid ? NONE : errors.map((error) => dialect.listed(error, index)),
       hash: byPosition && ownId === null ? null : contentHash(fields, dialect.readOnly),

@@ -3,6 +3,7 @@ import type { Kind } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { eventId, type Identity, toHex } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
+import type { DigestSum } from "../../shared/ledger-digest.ts";
 import { sha256OfText } from "../../shared/sha256.ts";
 import { ledgerKey } from "../ledger/event-key.ts";
 import { ordinalOf } from "../ledger/ordinal.ts";
@@ -17,6 +18,8 @@ export interface IdentityRule {
   readonly sentIds: string;
   readonly idempotencyKey: string | null;
   readonly position: ProducerPosition | null;
+  /** The body that the events lie in. */
+  readonly bytes: Uint8Array;
   /** What makes events new that are like no other: the request's own, however often it is filed. */
   readonly nonce: string;
 }
@@ -24,6 +27,9 @@ export interface IdentityRule {
 /** What identity needs of an event, and no more: its parsed value is gone by the time the ledger is asked. */
 export interface DigestedEvent {
   readonly source: string;
+  /** Where it lies in the body, in bytes. */
+  readonly from: number;
+  readonly to: number;
   readonly reasons: readonly ValidationError[];
   /** SHA-256 of its canonical text, 32 bytes; null where its position makes it known, and hardly anybody asks. */
   readonly hash: Uint8Array | null;
@@ -72,6 +78,11 @@ class Identified implements IncomingEvent {
   get hash(): Uint8Array {
     this.madeHash ??= sha256OfText(this.event.source);
     return this.madeHash;
+  }
+
+  addTo(digest: DigestSum): void {
+    if (this.position !== null) digest.addEvent(this.position, this.rule.bytes, this.event.from, this.event.to);
+    else if (this.key !== null) digest.addIdentity(this.key);
   }
 
   get ordinal(): number {

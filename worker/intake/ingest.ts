@@ -144,7 +144,13 @@ async function ingestBy<R extends Reason>(
     if (latest.version !== catalog.version) return "catalog-changed";
     return { kind: "rejected", errors, conflicts: [], total: body.events.length };
   }
-  return file(dialect, request.principal, named, { ...body, catalog, ownIdField: rules.ownIdField, nonce }, host);
+  return file(
+    dialect,
+    request.principal,
+    named,
+    { ...body, catalog, ownIdField: rules.ownIdField, bytes, nonce },
+    host,
+  );
 }
 
 function headersOf<R extends Reason>(dialect: EdgeDialect<R>, { header, principal }: IngestRequest): Named {
@@ -166,6 +172,8 @@ interface Checked<R> {
   readonly receivedAt: readonly string[] | null;
   readonly catalog: LoadedCatalog;
   readonly ownIdField: string | null;
+  /** The body. */
+  readonly bytes: Uint8Array;
   readonly nonce: string;
 }
 
@@ -173,11 +181,11 @@ async function file<R extends Reason>(
   dialect: EdgeDialect<R>,
   { tenant, keyId, lineage, producers }: Principal,
   { preferences, idempotencyKey, position, context, sentIds }: Named,
-  { events, receivedAt: times, catalog, ownIdField, nonce }: Checked<R>,
+  { events, receivedAt: times, catalog, ownIdField, bytes, nonce }: Checked<R>,
   host: IngestHost,
 ): Promise<Answerable<R> | "catalog-changed"> {
   const { kind, stream } = dialect;
-  const incoming = identify(events, { tenant, kind, stream, sentIds, idempotencyKey, position, nonce });
+  const incoming = identify(events, { tenant, kind, stream, sentIds, idempotencyKey, position, bytes, nonce });
   const receivedAt = host.clock.now();
   const outcome = await host.ledger.file({
     ...{ tenant, stream, context, sentIds, idempotencyKey, ownIdField, receivedAt, times, nonce },

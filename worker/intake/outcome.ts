@@ -2,7 +2,7 @@
 import { conflictResult } from "../../shared/intake/answers.ts";
 import type { Accepted, ConflictCause, Conflicting, Dialect, Reason, Resource } from "../../shared/intake/dialect.ts";
 import type { Preferences } from "../../shared/intake/headers.ts";
-import type { EventResult } from "../../shared/intake/usage-answer.ts";
+import type { EventCounts, EventResult, EventResults } from "../../shared/intake/usage-answer.ts";
 import type { Fate, IncomingEvent } from "../ledger/plan.ts";
 
 /** The events of a strict request that stand in its way. */
@@ -27,10 +27,31 @@ export function acceptedOf<R extends Reason>(
 ): Accepted {
   return {
     kind: "accepted",
-    results: events.map((event, i) => resultOf(dialect, event, fates[i])),
+    results: resultsOf(dialect, events, fates),
     preferences,
     resource,
   };
+}
+
+/** Each made when it is looked at: an id takes longer than all else that is done to an event at a position. */
+function resultsOf<R extends Reason>(
+  dialect: Dialect<R>,
+  events: readonly IncomingEvent[],
+  fates: readonly Fate[],
+): EventResults {
+  return {
+    length: events.length,
+    counts: countsOf(fates),
+    *[Symbol.iterator]() {
+      for (const [i, event] of events.entries()) yield resultOf(dialect, event, fates[i]);
+    },
+  };
+}
+
+function countsOf(fates: readonly Fate[]): EventCounts {
+  const counts = { accepted: 0, duplicate: 0, conflict: 0, quarantined: 0 };
+  for (const fate of fates) counts[fate === "closed" ? "conflict" : fate]++;
+  return counts;
 }
 
 function resultOf<R extends Reason>(dialect: Dialect<R>, event: IncomingEvent, fate: Fate | undefined): EventResult {

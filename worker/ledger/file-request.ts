@@ -38,7 +38,7 @@ export async function fileRequest(
   let failures = 0;
   const tried = new Map<number, Plan>();
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const plan = planFiling(filing.events, filing.stream, filing.producer, known);
+    const plan = planFiling(filing.events, known);
     if (!filing.lenient && plan.counts.conflict + plan.counts.closed > 0) {
       return { kind: "conflicts", fates: plan.fates };
     }

@@ -159,30 +159,33 @@ SELECT :tenant, ${NEXT_NUMBER} + json_each.key, :stream, :producer, value ->> 0,
 FROM json_each(:held) WHERE ${CLAIMED}`,
 );
 
-/** The parts of a digest added with carry: 32 bits a column, the lowest first. */
-function digestSum(column: "digest" | "positions"): string {
-  const sum = (i: number): string =>
-    i === 0 ? `${column}0 + excluded.${column}0` : `${column}${i} + excluded.${column}${i} + ((${sum(i - 1)}) >> 32)`;
-  return [0, 1, 2, 3].map((i) => `${column}${i} = (${sum(i)}) & 4294967295`).join(",\n  ");
-}
+/** The halves of a digest, 32 bits a column, added with carry. */
+const ADD_DIGEST = `digest_low = (digest_low + excluded.digest_low) & 4294967295,
+  digest_high = (digest_high + excluded.digest_high + ((digest_low + excluded.digest_low) >> 32)) & 4294967295,
+  digested = digested + excluded.digested`;
+
+/** Sums over ids, which nobody adds to any more. */
+type OldDigests = `${"digest" | "positions"}${0 | 1 | 2 | 3}`;
 
 /** What a request adds to a row of `counters`. */
-export type CounterColumns = Omit<typeof counters.$inferSelect, "delivered" | "discarded" | "spans" | "owner"> &
+export type CounterColumns = Omit<
+  typeof counters.$inferSelect,
+  "delivered" | "discarded" | "spans" | "owner" | OldDigests
+> &
   Pick<Ownership, "owner">;
 
 const counting = (
   spans: string,
 ) => `INSERT INTO counters (tenant, stream, producer, owner, accepted, duplicates, conflicts, quarantined,
-  digest0, digest1, digest2, digest3, positions0, positions1, positions2, positions3, spans)
+  digest_high, digest_low, digested, spans)
 SELECT :tenant, :stream, :producer, CASE WHEN :producer <> '' THEN :owner END, :accepted, :duplicates, :conflicts, :quarantined,
-  :digest0, :digest1, :digest2, :digest3, :positions0, :positions1, :positions2, :positions3, ${spans}`;
+  :digestHigh, :digestLow, :digested, ${spans}`;
 
 const COUNT_UP = `ON CONFLICT (tenant, stream, producer) DO UPDATE SET
   accepted = accepted + excluded.accepted, duplicates = duplicates + excluded.duplicates,
   owner = coalesce(owner, excluded.owner), conflicts = conflicts + excluded.conflicts, quarantined = quarantined + excluded.quarantined,
   spans = spans + excluded.spans,
-  ${digestSum("digest")},
-  ${digestSum("positions")}`;
+  ${ADD_DIGEST}`;
 
 /** For a request without positions. */
 export const COUNT = statement<Claim & CounterColumns>(`${counting("0")} WHERE ${CLAIMED}

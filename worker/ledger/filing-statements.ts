@@ -168,10 +168,8 @@ function countingStatements(db: D1Database, filing: Filing, plan: Plan, claim: S
   ];
 }
 
-function counterColumns(filing: Filing, { counts, digest, positionsDigest }: Plan): SQL.CounterColumns {
+function counterColumns(filing: Filing, { counts, digest }: Plan): SQL.CounterColumns {
   const { accepted, quarantined, duplicate, conflict, closed } = counts;
-  const [digest0, digest1, digest2, digest3] = digest;
-  const [positions0, positions1, positions2, positions3] = positionsDigest;
   return {
     tenant: filing.tenant,
     stream: filing.stream,
@@ -181,7 +179,8 @@ function counterColumns(filing: Filing, { counts, digest, positionsDigest }: Pla
     duplicates: duplicate,
     conflicts: conflict + closed,
     quarantined,
-    ...{ digest0, digest1, digest2, digest3 },
-    ...{ positions0, positions1, positions2, positions3 },
+    digestHigh: digest.high,
+    digestLow: digest.low,
+    digested: digest.count,
   };
 }

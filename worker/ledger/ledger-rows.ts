@@ -1,6 +1,6 @@
 /** The ledger's rows as they are read: a page of streams and producers, each with its counts, gaps and digests. */
 import { parseStream } from "../../shared/events/kind.ts";
-import { digestHex } from "../../shared/identity.ts";
+import { digestHex } from "../../shared/ledger-digest.ts";
 import type { LedgerFilter, LedgerPage, LedgerRow } from "./ledger.ts";
 import * as SQL from "./ledger-sql.ts";
 
@@ -53,10 +53,8 @@ function ledgerRow(row: SQL.CountedRow, gaps: [number, number][]): LedgerRow {
     ...(first === null || last === null ? {} : { first_sequence: first, last_sequence: last }),
     gaps,
     ...(first === null ? {} : { gaps_total: spans - 1 }),
-    digest: digestHex([row.digest0, row.digest1, row.digest2, row.digest3]),
-    ...(row.producer === ""
-      ? {}
-      : { positions_digest: digestHex([row.positions0, row.positions1, row.positions2, row.positions3]) }),
+    digest: digestHex({ high: row.digest_high, low: row.digest_low }),
+    digested: row.digested,
   };
 }
 

@@ -65,7 +65,8 @@ export interface LedgerRow {
   readonly gaps: readonly (readonly [number, number])[];
   readonly gaps_total?: number;
   readonly digest: string;
-  readonly positions_digest?: string;
+  /** How many events the digest covers. */
+  readonly digested: number;
 }
 
 /** A row of the ledger. */

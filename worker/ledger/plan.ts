@@ -4,18 +4,9 @@
  * events; the ledger refuses it where that was wrong, and the next plan is made from what it found.
  */
 
-import { kindOf } from "../../shared/events/kind.ts";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import {
-  addDigests,
-  CONTENT_HASH_BYTES,
-  type Digest,
-  digestOf,
-  EMPTY_DIGEST,
-  type Identity,
-  PositionDigests,
-  toHex,
-} from "../../shared/identity.ts";
+import { CONTENT_HASH_BYTES, type Identity, toHex } from "../../shared/identity.ts";
+import { DigestSum, type LedgerDigest } from "../../shared/ledger-digest.ts";
 import type { Measure } from "../usage/measure.ts";
 import { ENTRY_STATUS, type Entry, encodeEntries, NO_HASH } from "./entries.ts";
 
@@ -40,6 +31,8 @@ export interface IncomingEvent {
   readonly measure: Measure | null;
   /** Why it goes to quarantine; empty for a valid event. */
   readonly reasons: readonly ValidationError[];
+  /** Adds it to a ledger's digest: position and bytes, or what it is known by where it has no position. */
+  addTo(digest: DigestSum): void;
 }
 
 export interface ReprocessGroup {
@@ -103,31 +96,17 @@ export interface Plan {
   readonly counts: Readonly<Record<Fate, number>>;
   /** Of the accepted events: group, how many, 1 if one of them closes it. */
   readonly groups: readonly (readonly [string, number, 0 | 1])[];
-  /** Over the ids of events accepted, quarantined ones too. */
-  readonly digest: Digest;
-  /** Over the ids of positions accepted. */
-  readonly positionsDigest: Digest;
+  /** Over the positions taken; of a request without them over the events accepted, quarantined ones too. */
+  readonly digest: LedgerDigest;
 }
 
 /** UTF-16 units of payload in one row; a body beyond it becomes several rows under one claim. */
 export const ROW_PAYLOAD_MAX = 256 * 1024;
 
-/**
- * @param stream the stream's name.
- * @param producer the producer whose positions these are, if any.
- */
-export function planFiling(
-  events: readonly IncomingEvent[],
-  stream: string,
-  producer: string | null,
-  known: Known,
-): Plan {
-  const kind = kindOf(stream);
+export function planFiling(events: readonly IncomingEvent[], known: Known): Plan {
   const fates = decideFates(events, known);
   const rows = new RowBuilder();
-  let digest = EMPTY_DIGEST;
-  let positionsDigest = EMPTY_DIGEST;
-  const positions = producer === null ? null : new PositionDigests(kind, stream, producer);
+  const digest = new DigestSum();
   const counts: Record<Fate, number> = { accepted: 0, quarantined: 0, duplicate: 0, conflict: 0, closed: 0 };
   events.forEach((event, i) => {
     const fate = fates[i] ?? "conflict";
@@ -136,12 +115,7 @@ export function planFiling(
     const takesPosition =
       event.position !== null && (isNew || fate === "duplicate") && !known.positions.has(event.position);
     if (isNew || takesPosition) rows.add(event, fate, takesPosition);
-    const atPosition = takesPosition && event.position !== null ? positions?.of(event.position) : undefined;
-    if (isNew) {
-      const isByPosition = event.identity === "position" && atPosition !== undefined;
-      digest = addDigests(digest, isByPosition ? atPosition : digestOf(event.id));
-    }
-    if (atPosition !== undefined) positionsDigest = addDigests(positionsDigest, atPosition);
+    if (takesPosition || (isNew && event.position === null)) event.addTo(digest);
   });
   return {
     fates,
@@ -149,8 +123,7 @@ export function planFiling(
     runs: rows.runs,
     counts,
     groups: groupsOf(events, fates),
-    digest,
-    positionsDigest,
+    digest: digest.value,
   };
 }
 

@@ -159,6 +159,8 @@ function identityOf(
 ): Pick<IncomingEvent, "id" | "key"> {
   const digested = {
     source,
+    from: 0,
+    to: 0,
     reasons: [],
     hash: contentHash(value, READ_ONLY["meter-data"]),
     ownId: referenceOf(value),
@@ -170,6 +172,7 @@ function identityOf(
     stream: "meter-data",
     idempotencyKey: c.req.header(HEADER.idempotencyKey) ?? null,
     position: null,
+    bytes: new Uint8Array(0),
     sentIds: sentIdsText(sentIdsOf((name) => c.req.header(name) ?? null).ids),
     nonce: crypto.randomUUID(),
   });

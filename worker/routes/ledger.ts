@@ -11,7 +11,7 @@ import { schema } from "../openapi/component.ts";
 import { COUNT, choice, described, type JsonSchema, list, object, TEXT } from "../openapi/json-schema.ts";
 import { PRODUCER, STREAM, STREAM_NAME, THIS_PRODUCER } from "./filters.ts";
 
-const DIGEST: JsonSchema = { type: "string", pattern: "^[0-9a-f]{32}$" };
+const DIGEST: JsonSchema = { type: "string", pattern: "^[0-9a-f]{16}$" };
 const COUNTS = ["accepted", "duplicates", "conflicts", "pending", "delivered", "quarantined", "discarded"];
 
 const LEDGER_ROW = schema(
@@ -25,14 +25,17 @@ const LEDGER_ROW = schema(
         list(list(COUNT, { minItems: 2, maxItems: 2 }), { maxItems: 1000 }),
         "Positions missing between first and last, ends inclusive; further ones by gaps_after.",
       ),
-      digest: described(DIGEST, "Over the ids of all events accepted, whatever their order."),
+      digest: described(
+        DIGEST,
+        "Over position and bytes of every position taken, whatever their order; without a producer over what each event is known by.",
+      ),
+      digested: described(COUNT, "How many events the digest covers: all but those taken before there was one."),
     },
     {
       producer: TEXT,
       first_sequence: COUNT,
       last_sequence: COUNT,
       gaps_total: COUNT,
-      positions_digest: described(DIGEST, "Over the ids of all positions taken."),
     },
     { description: "accepted = pending + delivered + quarantined + discarded." },
   ),
@@ -53,8 +56,8 @@ const EXAMPLE = {
   last_sequence: 101,
   gaps: [[40, 40]],
   gaps_total: 1,
-  digest: "0123456789abcdef0123456789abcdef",
-  positions_digest: "0123456789abcdef0123456789abcdef",
+  digest: "0123456789abcdef",
+  digested: 100,
 };
 
 const ROWS = answer("A row a stream and producer, in this order.", pageOf(LEDGER_ROW), {

@@ -1,4 +1,5 @@
 /** Event texts as one run of bytes, cut and joined without ever looking inside them. */
+import type { DigestSum } from "../../../shared/ledger-digest.ts";
 
 /** Event texts laid end to end with a comma between, so that any run of them is one slice. */
 export interface EventRun {
@@ -8,6 +9,7 @@ export interface EventRun {
 }
 
 const COMMA = 0x2c;
+const SEPARATOR_BYTES = 1;
 const SPARE_BYTES_MAX = 1;
 
 /**
@@ -45,6 +47,16 @@ function startOf(run: EventRun, index: number): number {
 /** The bytes of event `index`, a view. */
 export function eventBytes(run: EventRun, index: number): Uint8Array {
   return run.body.subarray(startOf(run, index), run.ends[index]);
+}
+
+/** Adds a run's events to a ledger's digest. @param first the position of its first one. */
+export function addRun(digest: DigestSum, first: number, { body, ends }: EventRun): void {
+  let from = 0;
+  for (let event = 0; event < ends.length; event++) {
+    const to = ends[event] ?? 0;
+    digest.addEvent(first + event, body, from, to);
+    from = to + SEPARATOR_BYTES;
+  }
 }
 
 /** Events `from` to `to` (exclusive), a view of the same bytes. */

@@ -55,6 +55,12 @@ export interface HeldEvent {
   readonly event: Uint8Array;
 }
 
+export interface QuarantineHistory {
+  readonly position: number;
+  readonly taken: Uint8Array;
+  readonly sent: Uint8Array | null;
+}
+
 export interface QuarantineTable {
   /** Holds an event whose position is new. */
   insert(entry: QuarantineEntry): void;
@@ -70,6 +76,8 @@ export interface QuarantineTable {
   lastSent(stream: number, position: number): HeldEvent | null;
   /** Positions that nobody has sent: held or discarded, in order. */
   withheld(stream: number): Iterable<number>;
+  /** Each position that ever was in quarantine, in order: the event as it was taken in, and as it was sent last, null where it is held. */
+  histories(stream: number): Iterable<QuarantineHistory>;
   /** Positions sent from quarantine between two, and not held since, in order. */
   sent(stream: number, first: number, last: number): number[];
 }
@@ -127,6 +135,16 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
         WHERE newer.stream = q.stream AND newer.position = q.position AND newer.id > q.id)
      ORDER BY position`,
   );
+  // Of a position with several entries, which older versions made, the first holds what was taken in.
+  const histories = query(
+    db,
+    ["position", "event", "corrected", "state"],
+    `SELECT q.position, (SELECT event FROM quarantine WHERE stream = q.stream AND position = q.position ORDER BY id LIMIT 1) AS event,
+       coalesce(q.corrected, q.event) AS corrected, q.state
+     FROM quarantine AS q WHERE q.stream = :stream AND NOT EXISTS (SELECT 1 FROM quarantine AS newer
+       WHERE newer.stream = q.stream AND newer.position = q.position AND newer.id > q.id)
+     ORDER BY q.position`,
+  );
   const insertEntry = ({ reason, ...entry }: QuarantineEntry): void =>
     void insert.run({ ...entry, reason: JSON.stringify(reason) });
   return {
@@ -153,6 +171,11 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
     lastSent: (stream, position) => heldOf(lastSent.get({ stream, position })),
     *withheld(stream) {
       for (const { position } of withheld.iterate({ stream })) yield position;
+    },
+    *histories(stream) {
+      for (const { position, event, corrected, state } of histories.iterate({ stream })) {
+        yield { position, taken: event, sent: state === "retried" ? (corrected ?? event) : null };
+      }
     },
     sent: (stream, first, last) => sentBetween.all({ stream, first, last }).map(({ position }) => position),
   };

@@ -145,6 +145,12 @@ const STEPS: readonly string[] = [
    WHERE (stream, position) IN (SELECT stream, position FROM quarantine WHERE state = 'retried');
    UPDATE quarantine SET attempts = earlier_reasons + (state = 'retried')
    WHERE state = 'retried' OR earlier_reasons > 0;`,
+
+  // The digest of what a stream took (shared/ledger-digest.ts), and how many events it covers: all of a stream that is
+  // new, none of what came before, whose bytes are gone.
+  `ALTER TABLE streams ADD COLUMN digest_high INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE streams ADD COLUMN digest_low INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE streams ADD COLUMN digested INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 export const BUFFER_VERSION = STEPS.length;
@@ -161,6 +167,9 @@ export const COLUMN_TYPES = {
   count: "integer",
   crc: "integer or null",
   delivered: "integer",
+  digest_high: "integer",
+  digest_low: "integer",
+  digested: "integer",
   discard_reason: "text or null",
   discarded: "integer",
   earlier_reasons: "integer",

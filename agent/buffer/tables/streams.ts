@@ -1,5 +1,6 @@
 /** The streams and their ledgers, as the database has them; nothing is cached, so a rollback leaves no trace. */
 import type { DatabaseSync } from "node:sqlite";
+import { EMPTY_DIGEST, type LedgerDigest } from "../../../shared/ledger-digest.ts";
 import { query, type Row, statement } from "./rows.ts";
 
 /** accepted = delivered + pending + quarantined + discarded, at any moment. */
@@ -33,6 +34,8 @@ export interface LedgerChange {
   readonly quarantined?: number;
   readonly discarded?: number;
   readonly pendingBytes?: number;
+  /** Of the positions that are new. */
+  readonly digest?: LedgerDigest;
 }
 
 export interface StreamTable {
@@ -41,6 +44,8 @@ export interface StreamTable {
   find(name: string): StreamRow | null;
   add(id: number, change: LedgerChange): void;
   ledger(name: string): StreamLedger | null;
+  /** Over position and bytes of each event that was accepted, as it came. */
+  digest(id: number): LedgerDigest;
   all(): StreamLedger[];
 }
 
@@ -64,7 +69,7 @@ const NO_CHANGE = {
   quarantined: 0,
   discarded: 0,
   pendingBytes: 0,
-} satisfies Required<LedgerChange>;
+} satisfies Required<Omit<LedgerChange, "digest">>;
 
 export function createStreamTable(db: DatabaseSync): StreamTable {
   const byName = query(db, ["id", "next_position"], "SELECT id, next_position FROM streams WHERE name = :name");
@@ -75,7 +80,15 @@ export function createStreamTable(db: DatabaseSync): StreamTable {
     db,
     `UPDATE streams SET next_position = next_position + :positions, accepted = accepted + :accepted,
        delivered = delivered + :delivered, pending = pending + :pending, quarantined = quarantined + :quarantined,
-       discarded = discarded + :discarded, pending_bytes = pending_bytes + :pendingBytes WHERE id = :id`,
+       discarded = discarded + :discarded, pending_bytes = pending_bytes + :pendingBytes,
+       digest_low = (digest_low + :low) & 4294967295,
+       digest_high = (digest_high + :high + ((digest_low + :low) >> 32)) & 4294967295, digested = digested + :count
+     WHERE id = :id`,
+  );
+  const digest = query(
+    db,
+    ["digest_high", "digest_low", "digested"],
+    "SELECT digest_high, digest_low, digested FROM streams WHERE id = :id",
   );
   const find = (name: string): StreamRow | null => {
     const row = byName.get({ name });
@@ -84,7 +97,12 @@ export function createStreamTable(db: DatabaseSync): StreamTable {
   return {
     find,
     open: (name) => find(name) ?? { id: Number(insert.run({ name }).lastInsertRowid), nextPosition: 1 },
-    add: (id, change) => void update.run({ ...NO_CHANGE, ...change, id }),
+    add: (id, { digest: added = EMPTY_DIGEST, ...change }) =>
+      void update.run({ ...NO_CHANGE, ...change, ...added, id }),
+    digest(id) {
+      const row = digest.get({ id });
+      return row === null ? EMPTY_DIGEST : { high: row.digest_high, low: row.digest_low, count: row.digested };
+    },
     ledger(name) {
       const row = one.get({ name });
       return row === null ? null : ledgerOf(row);

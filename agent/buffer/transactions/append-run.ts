@@ -1,6 +1,8 @@
 /** Takes the events of several bodies in as one run: one row, one change of the stream's counts, an outcome for each body. */
+
+import { DigestSum } from "../../../shared/ledger-digest.ts";
 import { BODY_HASH_BYTES, type TakenBody } from "../tables/bodies.ts";
-import { type EventRun, joinRuns, sliceRun } from "../tables/event-run.ts";
+import { addRun, type EventRun, joinRuns, sliceRun } from "../tables/event-run.ts";
 import { type Scope, scopeText } from "../tables/scope.ts";
 import { type AppendInput, type AppendOutcome, append } from "./append.ts";
 import type { Context } from "./context.ts";
@@ -58,9 +60,12 @@ function insertRun({ streams, batches, bodies }: Context, input: AppendRunInput)
   if (accepted > 0) {
     const run = joinRuns(parts.map((part) => sliceRun(events, part.from, part.to)));
     batches.insert(stream.id, stream.nextPosition, { scope: scopeText(input.scope), receivedAt }, run);
+    const digest = new DigestSum();
+    addRun(digest, stream.nextPosition, run);
     streams.add(stream.id, {
       ...{ positions: accepted, accepted, pending: accepted },
       pendingBytes: run.body.length,
+      digest: digest.value,
     });
   }
   return { kind: "appended", firstPosition: stream.nextPosition, others };

@@ -1,6 +1,7 @@
 /** Takes a request's events in: room, positions, rows, quarantine and ledger, all in the caller's transaction. */
+import { DigestSum } from "../../../shared/ledger-digest.ts";
 import type { TakenBody } from "../tables/bodies.ts";
-import { type EventRun, eventBytes, sliceRun } from "../tables/event-run.ts";
+import { addRun, type EventRun, eventBytes, sliceRun } from "../tables/event-run.ts";
 import type { KeyedBody, KnownBody, KnownEvent } from "../tables/keys.ts";
 import type { QuarantineReason } from "../tables/quarantine.ts";
 import { type Scope, scopeText } from "../tables/scope.ts";
@@ -82,8 +83,8 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
   if (strict && (conflicts || invalid > 0)) return { kind: "refused", known: known.events };
 
   if (input.tail !== undefined) tables.tails.keep(input.tail);
-  const { accepted, pending, pendingBytes } = insertEach(tables, stream, input, known.events);
-  const counts = { positions: accepted, accepted, pending, quarantined: accepted - pending, pendingBytes };
+  const { accepted, pending, pendingBytes, digest } = insertEach(tables, stream, input, known.events);
+  const counts = { positions: accepted, accepted, pending, quarantined: accepted - pending, pendingBytes, digest };
   tables.streams.add(stream.id, counts);
   if (idempotency !== null) {
     const knownBefore = known.events.reduce((sum, event) => sum + (event.index < known.through ? 1 : 0), 0);
@@ -101,10 +102,12 @@ function insertEach(tables: Context, stream: StreamRow, input: AppendInput, know
   const { events, invalid, receivedAt } = input;
   const origin = { scope: scopeText(input.scope), receivedAt };
   const sum = { accepted: 0, pending: 0, pendingBytes: 0 };
+  const digest = new DigestSum();
   const insertRun = (from: number, to: number): void => {
     if (to <= from) return;
     const run = sliceRun(events, from, to);
     tables.batches.insert(stream.id, stream.nextPosition + sum.accepted, origin, run);
+    addRun(digest, stream.nextPosition + sum.accepted, run);
     sum.accepted += to - from;
     sum.pending += to - from;
     sum.pendingBytes += run.body.length;
@@ -114,6 +117,7 @@ function insertEach(tables: Context, stream: StreamRow, input: AppendInput, know
     const kept = input.namesIndex === true ? { ...reason, index } : reason;
     const event = eventBytes(events, index);
     tables.quarantine.insert({ stream: stream.id, position, ...origin, event, reason: kept, at: receivedAt });
+    digest.addEvent(position, event, 0, event.length);
     sum.accepted++;
   };
   let from = 0;
@@ -123,7 +127,7 @@ function insertEach(tables: Context, stream: StreamRow, input: AppendInput, know
     from = index + 1;
   }
   insertRun(from, events.ends.length);
-  return sum;
+  return { ...sum, digest: digest.value };
 }
 
 /** Events that are not to be sent, in order: known ones without a reason, those for quarantine with theirs. */

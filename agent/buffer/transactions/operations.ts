@@ -11,6 +11,7 @@ import type { TailPosition } from "../tables/tails.ts";
 import { append } from "./append.ts";
 import { appendRun } from "./append-run.ts";
 import type { Context } from "./context.ts";
+import { digest } from "./digest.ts";
 import { positions } from "./positions.ts";
 import { read } from "./read.ts";
 import { discard, retry } from "./release.ts";
@@ -57,6 +58,8 @@ export const OPERATIONS = {
 
   read: reads(read),
   positions: reads(positions),
+  /** What an edge's digest must be. */
+  digest: reads(digest),
   /** Bytes of the database file that hold nothing: room for events before the file grows. */
   freeBytes: reads(({ db }) => {
     const pages = db.prepare("SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size");

@@ -4,9 +4,9 @@ import { createServer, type IncomingHttpHeaders, type RequestListener, type Serv
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
-import { addDigests, digestHex, digestOf, EMPTY_DIGEST, eventId } from "../../../shared/identity.ts";
 import { scanJson } from "../../../shared/json/bodies.ts";
 import { scanMembers } from "../../../shared/json/document.ts";
+import { digestByTheBook, type TakenEvent } from "../../support/ledger-digest.ts";
 
 export interface ReceivedCall {
   readonly path: string;
@@ -139,19 +139,17 @@ export async function openDestination(identity?: Identity): Promise<Destination>
 
 /** A producer's rows, reckoned anew from what was taken. */
 export function ledgerOf(producer: string, taken: ReadonlyMap<string, string>) {
-  const streams = new Map<string, number[]>();
-  for (const key of taken.keys()) {
+  const streams = new Map<string, TakenEvent[]>();
+  for (const [key, event] of taken) {
     const [stream = "", owner, position] = key.split(" ");
-    if (owner === producer) streams.set(stream, [...(streams.get(stream) ?? []), Number(position)]);
+    if (owner === producer) streams.set(stream, [...(streams.get(stream) ?? []), [Number(position), event]]);
   }
-  return [...streams].map(([stream, unsorted]) => {
-    const positions = unsorted.sort((a, b) => a - b);
+  return [...streams].map(([stream, events]) => {
+    const positions = events.map(([position]) => position).sort((a, b) => a - b);
     const gaps = positions.flatMap((position, i): [number, number][] => {
       const before = positions[i - 1] ?? position - 1;
       return before + 1 < position ? [[before + 1, position - 1]] : [];
     });
-    const ids = positions.map((position) => eventId("usage", stream, { by: "position", producer, position }));
-    const digest = ids.map(digestOf).reduce(addDigests, EMPTY_DIGEST);
     const ends = { first_sequence: positions[0], last_sequence: positions.at(-1) };
     return {
       kind: "usage",
@@ -160,7 +158,8 @@ export function ledgerOf(producer: string, taken: ReadonlyMap<string, string>) {
       ...ends,
       gaps,
       gaps_total: gaps.length,
-      positions_digest: digestHex(digest),
+      digest: digestByTheBook(events),
+      digested: events.length,
     };
   });
 }
