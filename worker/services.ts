@@ -23,6 +23,7 @@ import { createQuarantine, type Quarantine } from "./ledger/quarantine.ts";
 import { createStats, type Stats } from "./ledger/stats.ts";
 import { createLimiter, type Limiter } from "./limiter.ts";
 import { logFailure, logRefused, logWarning } from "./log.ts";
+import { createNudges, type Nudges } from "./nudges.ts";
 import { pauseFor } from "./repeat.ts";
 import { createTenants, type Tenants } from "./tenants/tenants.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
@@ -33,7 +34,7 @@ export interface Runtime extends ClockAndRandom {
   readonly fetch: typeof fetch;
 }
 
-export interface Services {
+export interface Services extends Nudges {
   readonly bindings: Bindings;
   readonly settings: Settings;
   readonly clock: WallClock;
@@ -66,11 +67,6 @@ export interface Services {
   readonly guesses: Guesses;
   /** What was refused is told through it; this instance's own. */
   readonly refusals: RefusalLog;
-  /**
-   * Tells the queue that a stream has pending events. Never fails a request: what no message reaches, the
-   * sweep finds.
-   */
-  nudge(tenant: string, stream: string, delaySeconds?: number): Promise<void>;
 }
 
 export const WORKERD: Runtime = {
@@ -81,13 +77,12 @@ export const WORKERD: Runtime = {
 
 export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): Services {
   const settings = parseSettings(bindings);
-  const nudge: Services["nudge"] = async (tenant, stream, delaySeconds = 0) => {
-    try {
-      await bindings.NUDGES.send({ tenant, stream }, { delaySeconds });
-    } catch (cause) {
-      logWarning("a nudge was lost; the sweep will find its work", cause, { stream });
-    }
-  };
+  const nudges = createNudges({
+    clock: runtime.clock,
+    send: (nudge, delaySeconds) => bindings.NUDGES.send(nudge, { delaySeconds }),
+    tell: (cause, stream) => logWarning("a nudge was lost; the sweep will find its work", cause, { stream }),
+  });
+  const { nudge } = nudges;
   const signer = createTokenSigner(settings.tokenSecret, settings.tokenSecretPrevious);
   const sealer = createSealer(settings.destinationKey);
   const refusals = createRefusalLog(logRefused, runtime.clock.now);
@@ -121,7 +116,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     tokenLimiter: createLimiter(bindings.TOKEN_RATE ?? null, settings.tokenRateLimitPerMinute),
     guesses: createGuesses(createLimiter(bindings.REFUSED_RATE ?? null, settings.refusedRateLimitPerMinute)),
     refusals,
-    nudge,
+    ...nudges,
   };
 }
 

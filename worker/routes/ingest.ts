@@ -9,10 +9,11 @@ import { createIngest } from "../intake/ingest.ts";
 import type { BodyRequest } from "../intake/with-body.ts";
 
 export async function answerIngest<R extends Reason>(c: WeirContext, dialect: EdgeDialect<R>): Promise<Response> {
-  const { settings, clock, admission, catalogs, ledger, ledgerSize, events, nudge, refusals } = c.get("services");
+  const { settings, clock, admission, catalogs, ledger, ledgerSize, events, nudgePending, refusals } =
+    c.get("services");
   const ingest = createIngest({
     ...{ limits: settings.limits, clock, admission, catalogs, ledger, ledgerSize, events },
-    onPending: (tenant, stream) => c.executionCtx.waitUntil(nudge(tenant, stream)),
+    onPending: (tenant, stream) => c.executionCtx.waitUntil(nudgePending(tenant, stream)),
   });
   const principal = c.get("principal");
   const outcome = await ingest(dialect, { ...bodyRequestOf(c), principal });
