@@ -10,7 +10,7 @@ import { createBodyBudget } from "./intake/body-budget.ts";
 import { createCalculateHandler } from "./intake/calculate-handler.ts";
 import { createGunzipQueue } from "./intake/gunzip.ts";
 import { createIngest } from "./intake/ingest.ts";
-import { noted } from "./intake/noted-refusals.ts";
+import { noteOutcomes } from "./intake/noted-refusals.ts";
 import { createRoutes, type RouteOptions } from "./intake/routes.ts";
 import { openHttpServer } from "./intake/server.ts";
 import { openSocketServer } from "./intake/socket-server.ts";
@@ -112,7 +112,7 @@ function createRouteTable(options: AgentOptions, core: Core, lostBytes: () => nu
   const { bodyBytesMax, eventsMax } = options.config.listen;
   const limits = { ...DEFAULT_LIMITS, bodyBytesMax, eventsMax };
   const shared: Omit<RouteOptions, "token" | "listener"> = {
-    ingest: noted(createIngest({ log, clock, limits, knowsBodies: true }), core.refusals),
+    ingest: createIngest({ log, clock, limits, knowsBodies: true, note: noteOutcomes(core.refusals) }),
     usage: (meterGlobalId) => agentUsageDialect(meterGlobalId, schemas, refresh.freshen),
     solvimon: ({ stream, form }) => agentSolvimonDialect(stream, form, schemas),
     calculate: createCalculateHandler({ transport: core.calculator, limits }),

@@ -29,37 +29,83 @@ export interface Answer {
   readonly closed?: () => void;
 }
 
-export async function sendAnswer(
+/** @returns null where it is out already, as most answers are: a promise for each would cost more than its writing. */
+export function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   requestId: string,
   answer: Answer,
+): Promise<void> | null {
+  const { status, headers, body } = answer;
+  if (isPieces(body)) return sendPieces(request, response, requestId, { ...answer, body });
+  const plain = textOrBytes(body);
+  const bytes = Buffer.byteLength(plain);
+  const isSmall = bytes <= PLAIN_BYTES_MAX && (status < 400 || request.complete);
+  if (!isSmall)
+    return sendLarge(request, response, headOf(request, requestId, headers), { status, body: plain, bytes });
+  if (response.destroyed) return null;
+  const head = headOf(request, requestId, headers);
+  head.push("content-length", String(bytes));
+  // In one piece with its head.
+  response.writeHead(status, head).end(plain);
+  return whenOut(request, response);
+}
+
+interface LargeAnswer {
+  readonly status: number;
+  readonly body: string | Uint8Array;
+  readonly bytes: number;
+}
+
+/** One that may be worth packing, or whose request is still coming. */
+async function sendLarge(
+  request: IncomingMessage,
+  response: ServerResponse,
+  head: string[],
+  { status, body: plain, bytes }: LargeAnswer,
 ): Promise<void> {
-  if (isPieces(answer.body)) return sendPieces(request, response, requestId, { ...answer, body: answer.body });
-  const isOurs = !(answer.body instanceof Uint8Array);
-  const plain = textOrBytes(answer.body);
-  const isLong = isOurs && Buffer.byteLength(plain) > PLAIN_BYTES_MAX;
+  const isLong = typeof plain === "string" && bytes > PLAIN_BYTES_MAX;
   const zipped = isLong && acceptsGzip(request.headers[HEADER.acceptEncoding]?.toString());
   // A text goes out in one piece with its head, bytes in a piece of their own.
   const body = zipped ? await gzipAsync(Buffer.from(plain), { level: constants.Z_BEST_SPEED }) : plain;
   if (response.destroyed) return;
-  response.writeHead(answer.status, {
-    [HEADER.contentType]: "application/json",
-    [HEADER.requestId]: requestId,
-    ...echoedTrackId(request),
-    ...answer.headers,
-    ...(isLong ? { vary: "accept-encoding" } : {}),
-    ...(zipped ? { [HEADER.contentEncoding]: "gzip" } : {}),
-    "content-length": Buffer.byteLength(body),
-  });
-  if (answer.status >= 400 && !request.complete) await restDropped(request, response, body);
+  if (isLong) head.push("vary", "accept-encoding");
+  if (zipped) head.push(HEADER.contentEncoding, "gzip");
+  head.push("content-length", String(zipped ? body.length : bytes));
+  response.writeHead(status, head);
+  if (status >= 400 && !request.complete) await restDropped(request, response, body);
   else response.end(body);
-  // Most answers are out at once.
-  if (response.closed || request.socket.writableLength === 0) return;
-  const closed = new Promise<void>((resolve) => response.once("close", resolve));
-  const cut = setTimeout(() => request.socket.destroy(), ANSWER_MS);
-  await closed;
-  clearTimeout(cut);
+  await whenOut(request, response);
+}
+
+/** Names and values by turns; a header of the answer's own stands in the place of ours. */
+function headOf(
+  { headers: sent }: IncomingMessage,
+  requestId: string,
+  headers: Answer["headers"] = NO_HEADERS,
+): string[] {
+  const head: string[] = [];
+  for (const name of Object.keys(headers)) head.push(name, headers[name] ?? "");
+  const add = (name: string, value: string) => void (headers[name] === undefined && head.push(name, value));
+  add(HEADER.contentType, "application/json");
+  add(HEADER.requestId, requestId);
+  const trackId = sent[HEADER.trackId];
+  if (typeof trackId === "string" && isTrackId(trackId)) add(HEADER.trackId, trackId);
+  return head;
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = {};
+
+/** Waits until a client has taken its answer, or for too long; null where most of it is out at once. */
+function whenOut(request: IncomingMessage, response: ServerResponse): Promise<void> | null {
+  if (response.closed || request.socket.writableLength === 0) return null;
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => request.socket.destroy(), ANSWER_MS);
+    response.once("close", () => {
+      clearTimeout(cut);
+      resolve();
+    });
+  });
 }
 
 /**
@@ -95,12 +141,7 @@ async function sendPieces(
   { status, headers, body }: Answer & { readonly body: Generator<string> },
 ): Promise<void> {
   if (response.destroyed) return;
-  response.writeHead(status, {
-    [HEADER.contentType]: "application/json",
-    [HEADER.requestId]: requestId,
-    ...echoedTrackId(request),
-    ...headers,
-  });
+  response.writeHead(status, headOf(request, requestId, headers));
   const cut = setTimeout(() => request.socket.destroy(), ANSWER_MS);
   // A client that has gone reads nothing more, and is no failure here.
   await pipeline(Readable.from(body, { objectMode: true, highWaterMark: 1 }), response).catch(() => undefined);
@@ -109,9 +150,4 @@ async function sendPieces(
 
 function textOrBytes(body: Exclude<Answer["body"], Generator<string>>): string | Uint8Array {
   return body instanceof Uint8Array || typeof body === "string" ? body : JSON.stringify(body);
-}
-
-function echoedTrackId(request: IncomingMessage): Record<string, string> {
-  const trackId = request.headers[HEADER.trackId];
-  return typeof trackId === "string" && isTrackId(trackId) ? { [HEADER.trackId]: trackId } : {};
 }

@@ -22,13 +22,16 @@ export interface BodyLimit {
   readonly share: BodyShare;
 }
 
-export async function readBody(
+export function readBody(
   request: IncomingMessage,
   coding: BodyCoding,
-  { bytesMax, share }: BodyLimit,
+  limit: BodyLimit,
   gunzip: Gunzip,
 ): Promise<BodyRead> {
-  if (coding === "identity") return readRaw(request, { bytesMax, share });
+  return coding === "identity" ? readRaw(request, limit) : readZipped(request, limit, gunzip);
+}
+
+async function readZipped(request: IncomingMessage, { bytesMax, share }: BodyLimit, gunzip: Gunzip): Promise<BodyRead> {
   const raw = await readRaw(request, { bytesMax: bytesMax + GZIP_OVERHEAD_BYTES, share });
   if (raw.kind !== "bytes") return raw;
   const inflated = await gunzip(raw.bytes, bytesMax, share);
@@ -68,9 +71,9 @@ class BodyReader {
 
   start(): void {
     this.request.on("data", (chunk: Buffer) => this.take(chunk));
-    this.request.once("end", () => this.end({ kind: "bytes", bytes: this.whole ?? this.blocks?.take() ?? NO_BYTES }));
-    this.request.once("close", () => this.end({ kind: "gone" }));
-    this.request.once("error", () => this.end({ kind: "gone" }));
+    this.request.on("end", () => this.end({ kind: "bytes", bytes: this.whole ?? this.blocks?.take() ?? NO_BYTES }));
+    // Behind the end too, where it is too late to matter; without a listener a request has no error of its own.
+    this.request.on("close", () => this.end(GONE));
     watch(this);
   }
 
@@ -141,4 +144,5 @@ function lookAtAll(): void {
   looking = null;
 }
 
+const GONE: BodyRead = { kind: "gone" };
 const NO_BYTES = new Uint8Array(0);

@@ -5,13 +5,22 @@ import type { Socket } from "node:net";
 /** Each takes a file and some memory, whether its client says anything or not. */
 const CONNECTIONS_MAX = 512;
 
-export function boundConnections(server: Server, connectionsMax = CONNECTIONS_MAX): void {
+export interface Connections {
+  /** Resolves once every request that came whole on a connection so far has its answer, or its client is gone. */
+  answered(socket: Socket): Promise<unknown>;
+}
+
+/** Watches a server's connections, with one listener a request: they cost each of them more than a look. */
+export function boundConnections(server: Server, connectionsMax = CONNECTIONS_MAX): Connections {
   /** Without a request in hand, the longest idle first. */
   const idle = new Set<Socket>();
+  /** What is in hand on each connection. */
+  const inHand = new WeakMap<Socket, ServerResponse[]>();
   let open = 0;
   server.on("connection", (socket: Socket) => {
     open++;
     idle.add(socket);
+    inHand.set(socket, []);
     socket.once("close", () => {
       open--;
       idle.delete(socket);
@@ -20,24 +29,23 @@ export function boundConnections(server: Server, connectionsMax = CONNECTIONS_MA
     const [longest] = idle;
     (longest ?? socket).destroy();
   });
+  // Not an arrow function, and one for all: what it is called on is the response.
+  function release(this: ServerResponse): void {
+    const { socket } = this.req;
+    const own = inHand.get(socket) ?? [];
+    const at = own.indexOf(this);
+    if (at >= 0) own.splice(at, 1);
+    if (!socket.destroyed) idle.add(socket);
+  }
   server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
     idle.delete(socket);
-    response.once("close", () => {
-      if (!socket.destroyed) idle.add(socket);
-    });
+    inHand.get(socket)?.push(response);
+    response.on("close", release);
   });
-}
-
-/** @returns what resolves once every request that came whole on a connection so far has its answer, or its client is gone. */
-export function answersOf(server: Server): (socket: Socket) => Promise<unknown> {
-  const inHand = new WeakMap<Socket, Map<ServerResponse, IncomingMessage>>();
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    const own = inHand.get(request.socket) ?? new Map<ServerResponse, IncomingMessage>();
-    inHand.set(request.socket, own.set(response, request));
-    response.once("close", () => own.delete(response));
-  });
-  return (socket) => {
-    const whole = [...(inHand.get(socket) ?? [])].filter(([, request]) => request.complete);
-    return Promise.all(whole.map(([response]) => new Promise<void>((resolve) => response.once("close", resolve))));
+  return {
+    answered(socket) {
+      const whole = (inHand.get(socket) ?? []).filter(({ req }) => req.complete);
+      return Promise.all(whole.map((response) => new Promise<void>((resolve) => response.once("close", resolve))));
+    },
   };
 }

@@ -31,7 +31,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { AgentDialect } from "./agent-dialect.ts";
 import { bodyHash } from "./body-hash.ts";
 import type { BodyRead } from "./body-read.ts";
-import { createEventKeeper, invalidOf, type KeptEvents, keyedBody, listedErrors } from "./kept-event.ts";
+import { EventKeeper, invalidOf, type KeptEvents, keyedBody, listedErrors } from "./kept-event.ts";
 import { acceptedOf, conflictsOf } from "./outcome.ts";
 
 export interface IngestRequest {
@@ -63,17 +63,40 @@ export interface IngestHost {
   readonly limits: BodyLimits;
   /** Whether a body that comes again, byte for byte, is a client's retry: not where nothing can be cut off on the way. */
   readonly knowsBodies: boolean;
+  /** Is shown what every request came to. */
+  readonly note?: <R extends Reason>(stream: string, outcome: Answerable<R>) => void;
 }
 
 export function createIngest(host: IngestHost): Ingest {
   return async function ingest(dialect, request) {
-    const prepared = await prepare(dialect, request, host);
-    if (prepared.kind !== "prepared") return prepared;
-    const { input, bytes } = prepared;
-    const outcome = await host.log.append(input);
-    request.free(bytes);
-    return answerOf(dialect, prepared, outcome, host);
+    const found = await take(dialect, request, host);
+    if (found.kind !== "gone") host.note?.(dialect.stream, found);
+    return found;
   };
+}
+
+// Few waits, and what can be done at once without one: a promise for each step would cost a small request a third of all.
+async function take<R extends Reason>(
+  dialect: AgentDialect<R>,
+  request: IngestRequest,
+  host: IngestHost,
+): Promise<IngestOutcome<R>> {
+  // A stream that is not known may have been added a moment ago.
+  if (dialect.rules() === null) await dialect.freshen();
+  if (dialect.rules() === null) return refused("unknown-stream", dialect.unknown);
+  const type = bodyTypeOf(request.header, dialect.forms);
+  if (type.kind === "refused") return type;
+  const read = await request.body(type.coding);
+  if (read.kind !== "bytes") return unread(read, host.limits);
+  const preparing = prepare(dialect, request, { bytes: read.bytes, form: type.form }, host);
+  const prepared = preparing instanceof Promise ? await preparing : preparing;
+  if (prepared.kind !== "prepared") {
+    freeBytes(read.bytes);
+    return prepared;
+  }
+  const outcome = await host.log.append(prepared.input);
+  request.free(prepared.bytes);
+  return answerOf(dialect, prepared, outcome, host);
 }
 
 /** A request as the log takes it, and what its answer is made of; of the body's text nothing else is left by now. */
@@ -88,54 +111,95 @@ interface Prepared<R extends Reason> {
   readonly bytes: number;
 }
 
-async function prepare<R extends Reason>(
-  dialect: AgentDialect<R>,
-  request: IngestRequest,
-  host: IngestHost,
-): Promise<Prepared<R> | IngestOutcome<R>> {
-  // A stream that is not known may have been added a moment ago.
-  if (dialect.rules() === null) await dialect.freshen();
-  if (dialect.rules() === null) return refused("unknown-stream", dialect.unknown);
-  const type = bodyTypeOf(request.header, dialect.forms);
-  if (type.kind === "refused") return type;
-  const read = await request.body(type.coding);
-  if (read.kind !== "bytes") return unread(read, host.limits);
-  const prepared = await prepareRead(dialect, request, { bytes: read.bytes, form: type.form }, host);
-  if (prepared.kind !== "prepared") freeBytes(read.bytes);
-  return prepared;
+type Preparing<R extends Reason> = Prepared<R> | IngestOutcome<R>;
+
+interface ReadBody {
+  readonly bytes: Uint8Array;
+  readonly form: BodyForm;
 }
 
-async function prepareRead<R extends Reason>(
+function prepare<R extends Reason>(
   dialect: AgentDialect<R>,
   request: IngestRequest,
-  read: { readonly bytes: Uint8Array; readonly form: BodyForm },
+  read: ReadBody,
   host: IngestHost,
-): Promise<Prepared<R> | IngestOutcome<R>> {
+): Preparing<R> | Promise<Preparing<R>> {
   // What is made of a large body may be more than itself: one is worked on at a time, until it is written.
-  if (read.bytes.length > AT_ONCE_BYTES_MAX && !(await request.turn())) return BUSY;
+  if (read.bytes.length > AT_ONCE_BYTES_MAX) return prepareInTurn(dialect, request, read, host);
+  return prepareNow(dialect, request, read, host);
+}
+
+async function prepareInTurn<R extends Reason>(
+  dialect: AgentDialect<R>,
+  request: IngestRequest,
+  read: ReadBody,
+  host: IngestHost,
+): Promise<Preparing<R>> {
+  return (await request.turn()) ? prepareNow(dialect, request, read, host) : BUSY;
+}
+
+function prepareNow<R extends Reason>(
+  dialect: AgentDialect<R>,
+  request: IngestRequest,
+  read: ReadBody,
+  host: IngestHost,
+): Preparing<R> | Promise<Preparing<R>> {
   const headers = ingestHeadersOf(request.header, dialect);
-  const found = await readByLatest(dialect, {
-    ...{ ...read, headers, limits: host.limits },
-    charge: request.charge,
-  });
+  const rules = dialect.rules();
+  const found = rules === null ? null : readBy(rules, dialect, { ...read, headers, limits: host.limits });
+  // Before anything is waited for: meanwhile other bodies are read.
+  if (found !== null) request.charge(keptBytes(found.events));
+  if (found?.body.kind === "events" && found.events.invalid > 0) {
+    return prepareByLatest(dialect, request, { ...read, headers, limits: host.limits }, { rules, found, host });
+  }
+  return prepared(dialect, request, { ...read, headers, found }, host);
+}
+
+interface BeforeLatest<R extends Reason> {
+  readonly rules: StreamRules<R> | null;
+  readonly found: ReadEvents<R>;
+  readonly host: IngestHost;
+}
+
+/** Checks again by newer rules before an event is called invalid; the stream may be gone by then. */
+async function prepareByLatest<R extends Reason>(
+  dialect: AgentDialect<R>,
+  request: IngestRequest,
+  read: ReadRequest,
+  before: BeforeLatest<R>,
+): Promise<Preparing<R>> {
+  await dialect.freshen();
+  const rules = dialect.rules();
+  const isNew = rules !== null && rules !== before.rules;
+  const found = isNew ? readBy(rules, dialect, read) : rules === null ? null : before.found;
+  return prepared(dialect, request, { ...read, found }, before.host);
+}
+
+interface FoundRequest<R extends Reason> extends Pick<ReadRequest, "bytes" | "headers"> {
+  /** Null where the stream is gone. */
+  readonly found: ReadEvents<R> | null;
+}
+
+function prepared<R extends Reason>(
+  dialect: AgentDialect<R>,
+  { header }: IngestRequest,
+  { bytes, headers, found }: FoundRequest<R>,
+  host: IngestHost,
+): Preparing<R> {
   if (found === null) return refused("unknown-stream", dialect.unknown);
-  const { body, events } = found;
+  const { body, events, spans } = found;
   if (body.kind === "too-large") return refused("too-large", body.message);
-  const sent = sentIdsOf(request.header);
-  const errors = [...headers.errors, ...positionErrors(request.header), ...sent.errors];
+  const sent = sentIdsOf(header);
+  const errors = [...headers.errors, ...positionErrors(header), ...sent.errors];
   if (errors.length > 0) return { kind: "bad-headers", message: "a header is not valid", errors };
   if (body.kind === "malformed") return body;
   const { preferences, idempotencyKey } = headers;
   // Without a key nothing in the log bears on a strict rejection.
   if (!preferences.lenient && events.invalid > 0 && idempotencyKey === null) return rejection(events, []);
-  const source = dialect.isSingle ? firstSource(read.bytes, events) : null;
-  const bytes = read.bytes.length + 8 * events.count;
-  const input = inputOf(dialect, { scope: sent.ids, bytes: read.bytes, headers, events }, host);
-  return { kind: "prepared", preferences, events: { ...events, spans: NO_SPANS }, input, source, bytes };
-}
-
-function firstSource(bytes: Uint8Array, { spans: [from, to] }: KeptEvents<Reason>): string {
-  return textOf(bytes, from ?? 0, to ?? 0);
+  const source = dialect.isSingle ? textOf(bytes, spans[0] ?? 0, spans[1] ?? 0) : null;
+  const taken = bytes.length + 8 * events.count;
+  const input = inputOf(dialect, { scope: sent.ids, bytes, headers, events, spans }, host);
+  return { kind: "prepared", preferences, events, input, source, bytes: taken };
 }
 
 function rejection<R extends Reason>(events: KeptEvents<R>, conflicts: readonly Conflicting<R>[]): Answerable<R> {
@@ -145,7 +209,6 @@ function rejection<R extends Reason>(events: KeptEvents<R>, conflicts: readonly 
 
 /** Up to here bodies are worked on side by side, and share a commit. */
 const AT_ONCE_BYTES_MAX = 128 * 1024;
-const NO_SPANS = new Uint32Array(0);
 const BUSY = refused("busy", "too many requests at once");
 
 /** What of a body's events is kept besides their text, in bytes, roughly. */
@@ -172,71 +235,64 @@ function unread(
   }
 }
 
-interface ReadRequest {
-  readonly bytes: Uint8Array;
-  readonly form: BodyForm;
+interface ReadRequest extends ReadBody {
   readonly headers: IngestHeaders;
   readonly limits: BodyLimits;
-  readonly charge: IngestRequest["charge"];
 }
 
 interface ReadEvents<R extends Reason> {
   readonly body: BodyOutcome<void, R>;
   readonly events: KeptEvents<R>;
+  /** Where each lies in the body: two offsets. */
+  readonly spans: Uint32Array;
 }
 
-/** Checks again by newer rules before an event is called invalid; null where the stream is gone by then. */
-async function readByLatest<R extends Reason>(
+function readBy<R extends Reason>(
+  rules: StreamRules<R>,
   dialect: AgentDialect<R>,
-  { bytes, form, headers, limits, charge }: ReadRequest,
-): Promise<ReadEvents<R> | null> {
-  const readBy = (rules: StreamRules<R>): ReadEvents<R> => {
-    const { keep, kept } = createEventKeeper<R>(rules.ownIdField, dialect, headers.idempotencyKey !== null);
-    return { body: dialect.read(bytes, form, rules.check, limits, keep), events: kept() };
-  };
-  const before = dialect.rules();
-  const read = before === null ? null : readBy(before);
-  // Before anything is waited for: meanwhile other bodies are read.
-  if (read !== null) charge(keptBytes(read.events));
-  if (read?.body.kind !== "events" || read.events.invalid === 0) return read;
-  await dialect.freshen();
-  const current = dialect.rules();
-  if (current === null) return null;
-  return current === before ? read : readBy(current);
+  { bytes, form, headers, limits }: ReadRequest,
+): ReadEvents<R> {
+  const keeper = new EventKeeper<R>(rules.ownIdField, dialect, headers.idempotencyKey !== null);
+  const body = dialect.read(bytes, form, rules.check, limits, keeper.keep);
+  return { body, events: keeper.kept(), spans: keeper.spans };
 }
 
-function positionErrors(header: HeaderOf): ValidationError[] {
+function positionErrors(header: HeaderOf): readonly ValidationError[] {
+  if (header(HEADER.producer) === null && header(HEADER.sequence) === null) return NO_ERRORS;
   return [HEADER.producer, HEADER.sequence]
     .filter((name) => header(name) !== null)
     .map((field) => validationError(`${field} is the agent's own to set: it numbers events itself`, { field }));
 }
+
+const NO_ERRORS: readonly ValidationError[] = [];
 
 interface CheckedRequest<R extends Reason> {
   readonly scope: SentIds;
   readonly bytes: Uint8Array;
   readonly headers: IngestHeaders;
   readonly events: KeptEvents<R>;
+  readonly spans: Uint32Array;
 }
 
 function inputOf<R extends Reason>(
   dialect: AgentDialect<R>,
-  { scope, bytes, headers: { preferences, idempotencyKey }, events }: CheckedRequest<R>,
+  { scope, bytes, headers: { preferences, idempotencyKey }, events, spans }: CheckedRequest<R>,
   { clock, knowsBodies }: IngestHost,
 ): AppendInput {
   const { stream } = dialect;
   const isKnownByBody =
     knowsBodies && idempotencyKey === null && dialect.rules()?.deduplicatesByContent === true && events.areRepeatable;
   // First, since the body is used up as its events are packed.
-  const known = isKnownByBody ? { bodyHash: bodyHash(stream, scope, bytes) } : {};
+  const known = isKnownByBody ? bodyHash(stream, scope, bytes) : null;
   return {
     stream,
     scope,
     receivedAt: clock.now(),
-    events: packSpans(bytes, events.spans),
+    events: packSpans(bytes, spans),
     ...(events.invalid === 0 ? {} : { invalid: invalidOf(dialect, events) }),
     namesIndex: true,
     idempotency: idempotencyKey === null ? null : keyedBody(idempotencyKey, scope, events),
-    ...known,
+    ...(known === null ? {} : { bodyHash: known }),
     strict: !preferences.lenient,
   };
 }

@@ -1,7 +1,7 @@
 /** What is kept of a body's events while its request is answered: as little as its answer and the log need. */
 import { ERRORS_LISTED_MAX, type ValidationError } from "../../shared/events/validation-error.ts";
 import { CONTENT_HASH_BYTES, contentHash, ownIdOf, type SentIds, sentIdsText } from "../../shared/identity.ts";
-import type { CheckedEvent, Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
+import type { Dialect, Keep, Reason } from "../../shared/intake/dialect.ts";
 import type { QuarantineReason } from "../buffer/tables/quarantine.ts";
 import type { AppendInput, InvalidEvents } from "../buffer/transactions/append.ts";
 import { ByteBlocks } from "./byte-blocks.ts";
@@ -15,8 +15,6 @@ const ERRORS_SHARED_MAX = 1_000;
 /** The events of one body, in order. */
 export interface KeptEvents<R extends Reason> {
   readonly count: number;
-  /** Where each lies in the body: two offsets. */
-  readonly spans: Uint32Array;
   /** How many are not valid. */
   readonly invalid: number;
   /** Whether each says when it happened, or is not valid, so that its repeat is no second event. */
@@ -29,46 +27,52 @@ export interface KeptEvents<R extends Reason> {
   readonly errors: KeptErrors<R>;
 }
 
-export interface EventKeeper<R extends Reason> {
-  readonly keep: Keep<void, R>;
-  /** What was kept so far. */
-  kept(): KeptEvents<R>;
-}
+/** Keeps what it is shown of a body's events. */
+export class EventKeeper<R extends Reason> {
+  private readonly offsets = new Numbers();
+  private readonly ownIdField: string | null;
+  private readonly dialect: Pick<Dialect<R>, "readOnly" | "carriesTime">;
+  private readonly hashes: ByteBlocks | null;
+  private readonly errors = new KeptErrors<R>();
+  private ownIds: Map<number, string> | null = null;
+  private areRepeatable = true;
 
-/** @param isKeyed whether the request's idempotency key asks for hashes of content. */
-export function createEventKeeper<R extends Reason>(
-  ownIdField: string | null,
-  { readOnly, carriesTime }: Pick<Dialect<R>, "readOnly" | "carriesTime">,
-  isKeyed: boolean,
-): EventKeeper<R> {
-  const spans = new Numbers();
-  let ownIds: Map<number, string> | null = null;
-  const errors = new KeptErrors<R>();
-  const hashes = isKeyed ? new ByteBlocks() : null;
-  let areRepeatable = true;
-  return {
-    keep({ from, to, fields, found }: CheckedEvent<R>, index) {
-      spans.push(from);
-      spans.push(to);
-      const ownId = ownIdField === null ? null : ownIdOf(fields.get(ownIdField));
-      if (ownId !== null) {
-        ownIds ??= new Map();
-        ownIds.set(index, ownId);
-      }
-      hashes?.add(contentHash(fields, readOnly).subarray(0, CONTENT_HASH_BYTES));
-      if (found.length > 0) errors.add(index, found);
-      else areRepeatable &&= carriesTime(fields);
-    },
-    kept: () => ({
-      count: spans.length / 2,
-      spans: spans.all,
-      invalid: errors.count,
-      areRepeatable,
-      ownIds: ownIds ?? NO_IDS,
-      hashes: hashes?.take() ?? NO_HASHES,
-      errors,
-    }),
+  /** @param isKeyed whether the request's idempotency key asks for hashes of content. */
+  constructor(ownIdField: string | null, dialect: Pick<Dialect<R>, "readOnly" | "carriesTime">, isKeyed: boolean) {
+    this.ownIdField = ownIdField;
+    this.dialect = dialect;
+    this.hashes = isKeyed ? new ByteBlocks() : null;
+  }
+
+  readonly keep: Keep<void, R> = ({ from, to, fields, found }, index) => {
+    this.offsets.push(from);
+    this.offsets.push(to);
+    const ownId = this.ownIdField === null ? null : ownIdOf(fields.get(this.ownIdField));
+    if (ownId !== null) {
+      this.ownIds ??= new Map();
+      this.ownIds.set(index, ownId);
+    }
+    this.hashes?.add(contentHash(fields, this.dialect.readOnly).subarray(0, CONTENT_HASH_BYTES));
+    if (found.length > 0) this.errors.add(index, found);
+    else this.areRepeatable &&= this.dialect.carriesTime(fields);
   };
+
+  /** Where each lies in the body: two offsets. */
+  get spans(): Uint32Array {
+    return this.offsets.all;
+  }
+
+  /** What was kept so far. */
+  kept(): KeptEvents<R> {
+    return {
+      count: this.offsets.length / 2,
+      invalid: this.errors.count,
+      areRepeatable: this.areRepeatable,
+      ownIds: this.ownIds ?? NO_IDS,
+      hashes: this.hashes?.take() ?? NO_HASHES,
+      errors: this.errors,
+    };
+  }
 }
 
 const NO_IDS: ReadonlyMap<number, string> = new Map();

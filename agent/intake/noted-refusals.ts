@@ -1,25 +1,21 @@
 /** Tells the agent's log of events that were not accepted as they were sent. */
 import type { Logger } from "pino";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
-import type { Reason } from "../../shared/intake/dialect.ts";
 import { createRefusalLog, type RefusalLog } from "../../shared/intake/refusal-log.ts";
 import { type FirstReason, reasonOf, refusedIn } from "../../shared/intake/refused-events.ts";
 import type { Rejected } from "../buffer/transactions/settle.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { AgentDialect } from "./agent-dialect.ts";
-import type { Ingest, IngestRequest } from "./ingest.ts";
+import type { IngestHost } from "./ingest.ts";
 
 export function openRefusalLog(logger: Logger, clock: Clock): RefusalLog {
   return createRefusalLog((line) => logger.warn(line, "events were refused"), clock.tick);
 }
 
-/** An ingest whose refusals are told of. */
-export function noted(ingest: Ingest, refusals: RefusalLog): Ingest {
-  return async function ingestNoted<R extends Reason>(dialect: AgentDialect<R>, request: IngestRequest) {
-    const outcome = await ingest(dialect, request);
-    const refused = outcome.kind === "gone" ? null : refusedIn(outcome);
-    if (refused !== null) refusals.note({ stream: dialect.stream }, refused);
-    return outcome;
+/** Tells of the refusals among what requests come to. */
+export function noteOutcomes(refusals: RefusalLog): NonNullable<IngestHost["note"]> {
+  return (stream, outcome) => {
+    const refused = refusedIn(outcome);
+    if (refused !== null) refusals.note({ stream }, refused);
   };
 }
 

@@ -3,7 +3,7 @@ import { eventId, type Identity, type SentIds, sentIdsText } from "../../shared/
 import { conflictResult } from "../../shared/intake/answers.ts";
 import type { Accepted, Conflicting, Dialect, Reason, Resource } from "../../shared/intake/dialect.ts";
 import type { Preferences } from "../../shared/intake/headers.ts";
-import type { EventResult, EventResults } from "../../shared/intake/usage-answer.ts";
+import type { EventCounts, EventResult, EventResults } from "../../shared/intake/usage-answer.ts";
 import type { KnownEvent } from "../buffer/tables/keys.ts";
 import type { KeptEvents } from "./kept-event.ts";
 
@@ -16,8 +16,20 @@ export function conflictsOf<R extends Reason>(dialect: Dialect<R>, known: readon
 /** Up to here an answer's results are there at once. */
 export const RESULTS_KEPT_MAX = 10_000;
 
-/** Of most requests at most agents: nothing of it is their own. */
-const ONE_ACCEPTED: EventResults = [{ index: 0, status: "accepted", id: "" }];
+/** The results of a body whose events were all accepted, for an answer that names none of them. */
+class AllAccepted implements Iterable<EventResult> {
+  readonly length: number;
+  readonly counts: EventCounts;
+
+  constructor(length: number) {
+    this.length = length;
+    this.counts = { accepted: length, duplicate: 0, conflict: 0, quarantined: 0 };
+  }
+
+  *[Symbol.iterator](): Generator<EventResult> {
+    for (let index = 0; index < this.length; index++) yield { index, status: "accepted", id: "" };
+  }
+}
 
 export interface Appended {
   readonly preferences: Preferences;
@@ -33,6 +45,10 @@ export interface Appended {
 
 export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEvents<R>, appended: Appended): Accepted {
   const { preferences, producer } = appended;
+  // Of most requests: nothing of it is their own.
+  if (!dialect.isSingle && !preferences.representation && events.invalid === 0 && appended.known.length === 0) {
+    return { kind: "accepted", results: new AllAccepted(events.count), preferences, resource: null };
+  }
   const sentIds = sentIdsText(appended.scope);
   // Hashing is the dearest part of an answer, and most callers never see the ids.
   const isShown = dialect.isSingle || preferences.representation;
@@ -60,8 +76,7 @@ export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEv
     },
   };
   // Of very many, what is listed is made as it is written: kept, it would be more than all else that is known of them.
-  const isPlain = events.count === 1 && !isShown && events.invalid === 0 && appended.known.length === 0;
-  const results = isPlain ? ONE_ACCEPTED : events.count <= RESULTS_KEPT_MAX ? [...made] : made;
+  const results = events.count <= RESULTS_KEPT_MAX ? [...made] : made;
   const resource = dialect.isSingle ? resourceOf([...results], appended) : null;
   return { kind: "accepted", results, preferences, resource };
 }

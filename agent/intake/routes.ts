@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import type { ValidationError } from "../../shared/events/validation-error.ts";
 import type { Reason } from "../../shared/intake/dialect.ts";
+import type { BodyCoding } from "../../shared/intake/headers.ts";
 import { type SolvimonReason, unsupportedVersion } from "../../shared/intake/solvimon-answer.ts";
 import { usageAnswerPieces } from "../../shared/intake/usage-answer.ts";
 import { type BodyLimits, HEADER, SOLVIMON_VERSION, USAGE_PATHS } from "../../shared/wire.ts";
@@ -9,6 +10,7 @@ import type { AgentDialect } from "./agent-dialect.ts";
 import type { Answer } from "./answer.ts";
 import { readBody, readRaw } from "./body.ts";
 import type { BodyBudget, BodyShare } from "./body-budget.ts";
+import type { BodyRead } from "./body-read.ts";
 import type { CalculateHandler } from "./calculate-handler.ts";
 import { createDocuments, oneAtATime } from "./documents.ts";
 import type { Gunzip } from "./gunzip.ts";
@@ -89,7 +91,8 @@ function postHandlerOf(path: string, { ingest, usage, solvimon, calculate }: Rou
     return async () => ({ status: 400, body: unsupportedVersion(route.version) });
   }
   return route.kind === "calculate"
-    ? ({ body }, { url, headers }) => calculate({ query: queryOf(url), headers, body })
+    ? (ingestRequest, { url, headers }) =>
+        calculate({ query: queryOf(url), headers, body: (coding) => ingestRequest.body(coding) })
     : ingestHandler(ingest, solvimon(route));
 }
 
@@ -145,7 +148,7 @@ function ingestHandler<R extends Reason>(ingest: Ingest, dialect: AgentDialect<R
 async function withinBudget(request: IncomingMessage, handle: PostHandler, options: RouteOptions) {
   const share = options.budget.share();
   try {
-    const answer = await handle(ingestRequestOf(request, options, share), request);
+    const answer = await handle(new HttpIngest(request, options, share), request);
     // Nothing of a refused body is left, and the connection may linger: others have waited for that room.
     if (answer !== null && answer.status < 400) return { ...answer, sent: () => share.end() };
     share.end();
@@ -156,20 +159,40 @@ async function withinBudget(request: IncomingMessage, handle: PostHandler, optio
   }
 }
 
-function ingestRequestOf(request: IncomingMessage, { limits, gunzip }: RouteOptions, share: BodyShare): IngestRequest {
-  return {
-    header(name) {
-      const value = request.headers[name];
-      return (Array.isArray(value) ? value.join(", ") : value) ?? null;
-    },
-    body: (coding) => readBody(request, coding, { bytesMax: limits.bodyBytesMax, share }, gunzip),
-    turn: () => share.turn(),
-    charge: (bytes) => share.charge(bytes),
-    free(bytes) {
-      share.done();
-      share.give(bytes);
-    },
+// A class, since an object of closures would cost every request more than what they do.
+class HttpIngest implements IngestRequest {
+  private readonly request: IncomingMessage;
+  private readonly options: RouteOptions;
+  private readonly share: BodyShare;
+
+  constructor(request: IncomingMessage, options: RouteOptions, share: BodyShare) {
+    this.request = request;
+    this.options = options;
+    this.share = share;
+  }
+
+  readonly header = (name: string): string | null => {
+    const value = this.request.headers[name];
+    return (Array.isArray(value) ? value.join(", ") : value) ?? null;
   };
+
+  body(coding: BodyCoding): Promise<BodyRead> {
+    const { limits, gunzip } = this.options;
+    return readBody(this.request, coding, { bytesMax: limits.bodyBytesMax, share: this.share }, gunzip);
+  }
+
+  turn(): Promise<boolean> {
+    return this.share.turn();
+  }
+
+  charge(bytes: number): void {
+    this.share.charge(bytes);
+  }
+
+  free(bytes: number): void {
+    this.share.done();
+    this.share.give(bytes);
+  }
 }
 
 function isRead(request: IncomingMessage): boolean {

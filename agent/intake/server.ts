@@ -6,7 +6,7 @@ import { usageRefusal } from "../../shared/intake/usage-answer.ts";
 import { AgentError, messageOf } from "../runtime/agent-error.ts";
 import { createRequestIds } from "../runtime/request-ids.ts";
 import { type Answer, LINGER_MS, sendAnswer } from "./answer.ts";
-import { answersOf, boundConnections } from "./connections.ts";
+import { boundConnections } from "./connections.ts";
 import { refuseIn } from "./refusal.ts";
 import type { Handler } from "./routes.ts";
 
@@ -41,32 +41,20 @@ export async function openHttpServer(address: Address, handle: Handler, logger: 
   // connection there, with the events on disk and nobody told. Node's types do not have this member of its servers.
   Object.assign(server, { httpAllowHalfOpen: true });
   const closing = new WeakSet<Socket>();
-  const closingUnread =
-    (handler: Handler): Handler =>
-    async (request) => {
-      const answered = await handler(request);
-      // What was not read to its end was refused, and nothing further is read on that connection. One kept alive past the
-      // server's closing would hold up the end until it is cut.
-      const isLast = answered !== null && (!server.listening || (answered.status >= 400 && !request.complete));
-      if (!isLast) return answered;
-      closing.add(request.socket);
-      return { ...answered, headers: { ...answered.headers, connection: "close" } };
-    };
   const answering = (handler: Handler) => (request: IncomingMessage, response: ServerResponse) => {
     // Behind a request that closes its connection nothing is taken any more.
     if (closing.has(request.socket)) return;
-    answer(request, response, closingUnread(handler), logger).catch((error: unknown) => {
-      logger.error({ err: error }, "an answer could not be sent");
-      response.destroy();
-    });
+    void answer(request, response, { server, handler, closing, logger });
   };
-  boundConnections(server);
+  const connections = boundConnections(server);
   server.on("request", answering(handle));
-  const answered = answersOf(server);
   // Node would answer these by itself, without a body.
   server.on("checkExpectation", answering(refuseExpectation));
   // Events of a request before it may be on their way to the disk: their client learns that first.
-  server.on("clientError", (error, socket: Socket) => void answered(socket).then(() => refuseRaw(error, socket)));
+  server.on(
+    "clientError",
+    (error, socket: Socket) => void connections.answered(socket).then(() => refuseRaw(error, socket)),
+  );
   await listen(server, address);
   const bound = server.address();
   return {
@@ -75,14 +63,23 @@ export async function openHttpServer(address: Address, handle: Handler, logger: 
   };
 }
 
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  handle: Handler,
-  logger: Logger,
-): Promise<void> {
+interface Answering {
+  readonly server: Server;
+  readonly handler: Handler;
+  /** Connections that end with the answer under way. */
+  readonly closing: WeakSet<Socket>;
+  readonly logger: Logger;
+}
+
+/** Never rejects. */
+async function answer(request: IncomingMessage, response: ServerResponse, context: Answering): Promise<void> {
   const requestId = createRequestId();
-  const answered = await answerOf(request, requestId, handle, logger);
+  let answered: Answer | null = null;
+  try {
+    answered = await context.handler(request);
+  } catch (error) {
+    answered = failed(request, requestId, error, context.logger);
+  }
   if (answered === null) {
     response.destroy();
     return;
@@ -91,25 +88,29 @@ async function answer(
   if (response.closed) closed?.();
   else if (closed !== undefined) response.once("close", closed);
   try {
-    await sendAnswer(request, response, requestId, answered);
+    const sending = sendAnswer(request, response, requestId, lastOf(request, answered, context));
+    if (sending !== null) await sending;
+  } catch (error) {
+    context.logger.error({ err: error }, "an answer could not be sent");
+    response.destroy();
   } finally {
     answered.sent?.();
   }
 }
 
-async function answerOf(
-  request: IncomingMessage,
-  requestId: string,
-  handle: Handler,
-  logger: Logger,
-): Promise<Answer | null> {
-  try {
-    return await handle(request);
-  } catch (error) {
-    logger.error({ err: error, requestId }, "a request failed");
-    const message = "the agent could not take this; nothing of it was kept";
-    return refuseIn(request.url ?? "/", 503, message, { "retry-after": "5" });
-  }
+/**
+ * The answer, as the last of its connection where it is: what was not read to its end was refused, and nothing further is
+ * read there. One kept alive past the server's closing would hold up the end until it is cut.
+ */
+function lastOf(request: IncomingMessage, answered: Answer, { server, closing }: Answering): Answer {
+  if (server.listening && (answered.status < 400 || request.complete)) return answered;
+  closing.add(request.socket);
+  return { ...answered, headers: { ...answered.headers, connection: "close" } };
+}
+
+function failed({ url }: IncomingMessage, requestId: string, error: unknown, logger: Logger): Answer {
+  logger.error({ err: error, requestId }, "a request failed");
+  return refuseIn(url ?? "/", 503, "the agent could not take this; nothing of it was kept", { "retry-after": "5" });
 }
 
 async function refuseExpectation({ url }: IncomingMessage): Promise<Answer> {

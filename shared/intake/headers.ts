@@ -31,6 +31,7 @@ export interface Preferences {
 
 /** Reads `Prefer` (RFC 7240): handling=lenient|strict and return=representation; what is unknown is ignored. */
 export function preferencesOf(prefer: string | null | undefined): Preferences {
+  if (prefer === null || prefer === undefined) return NO_PREFERENCES;
   const wanted = new Map<string, string>();
   for (const part of (prefer ?? "").split(",")) {
     const [name, value] = (part.split(";", 1)[0] ?? "").split("=", 2);
@@ -43,6 +44,8 @@ export function preferencesOf(prefer: string | null | undefined): Preferences {
     representation: wanted.get("return") === "representation",
   };
 }
+
+const NO_PREFERENCES: Preferences = { lenient: false, representation: false };
 
 /** Zuora's track id: at most 64 US-ASCII characters, none of `: ; " '`. */
 export function isTrackId(value: string): boolean {

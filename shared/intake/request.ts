@@ -36,17 +36,17 @@ export interface IngestHeaders {
   readonly idempotencyKey: string | null;
 }
 
+const NO_ERRORS: readonly ValidationError[] = [];
+
 /** Reads the headers that both hosts read alike; a single event is never handled leniently. */
 export function ingestHeadersOf<R extends Reason>(header: HeaderOf, dialect: Dialect<R>): IngestHeaders {
   const preferences = preferencesOf(header(HEADER.prefer));
   const idempotencyKey = header(HEADER.idempotencyKey);
-  const errors = [
-    dialect.readsTrackId ? trackIdError(header(HEADER.trackId)) : null,
-    idempotencyKeyError(idempotencyKey),
-  ].filter((error) => error !== null);
+  const trackId = dialect.readsTrackId ? trackIdError(header(HEADER.trackId)) : null;
+  const key = idempotencyKeyError(idempotencyKey);
   return {
-    errors,
-    preferences: dialect.isSingle ? { ...preferences, lenient: false } : preferences,
+    errors: trackId === null && key === null ? NO_ERRORS : [trackId, key].filter((error) => error !== null),
+    preferences: dialect.isSingle && preferences.lenient ? { ...preferences, lenient: false } : preferences,
     idempotencyKey,
   };
 }

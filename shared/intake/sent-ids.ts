@@ -20,14 +20,19 @@ const PLAIN = /^[\x20-\x7e]*$/;
 
 /** Reads Zuora-Entity-Ids, Zuora-Org-Ids (comma-separated) and X-Platform-Id. An empty platform is none. */
 export function sentIdsOf(header: HeaderOf): SentIdsOutcome {
-  const entities = listIn("Zuora-Entity-Ids", header(HEADER.entityIds));
-  const orgs = listIn("Zuora-Org-Ids", header(HEADER.orgIds));
-  const platform = platformIn(header(HEADER.platformId));
+  const [entityIds, orgIds, platformId] = [header(HEADER.entityIds), header(HEADER.orgIds), header(HEADER.platformId)];
+  if (entityIds === null && orgIds === null && platformId === null) return NO_IDS;
+  const entities = listIn("Zuora-Entity-Ids", entityIds);
+  const orgs = listIn("Zuora-Org-Ids", orgIds);
+  const platform = platformIn(platformId);
   return {
     ids: { entityIds: entities.value, orgIds: orgs.value, platformId: platform.value },
     errors: [entities, orgs, platform].flatMap(({ error }) => (error === null ? [] : [error])),
   };
 }
+
+/** Of most requests. */
+const NO_IDS: SentIdsOutcome = { ids: { entityIds: null, orgIds: null, platformId: null }, errors: [] };
 
 interface HeaderRead {
   readonly value: string | null;

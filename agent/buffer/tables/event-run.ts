@@ -18,6 +18,10 @@ const SPARE_BYTES_MAX = 1;
  * @param spans two offsets for each event, in order: where it begins and ends; a byte at least lies between two.
  */
 export function packSpans(bytes: Uint8Array, spans: ArrayLike<number>): EventRun {
+  // One event that is all of its body lies where it should.
+  if (spans.length === 2 && spans[0] === 0 && spans[1] === bytes.length && isOwn(bytes)) {
+    return { body: bytes, ends: Uint32Array.of(bytes.length) };
+  }
   const ends = new Uint32Array(spans.length / 2);
   let end = 0;
   for (let event = 0; event < ends.length; event++) {
