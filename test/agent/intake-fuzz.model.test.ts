@@ -33,7 +33,7 @@ const AT_ONCE = 6;
 const DRAWN_AT_ONCE = 100;
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 /** As `npm run agent` has it. */
-const FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=96", "--v8-pool-size=1"];
+const FLAGS = ["--max-semi-space-size=2", "--max-old-space-size=96", "--v8-pool-size=1"];
 /** What docs/agent.md says of hostile bodies. */
 const RSS_MB_MAX = 350;
 const LIMITS = { eventsMax: 200_000, eventBytesMax: 1_000_000 };

@@ -147,7 +147,7 @@ function mostMemory(pid: number): number {
 }
 
 // The flags of `npm run agent`.
-const NODE_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=96", "--v8-pool-size=1"];
+const NODE_FLAGS = ["--max-semi-space-size=2", "--max-old-space-size=96", "--v8-pool-size=1"];
 
 test("memory or disk blow up while a backlog drains (OTel #11018, Fluent Bit #9997): 100 MB of events drain in a process that never has 200, the files never exceed max_bytes, and shrink afterwards", async () => {
   const destination = await openCountingDestination();

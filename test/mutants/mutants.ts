@@ -358,9 +358,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "agent: an answer before the commit",
     file: "agent/intake/ingest.ts",
-    find: "const outcome = await host.log.append(input);",
+    find: "const outcome = await host.log.append(prepared.input);",
     replace:
-      'void host.log.append(input); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
+      'void host.log.append(prepared.input); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
     tests: ["test/agent/power-cut"],
   },
   {
