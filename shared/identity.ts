@@ -13,7 +13,7 @@ import { withCanonical } from "./json/canonical-bytes.ts";
 import { type Fields, SpanObject } from "./json/span.ts";
 import { JsonNumber } from "./json/value.ts";
 import { ALPHANUMERICS } from "./random-text.ts";
-import { sha256, sha256OfText } from "./sha256.ts";
+import { sha256, sha256OfText, sha256Words } from "./sha256.ts";
 
 /** What is kept of an event's content hash: the first bytes of SHA-256, in ledger and log alike. */
 export const CONTENT_HASH_BYTES = 16;
@@ -143,18 +143,55 @@ function nextFiveDigits(): number {
   return rest;
 }
 
+/** Of a position, the longest. */
+const DECIMALS_MAX = 16;
+
 /**
- * The last five digits of an event's id as a number, without making the other fifteen: what an index of ids is kept by.
- * Of two ids one in 916 million times the same.
+ * The last five digits, as a number, of the ids of events at a producer's positions, without making the other fifteen: what
+ * an index of ids is kept by. Of two ids one in 916 million times the same.
  */
-export function lastDigits(kind: Kind, stream: string, identity: Identity): number {
-  const hash = sha256OfText(`${kind}\n${stream}\n${identityText(identity)}`);
-  let rest = 0;
-  for (let i = 0; i < 32; i += 2) rest = (rest * 65536 + (hash[i] ?? 0) * 256 + (hash[i + 1] ?? 0)) % FIVE_DIGITS;
-  return rest;
+export class PositionDigits {
+  /** What an id is a hash of, up to the position. */
+  private readonly text: Uint8Array;
+  private readonly textLength: number;
+
+  constructor(kind: Kind, stream: string, producer: string) {
+    const text = new TextEncoder().encode(`${kind}\n${stream}\np:${producer}:`);
+    this.text = new Uint8Array(text.length + DECIMALS_MAX);
+    this.text.set(text);
+    this.textLength = text.length;
+  }
+
+  of(position: number): number {
+    const words = sha256Words(this.text, 0, this.write(position));
+    let rest = 0;
+    for (let word = 0; word < 8; word++) {
+      const bits = words[word] ?? 0;
+      rest = remainder(remainder(rest * 65536 + (bits >>> 16)) * 65536 + (bits & 0xffff));
+    }
+    return rest;
+  }
+
+  /** @returns where the text ends. */
+  private write(position: number): number {
+    let length = this.textLength + 1;
+    for (let rest = position; rest >= 10; rest = Math.floor(rest / 10)) length++;
+    let rest = position;
+    for (let at = length - 1; at >= this.textLength; at--) {
+      const tenth = Math.floor(rest / 10);
+      this.text[at] = 0x30 + (rest - 10 * tenth);
+      rest = tenth;
+    }
+    return length;
+  }
 }
 
-/** How many values {@link lastDigits} has. */
+/** By 62^5, of less than 2^46: far from where a quotient would be rounded up. */
+function remainder(number: number): number {
+  return number - Math.floor(number / FIVE_DIGITS) * FIVE_DIGITS;
+}
+
+/** How many values {@link PositionDigits} has. */
 export const LAST_DIGITS_END = FIVE_DIGITS;
 
 /** The last five digits of an id as a number; null for a text that is no event's id. */

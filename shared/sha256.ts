@@ -20,6 +20,12 @@ const tail = new Uint8Array(2 * BLOCK_BYTES);
 const shortText = new Uint8Array(SHORT_TEXT);
 const ENCODER = new TextEncoder();
 
+/** The hash over `bytes` between two offsets as eight words of 32 bits, the highest first; good until the next hash. */
+export function sha256Words(bytes: Uint8Array, from: number, to: number): Int32Array {
+  run(bytes, from, to);
+  return state;
+}
+
 /** The 32 bytes of the hash over `bytes` between two offsets. */
 export function sha256(bytes: Uint8Array, from = 0, to = bytes.length): Uint8Array {
   run(bytes, from, to);

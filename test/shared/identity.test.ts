@@ -7,7 +7,9 @@ import {
   eventId,
   type Identity,
   identityText,
+  lastDigitsOf,
   ownIdOf,
+  PositionDigits,
   sentIdsText,
   toHex,
 } from "../../shared/identity.ts";
@@ -346,4 +348,18 @@ describe("an event's content", () => {
     }
     expect(toHex(contentHash(scannedOf('{"id":1}'), new Set(["id"])))).toBe(sha256Hex("{}"));
   });
+});
+
+test("the last digits of a position's id are those of the id itself, for whatever kind, stream and producer", () => {
+  for (const kind of KINDS) {
+    for (const stream of ["persist", "usage/web-egress", `usage/${"é".repeat(256)}`]) {
+      for (const producer of ["p", "plant-7.M7ShqVTh", "x".repeat(128)]) {
+        const digits = new PositionDigits(kind, stream, producer);
+        for (const position of [0, 1, 9, 10, 99, 100, 4_294_967_295, 4_294_967_296, 2 ** 53 - 2, 2 ** 53 - 1, 7]) {
+          const id = eventId(kind, stream, { by: "position", producer, position });
+          expect(digits.of(position)).toBe(lastDigitsOf(id));
+        }
+      }
+    }
+  }
 });

@@ -4,7 +4,7 @@
  * payload, 4 of its ordinal (see ordinal.ts), 1 of its status; integers big-endian.
  */
 
-import { CONTENT_HASH_BYTES } from "../../shared/identity.ts";
+import { CONTENT_HASH_BYTES, toHex } from "../../shared/identity.ts";
 
 export const ENTRY_BYTES = CONTENT_HASH_BYTES + 9;
 
@@ -44,6 +44,27 @@ export function encodeEntries(entries: readonly Entry[]): Uint8Array {
     bytes[at + CONTENT_HASH_BYTES + 8] = entry.status;
   });
   return bytes;
+}
+
+/** What most entries hold, each as one letter that is no hex digit: no hash; the ordinal of a position and stored. */
+const SHORT = { z: "00".repeat(CONTENT_HASH_BYTES), p: "0000000100" } as const;
+
+/** The blob of entries in SQL, from the texts of them. */
+export function entriesFrom(texts: string): string {
+  return `unhex(replace(replace(${texts}, 'z', '${SHORT.z}'), 'p', '${SHORT.p}'))`;
+}
+
+const LENGTH_TEXTS = Array.from({ length: 1024 }, (_, length) => hex32(length));
+
+/** An entry in hex, with letters for what most of them hold: half of what is bound of a small event would be zeros. */
+export function entryText({ hash, length, ordinal, status }: Entry): string {
+  const start = hash === NO_HASH ? "z" : toHex(hash.subarray(0, CONTENT_HASH_BYTES));
+  const end = ordinal === 1 && status === ENTRY_STATUS.stored ? "p" : `${hex32(ordinal)}0${status}`;
+  return start + (LENGTH_TEXTS[length] ?? hex32(length)) + end;
+}
+
+function hex32(number: number): string {
+  return number.toString(16).padStart(8, "0");
 }
 
 export interface EntrySpan {

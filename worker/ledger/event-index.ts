@@ -7,7 +7,7 @@
  * every commit: a batch that commits late is behind them.
  */
 import { kindOf } from "../../shared/events/kind.ts";
-import { lastDigits } from "../../shared/identity.ts";
+import { PositionDigits } from "../../shared/identity.ts";
 import { createBudget, type StatementBudget } from "../database/statement-budget.ts";
 import { logFailure } from "../log.ts";
 import { Remembered } from "../remembered.ts";
@@ -184,13 +184,13 @@ async function entriesOf(db: D1Database, batches: readonly SQL.WaitingBatch[]): 
     const { id, stream, producer } = batch;
     if (producer === null) return [];
     const kind = kindOf(stream);
+    const digitsOf = new PositionDigits(kind, stream, producer);
     const { first, length } = positionsOf(batch);
     const entries: IndexEntry[] = [];
     for (let entry = 0; entry < length; entry++) {
       const span = spans.get(id)?.[entry];
       if (span !== undefined && !(mayLackOwnId(span.ordinal) && span.status !== ENTRY_STATUS.positionOnly)) continue;
-      const digits = lastDigits(kind, stream, { by: "position", producer, position: first + entry });
-      entries.push({ digits, batch: id, entry });
+      entries.push({ digits: digitsOf.of(first + entry), batch: id, entry });
     }
     return entries;
   });

@@ -3,7 +3,7 @@
  * place counts only where the id computed anew from what is filed there is the one looked for.
  */
 import { kindOf } from "../../shared/events/kind.ts";
-import { eventId, lastDigits, lastDigitsOf } from "../../shared/identity.ts";
+import { eventId, lastDigitsOf, PositionDigits } from "../../shared/identity.ts";
 import { positionsOf, SLICE_STREAMS, waitingOf } from "./event-index.ts";
 import { entryMark, LEVEL_MAX, type Place, partOf, placesIn } from "./index-entries.ts";
 import * as SQL from "./index-sql.ts";
@@ -66,10 +66,9 @@ async function tryWaiting(
     if (producer === null) continue;
     const { first, length } = positionsOf(batch);
     const tried = Math.min(length, left);
-    const kind = kindOf(stream);
+    const digitsOf = new PositionDigits(kindOf(stream), stream, producer);
     for (let entry = length - tried; entry < length; entry++) {
-      const identity = { by: "position", producer, position: first + entry } as const;
-      if (lastDigits(kind, stream, identity) === digits) places.push({ batch: batch.id, entry });
+      if (digitsOf.of(first + entry) === digits) places.push({ batch: batch.id, entry });
     }
     left -= length;
     if (left < 0) break;

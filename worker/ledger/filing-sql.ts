@@ -10,7 +10,7 @@ import { KEY_VALID } from "../database/key-gate.ts";
 import type { OutboxRow } from "../database/rows.ts";
 import type { batches, counters } from "../database/schema.ts";
 import { statement } from "../database/statement.ts";
-import { ENTRY_BYTES } from "./entries.ts";
+import { ENTRY_BYTES, entriesFrom } from "./entries.ts";
 
 /** The first row of a request, by which its whole transaction is known. */
 export interface Claim {
@@ -49,7 +49,7 @@ interface Gate extends Ownership {
 const CATALOG_VERSION = "coalesce((SELECT version FROM catalogs WHERE tenant = :tenant), 0)";
 const GATE = `${KEY_VALID} AND ${CATALOG_VERSION} = :catalogVersion AND ${OWNED}`;
 
-/** A row of `batches`; its entries in hex: bytes are bound as a list of numbers, which is twice as long. */
+/** A row of `batches`; its entries as `entryText` gives them: bytes are bound as a list of numbers, which is far longer. */
 export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replayOf" | "seq"> & {
   readonly entries: string;
 };
@@ -57,8 +57,8 @@ export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replay
 const BATCH_COLUMNS =
   "id, nonce, tenant, stream, producer, first, last, context, sent_ids, idempotency_key, own_id_field, received_at, times, entries, payload, seq";
 /** Its seq is drawn here, where the transactions of a stream follow one another: no later commit gets a lower one. */
-const BATCH_VALUES =
-  ":id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :sentIds, :idempotencyKey, :ownIdField, :receivedAt, :times, unhex(:entries), :payload,\n  max(:id, 1 + coalesce((SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL), 0))";
+const BATCH_VALUES = `:id, :nonce, :tenant, :stream, :producer, :first, :last, :context, :sentIds, :idempotencyKey, :ownIdField, :receivedAt, :times, ${entriesFrom(":entries")}, :payload,
+  max(:id, 1 + coalesce((SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL), 0))`;
 
 /**
  * `runs`: JSON array of [first, last]. `groups`: JSON array of reprocessing groups, of which none may be closed.
@@ -86,10 +86,10 @@ SELECT ${BATCH_VALUES} WHERE ${CLAIMED}`);
 /** What the rows of a request have in common. */
 type CommonColumns = Omit<BatchColumns, "id" | "first" | "last" | "times" | "entries" | "payload">;
 
-/** Many small rows of a request, in their order. `rows`: JSON [[id, first, last, times, entries in hex, payload], …]. */
+/** Many small rows of a request, in their order. `rows`: JSON [[id, first, last, times, entries, payload], …]. */
 export const FURTHER_ROWS = statement<Claim & CommonColumns & { rows: string }>(`INSERT INTO batches (${BATCH_COLUMNS})
 SELECT value ->> 0, :nonce, :tenant, :stream, :producer, value ->> 1, value ->> 2, :context, :sentIds, :idempotencyKey,
-  :ownIdField, :receivedAt, value ->> 3, unhex(value ->> 4), value ->> 5,
+  :ownIdField, :receivedAt, value ->> 3, ${entriesFrom("value ->> 4")}, value ->> 5,
   max(value ->> 0, 1 + key + (SELECT max(seq) FROM batches WHERE tenant = :tenant AND stream = :stream AND replay_of IS NULL))
 FROM json_each(:rows) WHERE ${CLAIMED}`);
 
@@ -101,10 +101,14 @@ SELECT :tenant, value ->> 0, value ->> 1, value ->> 2 FROM json_each(:groups) WH
 ON CONFLICT (tenant, reprocess_id) DO UPDATE SET
   accepted = accepted + excluded.accepted, closed = max(closed, excluded.closed)`);
 
-/** Fails the whole transaction where a key is known. `rows`: JSON [[batch, [hex key of each entry, …]], …], "" for none. */
-export const KEYS = statement<Claim & { rows: string }>(`INSERT INTO keys (key, batch, entry)
-SELECT unhex(one.value), wanted.value ->> 0, one.key FROM json_each(:rows) AS wanted
-CROSS JOIN json_each(wanted.value, '$[1]') AS one WHERE one.value <> '' AND ${CLAIMED}`);
+/**
+ * Fails the whole transaction where a key is known. `keys`: JSON array of texts: the key, 32 hex digits; its entry, 7
+ * digits; how many rows its row comes behind the first. Nothing nested: each member of an array within an array is made
+ * from the text of that whole array.
+ */
+export const KEYS = statement<Claim & { keys: string }>(`INSERT INTO keys (key, batch, entry)
+SELECT unhex(substr(value, 1, 32)), :claimId + substr(value, 40), 0 + substr(value, 33, 7) FROM json_each(:keys)
+WHERE ${CLAIMED}`);
 
 /** `rows`: JSON [[batch, entries, events, bytes], …]. */
 export const OUTBOX = statement<

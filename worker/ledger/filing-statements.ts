@@ -2,7 +2,6 @@
  * A plan as the statements of its one transaction. Their number follows from the bytes of a request, not from how many
  * rows or runs of positions its events make: what is small goes by the thousand.
  */
-import { toHex } from "../../shared/identity.ts";
 import { jsonArrays } from "../usage/json-arrays.ts";
 import { factJson } from "./fact.ts";
 import * as FACTS from "./facts-sql.ts";
@@ -68,7 +67,7 @@ function batchStatements(
     small = [];
   };
   for (const row of further) {
-    if (row.payload.length + 2 * row.entries.length < LARGE_ROW) {
+    if (row.payload.length + row.entries.length < LARGE_ROW) {
       const { id, times, entries, payload } = ownColumns(filing, row);
       small.push(JSON.stringify([id, row.first, row.last, times, entries, payload]));
       continue;
@@ -91,13 +90,17 @@ function commonColumns(filing: Filing, { nonce }: SQL.Claim) {
 
 function ownColumns({ times }: Filing, { id, first, last, indexes, entries, payload }: NumberedRow) {
   const own = times ? JSON.stringify(indexes.map((index) => times[index] ?? null)) : null;
-  return { id, first, last, times: own, entries: toHex(entries), payload };
+  return { id, first, last, times: own, entries, payload };
 }
 
 function keyStatements(db: D1Database, rows: readonly NumberedRow[], claim: SQL.Claim): D1PreparedStatement[] {
-  const keyed = rows.filter(({ keys }) => keys.some((key) => key !== ""));
-  const texts = keyed.map(({ id, keys }) => JSON.stringify([id, keys]));
-  return jsonArrays(texts).map((part) => SQL.KEYS.bind(db, { ...claim, rows: part }));
+  const texts: string[] = [];
+  for (const [behind, { keys }] of rows.entries()) {
+    for (let entry = 0; entry < keys.length; entry++) {
+      if (keys[entry] !== "") texts.push(`"${keys[entry]}${String(entry).padStart(7, "0")}${behind}"`);
+    }
+  }
+  return jsonArrays(texts).map((part) => SQL.KEYS.bind(db, { ...claim, keys: part }));
 }
 
 function outboxStatements(

@@ -26,10 +26,23 @@ export function entryMark(digits: number): string {
 }
 
 export function blockText(entries: readonly IndexEntry[]): string {
-  return entries
-    .map(({ digits, batch, entry }) => entryMark(digits) + toBase62(batch, BATCH_DIGITS) + toBase62(entry))
-    .sort()
-    .join("");
+  const { length } = entries;
+  // Numbers sort far faster than the texts: digits and place in one stay below 2^53 for eight million entries.
+  const order = new Float64Array(length);
+  const places: string[] = [];
+  let [batchBefore, batchText] = [-1, ""];
+  for (const [i, { digits, batch, entry }] of entries.entries()) {
+    if (batch !== batchBefore) [batchBefore, batchText] = [batch, toBase62(batch, BATCH_DIGITS)];
+    order[i] = digits * length + i;
+    places.push(batchText + toBase62(entry));
+  }
+  order.sort();
+  const texts: string[] = [];
+  for (const number of order) {
+    const digits = Math.floor(number / length);
+    texts.push(entryMark(digits) + (places[number - digits * length] ?? ""));
+  }
+  return texts.join("");
 }
 
 /** The part of a level that holds these digits; a part lies within one of the level before. */
@@ -41,15 +54,45 @@ export function partOf(digits: number, level: number): number {
 export function splitBlocks(texts: readonly string[], level: number): Map<number, string> {
   const parts = new Map<number, string[]>();
   for (const text of texts) {
-    for (const entry of text.split(",")) {
-      if (entry === "") continue;
-      const part = partOf(fromBase62(entry.slice(0, DIGITS)), level);
-      const found = parts.get(part);
-      if (found === undefined) parts.set(part, [entry]);
-      else found.push(entry);
+    for (let from = 0; from < text.length; ) {
+      const part = partOf(fromBase62(text.slice(from + 1, from + 1 + DIGITS)), level);
+      const to = firstFrom(text, from, beginOf(part + 1, level));
+      const runs = parts.get(part) ?? [];
+      runs.push(text.slice(from, to));
+      parts.set(part, runs);
+      from = to;
     }
   }
-  return new Map([...parts].map(([part, entries]) => [part, `,${entries.sort().join(",")}`]));
+  return new Map([...parts].map(([part, runs]) => [part, merged(runs)]));
+}
+
+/** The lowest digits of a part. */
+function beginOf(part: number, level: number): number {
+  return Math.ceil((part * LAST_DIGITS_END) / FANOUT ** level);
+}
+
+/** Where in a block, behind the entry at `from`, the first begins whose digits are not below some. */
+function firstFrom(text: string, from: number, digits: number): number {
+  if (digits >= LAST_DIGITS_END) return text.length;
+  const mark = entryMark(digits);
+  let [low, high] = [from, text.length];
+  while (low < high) {
+    const at = text.lastIndexOf(",", (low + high) >> 1);
+    if (text.slice(at, at + mark.length) >= mark) {
+      high = at;
+      continue;
+    }
+    const next = text.indexOf(",", at + 1);
+    low = next < 0 ? text.length : next;
+  }
+  return low;
+}
+
+/** Runs of entries, each in order, as one in order. */
+function merged(runs: readonly string[]): string {
+  const [only] = runs;
+  if (only !== undefined && runs.length === 1) return only;
+  return `,${runs.join("").slice(1).split(",").sort().join(",")}`;
 }
 
 /** Where an event may be filed. */

@@ -8,7 +8,7 @@ import type { ValidationError } from "../../shared/events/validation-error.ts";
 import { CONTENT_HASH_BYTES, type Identity, toHex } from "../../shared/identity.ts";
 import { DigestSum, type LedgerDigest } from "../../shared/ledger-digest.ts";
 import type { Measure } from "../usage/measure.ts";
-import { ENTRY_STATUS, type Entry, encodeEntries, NO_HASH } from "./entries.ts";
+import { ENTRY_STATUS, entryText, NO_HASH } from "./entries.ts";
 
 /** A checked event with its identity. */
 export interface IncomingEvent {
@@ -76,7 +76,8 @@ export interface PlannedRow {
   readonly last: number | null;
   /** Ledger keys in order of the entries; "" for an entry without one. */
   readonly keys: readonly string[];
-  readonly entries: Uint8Array;
+  /** Each as `entryText` gives it. */
+  readonly entries: string;
   readonly entryCount: number;
   readonly payload: string;
   readonly events: number;
@@ -181,7 +182,7 @@ interface OpenRow {
   readonly first: number | null;
   last: number | null;
   readonly keys: string[];
-  readonly entries: Entry[];
+  readonly entries: string[];
   readonly indexes: number[];
   readonly sources: string[];
   units: number;
@@ -209,7 +210,7 @@ class RowBuilder {
     const length = stored ? event.source.length : 0;
     // The text of what is stored at a position says what it holds; what has none there needs its hash.
     const hash = stored && event.identity === "position" ? NO_HASH : event.hash;
-    row.entries.push({ hash, length, ordinal: event.ordinal, status: STATUS[fate] });
+    row.entries.push(entryText({ hash, length, ordinal: event.ordinal, status: STATUS[fate] }));
     row.indexes.push(event.index);
     if (stored) row.sources.push(event.source);
     if (position !== null) this.extendRun(position);
@@ -248,7 +249,7 @@ class RowBuilder {
       first,
       last,
       keys,
-      entries: encodeEntries(entries),
+      entries: entries.join(""),
       entryCount: entries.length,
       indexes,
       payload: sources.join(","),
