@@ -60,10 +60,11 @@ export async function runExamples(document: string, start: () => Promise<Setting
   onTestFinished(shell.close);
   const replaced = (text: string) =>
     Object.entries(words).reduce((result, [word, value]) => result.replaceAll(word, value), text);
-  for (const example of examples) await check(shell, document, example, replaced);
+  for (const example of examples) await checkExample(shell, document, example, replaced);
 }
 
-async function check(
+/** Runs one example and holds it to what the document shows. @param replaced puts in the addresses of this run. */
+export async function checkExample(
   shell: Shell,
   document: string,
   { line, script, expected, isRepeatable }: Example,

@@ -20,7 +20,7 @@ const named =
   (target: string) =>
     names.some((name) => target === name || target.startsWith(`${name}/`));
 /** Folders of one command of package.json each; checks is those of `npm run check`. */
-const COMMANDS = ["start", "demo", "edge", "deploy", "admin", "smoke", "twin", "checks", "openapi"].map(
+const COMMANDS = ["start", "demo", "edge", "deploy", "admin", "smoke", "hops", "twin", "checks", "openapi"].map(
   (name) => `tools/${name}`,
 );
 const isVendor = named(
