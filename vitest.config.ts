@@ -36,7 +36,7 @@ export default defineConfig(({ mode }) => {
     plugins: [
       cloudflareTest({
         wrangler: { configPath: "./wrangler.toml" },
-        miniflare: { bindings: { TEST_MIGRATIONS: migrations } },
+        miniflare: { bindings: { TEST_MIGRATIONS: migrations }, r2Buckets: ["ARCHIVE"] },
       }),
     ],
     test: { ...test, globalSetup: ["test/worker/support/upstream.ts"], testTimeout: TEST_MS },

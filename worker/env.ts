@@ -16,6 +16,8 @@ export type RateLimitBinding = RateLimit;
 export interface Bindings {
   readonly LEDGER: D1Database;
   readonly NUDGES: Queue<Nudge>;
+  /** Where the payload of what was delivered goes; without it, it is removed. */
+  readonly ARCHIVE?: R2Bucket;
   /** Of keys, of requests for tokens, and of refused credentials; where one is not bound each instance counts by its setting. */
   readonly KEY_RATE?: RateLimitBinding;
   readonly TOKEN_RATE?: RateLimitBinding;
@@ -29,6 +31,9 @@ const wholeOrNone = z.preprocess(
   (value) => (value === "" || value === undefined ? null : value),
   z.coerce.number().int().min(1).nullable(),
 );
+/** A number of days, also of parts of one. */
+const days = (fallback: number) =>
+  z.preprocess((value) => (value === "" || value === undefined ? fallback : value), z.coerce.number().positive());
 const url = z
   .string()
   .default("")
@@ -51,6 +56,7 @@ const settingsSchema = z.object({
   TOKEN_SECRET_PREVIOUS: text,
   LOOPBACK_DESTINATIONS: text,
   DEDUP_DAYS: whole(400),
+  RETAIN_DAYS: days(30),
   LEDGER_BYTES_MAX: whole(9_000_000_000),
 });
 
@@ -104,6 +110,8 @@ export interface Settings {
   readonly loopbackDestinations: boolean;
   /** For how many days a repeat is known at least, where a stream says nothing else. */
   readonly dedupDays: number;
+  /** For how many days the payload of what was delivered stays in the ledger. */
+  readonly retainDays: number;
   /** New events are refused from so many bytes of ledger on. */
   readonly ledgerBytesMax: number;
 }
@@ -135,6 +143,7 @@ export function parseSettings(bindings: Bindings): Settings {
     tokenSecretPrevious: set.TOKEN_SECRET_PREVIOUS,
     loopbackDestinations: set.LOOPBACK_DESTINATIONS === "allow",
     dedupDays: set.DEDUP_DAYS,
+    retainDays: set.RETAIN_DAYS,
     ledgerBytesMax: set.LEDGER_BYTES_MAX,
   };
 }

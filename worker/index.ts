@@ -39,7 +39,9 @@ const TIDY_STREAM = "meter-data";
 /** Tenants that a sweep sends messages for; the next finds the others. */
 const NUDGED_TENANTS_MAX = 100;
 /** Statements of a sweep, together an invocation's. */
-const SWEEP_SHARES = { delivery: STATEMENTS_MAX - 220, fold: 120, index: 100 } as const;
+const SWEEP_SHARES = { delivery: STATEMENTS_MAX - 300, fold: 120, index: 100, retention: 80 } as const;
+/** What a sweep leaves of retention an invocation of its own goes on with, once; no tenant has this name. */
+const RETENTION: Nudge = { tenant: "", stream: "retention" };
 
 /** Follows messages of one stream; where the invocation has no statements left for it, they come again. */
 async function followNudge(
@@ -61,6 +63,15 @@ async function followNudge(
   }
 }
 
+/** Goes on with what the sweep left. Where that fails, the next sweep is there in a minute. */
+async function goOnRetaining({ retention }: Services, budget: StatementBudget): Promise<void> {
+  try {
+    await retention.sweep(budget);
+  } catch (cause) {
+    logFailure("what was delivered could not be taken out of the ledger; the sweep tries again", cause);
+  }
+}
+
 /** Folds a tenant's usage and indexes its events, and has what is left come again. Neither fails. */
 async function tidy(
   { usageFold, eventIndex, clock, nudge }: Services,
@@ -70,6 +81,10 @@ async function tidy(
   const isLeft = await usageFold.fold(tenant, budget);
   const isStopped = await eventIndex.follow(tenant, clock.now(), budget);
   if (isLeft || isStopped) await nudge(tenant, TIDY_STREAM);
+}
+
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }
 
 export default {
@@ -82,7 +97,8 @@ export default {
   async queue(batch, bindings, context) {
     if (batch.queue.endsWith(DEAD_LETTERS)) return buryNudges(batch);
     const services = servicesOf(bindings);
-    const streams = Map.groupBy(batch.messages, ({ body }) => `${body.tenant}\n${body.stream}`);
+    const [ofRetention, ofTenants] = partition(batch.messages, ({ body }) => body.tenant === RETENTION.tenant);
+    const streams = Map.groupBy(ofTenants, ({ body }) => `${body.tenant}\n${body.stream}`);
     const budget = createBudget(bindings.LEDGER);
     const waiting = [...streams.values()];
     const worker = async () => {
@@ -90,11 +106,13 @@ export default {
         await followNudge(services, messages, behind(context), budget);
     };
     await Promise.all(Array.from({ length: STREAMS_AT_ONCE }, worker));
-    for (const tenant of new Set(batch.messages.map(({ body }) => body.tenant))) await tidy(services, tenant, budget);
+    for (const tenant of new Set(ofTenants.map(({ body }) => body.tenant))) await tidy(services, tenant, budget);
+    for (const message of ofRetention) message.ack();
+    if (ofRetention.length > 0) await goOnRetaining(services, budget);
   },
 
   async scheduled(_controller, bindings, context) {
-    const { delivery, usageFold, eventIndex, refusals, clock, nudge } = servicesOf(bindings);
+    const { delivery, usageFold, eventIndex, retention, refusals, clock, nudge } = servicesOf(bindings);
     refusals.flush();
     const share = (statements: number) => createBudget(bindings.LEDGER, statements);
     const goOn = async (tenants: readonly string[]) => {
@@ -104,6 +122,9 @@ export default {
       delivery.sweep(behind(context), share(SWEEP_SHARES.delivery)),
       usageFold.sweep(share(SWEEP_SHARES.fold)).then(goOn),
       eventIndex.sweep(clock.now(), share(SWEEP_SHARES.index)).then(goOn),
+      retention
+        .sweep(share(SWEEP_SHARES.retention))
+        .then(({ isLeft }) => (isLeft ? nudge(RETENTION.tenant, RETENTION.stream) : undefined)),
     ]);
     const failed = done.find((result) => result.status === "rejected");
     if (failed !== undefined) throw new Error("a sweep failed", { cause: failed.reason });

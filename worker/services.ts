@@ -25,6 +25,8 @@ import { createLimiter, type Limiter } from "./limiter.ts";
 import { logFailure, logRefused, logWarning } from "./log.ts";
 import { createNudges, type Nudges } from "./nudges.ts";
 import { pauseFor } from "./repeat.ts";
+import { createArchive } from "./retention/archive.ts";
+import { createRetention, type Retention } from "./retention/retention.ts";
 import { createTenants, type Tenants } from "./tenants/tenants.ts";
 import { createUsageFold, type UsageFold } from "./usage/fold.ts";
 import { createUsageReader, type UsageReader } from "./usage/usage-so-far.ts";
@@ -49,6 +51,7 @@ export interface Services extends Nudges {
   readonly catalogs: Catalogs;
   readonly ledger: Ledger;
   readonly ledgerSize: LedgerSize;
+  readonly retention: Retention;
   readonly delivery: Delivery;
   readonly standing: DeliveryStanding;
   readonly events: EventReader;
@@ -87,6 +90,7 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
   const sealer = createSealer(settings.destinationKey);
   const refusals = createRefusalLog(logRefused, runtime.clock.now);
   const ledgerSize = createLedgerSize(bindings.LEDGER, settings.ledgerBytesMax, runtime.clock.now);
+  const archive = bindings.ARCHIVE === undefined ? null : createArchive(bindings.ARCHIVE);
   const directory = createDirectory(bindings.LEDGER, settings, sealer);
   return {
     bindings,
@@ -102,9 +106,13 @@ export function createServices(bindings: Bindings, runtime: Runtime = WORKERD): 
     catalogs: createCatalogs(bindings.LEDGER),
     ledger: createD1Ledger(bindings.LEDGER, runtime, ledgerSize),
     ledgerSize,
+    retention: createRetention({
+      ...{ db: bindings.LEDGER, archive, retainDays: settings.retainDays, size: ledgerSize },
+      now: runtime.clock.now,
+    }),
     delivery: createDelivery({ db: bindings.LEDGER, settings, directory, runtime, nudge, refusals }),
     standing: createStanding(bindings.LEDGER, settings, directory),
-    events: createEventReader(bindings.LEDGER),
+    events: createEventReader(bindings.LEDGER, archive),
     eventIndex: createEventIndex(bindings.LEDGER),
     producers: createProducers(bindings.LEDGER),
     quarantine: createQuarantine(bindings.LEDGER, runtime),

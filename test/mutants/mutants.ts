@@ -41,9 +41,30 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a repeat at a position not compared with the stored text",
     file: "worker/ledger/plan.ts",
-    find: "return text === event.source ||",
-    replace: "return text !== null ||",
+    find: "return hasLeft === true || text === event.source ||",
+    replace: "return hasLeft === true || text !== null ||",
     tests: ["test/worker/position-repeats.test.ts"],
+  },
+  {
+    name: "what left the ledger not known any more",
+    file: "worker/ledger/plan.ts",
+    find: "return hasLeft === true || text === event.source ||",
+    replace: "return text === event.source ||",
+    tests: ["test/worker/retention.test.ts"],
+  },
+  {
+    name: "payload that leaves although an event of it waits",
+    file: "worker/retention/slice.ts",
+    find: "settled === null || settled > cutoff",
+    replace: "settled !== null && settled > cutoff",
+    tests: ["test/worker/retention.test.ts"],
+  },
+  {
+    name: "rows emptied although the archive did not take them",
+    file: "worker/retention/archive.ts",
+    find: "      await bucket.put(object",
+    replace: "      void bucket.put(object",
+    tests: ["test/worker/retention.test.ts"],
   },
   {
     name: "numbers re-serialised",

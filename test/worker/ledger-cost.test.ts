@@ -10,6 +10,7 @@ import * as filing from "../../worker/ledger/filing-sql.ts";
 import * as index from "../../worker/ledger/index-sql.ts";
 import * as ledger from "../../worker/ledger/ledger-sql.ts";
 import * as quarantine from "../../worker/ledger/quarantine-sql.ts";
+import * as retention from "../../worker/retention/retention-sql.ts";
 import * as usage from "../../worker/usage/usage-sql.ts";
 import { bindings, connectEdge, events, setupEdge } from "./support/edge.ts";
 import { type Step, tapRuntime } from "./support/tapped.ts";
@@ -113,6 +114,7 @@ const statements = Object.entries({
   ledger,
   outbox,
   quarantine,
+  retention,
   usage,
   withdraw,
 }).flatMap(([file, exported]) =>

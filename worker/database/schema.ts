@@ -111,6 +111,9 @@ export const batches = sqliteTable(
      * which no list shows.
      */
     seq: integer("seq").notNull().default(0),
+    /** When its payload left (see worker/retention), and where it is in the archive; null while it is here, or gone. */
+    prunedAt: integer("pruned_at"),
+    archive: text("archive"),
   },
   (table) => [
     index("batches_position").on(table.tenant, table.stream, table.producer, table.first).where(sql`first IS NOT NULL`),
@@ -203,6 +206,23 @@ export const indexProgress = sqliteTable("index_progress", {
   /** Parts that may be full, JSON [[level, first part, last part], …], the next one last. */
   splits: text("splits").notNull(),
 });
+
+/** How far retention has come, by what it goes through: batches and calls by their ids. */
+export const retention = sqliteTable("retention", {
+  name: text("name").primaryKey(),
+  mark: integer("mark").notNull(),
+});
+
+/** Batches that could not leave when retention passed them: something of them waited, or was delivered late. */
+export const retentionLate = sqliteTable(
+  "retention_late",
+  {
+    batch: integer("batch").primaryKey(),
+    /** When to look again. */
+    lookAt: integer("look_at").notNull(),
+  },
+  (table) => [index("retention_late_look").on(table.lookAt)],
+);
 
 /** Positions accepted, coalesced: as many rows as a producer's stream has gaps, plus one. */
 export const ranges = sqliteTable(

@@ -5,4 +5,5 @@ declare module "node:zlib" {
     bytes: Uint8Array,
     options: { readonly maxOutputLength: number; readonly chunkSize: number; readonly info: true },
   ): unknown;
+  export function gzipSync(bytes: Uint8Array): Uint8Array;
 }

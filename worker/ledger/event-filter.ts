@@ -43,6 +43,7 @@ export function isWanted(event: StoredEntry, { state, customer }: EventFilter): 
 }
 
 function namesCustomer({ source, stream }: StoredEntry, { text, fieldsOf }: CustomerFilter): boolean {
+  if (source === null) return false;
   const scanned = scanDocument(source);
   if (scanned.kind === "invalid" || !(scanned.value instanceof Map)) throw new Error("a stored event is not an object");
   const { value } = scanned;

@@ -9,6 +9,7 @@ import { type EventFilter, isWanted } from "./event-filter.ts";
 import { type Heads, headsAt, nextHeads } from "./event-heads.ts";
 import type { Places } from "./event-places.ts";
 import * as SQL from "./events-sql.ts";
+import type { PayloadArchive } from "./payload-archive.ts";
 import type { StoredEvent } from "./stored-event.ts";
 
 export interface EventPage {
@@ -36,6 +37,7 @@ const GROWTH = 4;
 
 export async function listEvents(
   db: D1Database,
+  archive: PayloadArchive | null,
   tenant: string,
   filter: EventFilter,
   cursor: EventCursor,
@@ -44,7 +46,7 @@ export async function listEvents(
   const streams = filter.streams ?? (await streamsOf(db, tenant));
   if (streams.length > STREAMS_MAX) return { kind: "too-many-streams", max: STREAMS_MAX };
   const search = await searchFor(db, tenant, streams, filter);
-  const reading = new Page(db, filter, search.kind === "places" ? search.places : null, cursor, limit);
+  const reading = new Page({ db, archive }, filter, search.kind === "places" ? search.places : null, cursor, limit);
   const { heads: headsMax, windows: windowsMax } = boundsOf(filter, limit);
   for (let windows = 0; windows < windowsMax; windows++) {
     const heads =
@@ -69,19 +71,24 @@ function boundsOf({ producer, state, customer }: EventFilter, limit: number): { 
   return { heads: Math.min(HEADS_MAX, limit + 1), windows: WINDOWS_MAX };
 }
 
+interface ReadFrom {
+  readonly db: D1Database;
+  readonly archive: PayloadArchive | null;
+}
+
 /** A page as it fills, and how far it has read. */
 class Page {
   readonly events: StoredEvent[] = [];
   readonly marks: Map<string, Mark>;
   private readings = 0;
   private octets = 0;
-  private readonly db: D1Database;
+  private readonly from: ReadFrom;
   private readonly filter: EventFilter;
   private readonly places: Places | null;
   private readonly limit: number;
 
-  constructor(db: D1Database, filter: EventFilter, places: Places | null, cursor: EventCursor, limit: number) {
-    this.db = db;
+  constructor(from: ReadFrom, filter: EventFilter, places: Places | null, cursor: EventCursor, limit: number) {
+    this.from = from;
     this.filter = filter;
     this.places = places;
     this.limit = limit;
@@ -122,7 +129,8 @@ class Page {
   private async readRun(run: readonly SQL.BatchHead[]): Promise<boolean> {
     const batches = JSON.stringify(run.map(({ id }) => id));
     const text = this.filter.customer === null ? null : JSON.stringify(this.filter.customer.text).slice(1, -1);
-    const entries = await entriesOf(this.db, await SQL.READ.all(this.db, { batches, text }));
+    const { db, archive } = this.from;
+    const entries = await entriesOf(db, archive, await SQL.READ.all(db, { batches, text }));
     for (const head of run) if (!this.take(head, entries.get(head.id) ?? [])) return false;
     return true;
   }

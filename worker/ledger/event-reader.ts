@@ -1,11 +1,12 @@
 /** Reads events back from D1: one by its id, many in their order, and the calls that carried them. */
 import type { EventCursor } from "./event-cursor.ts";
-import { callsOf, eventAt } from "./event-fates.ts";
+import { archivedAttempts, callsOf, eventAt } from "./event-fates.ts";
 import type { EventFilter } from "./event-filter.ts";
 import { ledgerKey } from "./event-key.ts";
 import { type ListOutcome, listEvents } from "./event-list.ts";
 import { searchEvent } from "./event-search.ts";
 import * as SQL from "./events-sql.ts";
+import type { PayloadArchive } from "./payload-archive.ts";
 import type { StoredEvent } from "./stored-event.ts";
 
 export type EventAttempt = SQL.CallAttempt;
@@ -26,9 +27,9 @@ export interface EventReader {
   attempts(event: StoredEvent): Promise<EventAttempt[]>;
 }
 
-export function createEventReader(db: D1Database): EventReader {
+export function createEventReader(db: D1Database, archive: PayloadArchive | null): EventReader {
   const eventOf = async (batch: (SQL.ReadBatch & { readonly entry: number }) | null): Promise<StoredEvent | null> =>
-    batch === null ? null : eventAt(db, batch, batch.entry);
+    batch === null ? null : eventAt(db, archive, batch, batch.entry);
   return {
     async find(tenant, id) {
       const keyed = await eventOf(await SQL.BY_KEY.first(db, { key: ledgerKey(tenant, id), tenant }));
@@ -41,7 +42,13 @@ export function createEventReader(db: D1Database): EventReader {
     },
     findAt: async (tenant, stream, producer, position) =>
       eventOf(await SQL.BY_POSITION.first(db, { tenant, stream, producer, position })),
-    list: (tenant, filter, cursor, limit) => listEvents(db, tenant, filter, cursor, limit),
-    attempts: async (event) => SQL.ATTEMPTS.all(db, { shipments: JSON.stringify(await callsOf(db, event)) }),
+    list: (tenant, filter, cursor, limit) => listEvents(db, archive, tenant, filter, cursor, limit),
+    async attempts(event) {
+      const earlier = event.departure === null ? [] : await archivedAttempts(db, archive, event);
+      const calls = await callsOf(db, event);
+      const later = calls.length === 0 ? [] : await SQL.ATTEMPTS.all(db, { shipments: JSON.stringify(calls) });
+      const known = new Set(later.map(({ call_key, attempt }) => `${call_key} ${attempt}`));
+      return [...earlier.filter(({ call_key, attempt }) => !known.has(`${call_key} ${attempt}`)), ...later];
+    },
   };
 }

@@ -11,6 +11,7 @@ export type ReadBatch = Pick<
   | "stream"
   | "producer"
   | "first"
+  | "last"
   | "nonce"
   | "sent_ids"
   | "idempotency_key"
@@ -19,10 +20,13 @@ export type ReadBatch = Pick<
   | "times"
   | "payload"
   | "entries"
+  | "pruned_at"
+  | "archive"
 >;
 
-const COLUMNS = `batches.id, batches.stream, batches.producer, batches.first, batches.nonce, batches.sent_ids, batches.idempotency_key,
-  batches.own_id_field, batches.received_at, batches.times, batches.payload, hex(batches.entries) AS entries`;
+const COLUMNS = `batches.id, batches.stream, batches.producer, batches.first, batches.last, batches.nonce, batches.sent_ids, batches.idempotency_key,
+  batches.own_id_field, batches.received_at, batches.times, batches.payload, hex(batches.entries) AS entries,
+  batches.pruned_at, batches.archive`;
 
 /** The batch and entry that a ledger key, in hex, leads to. */
 export const BY_KEY = statement<{ key: string; tenant: string }, ReadBatch & { readonly entry: number }>(
@@ -62,7 +66,8 @@ export interface HeadFilter {
   readonly to: number;
 }
 
-const HEAD_COLUMNS = `batches.id, batches.stream, length(batches.entries) / ${ENTRY_BYTES} AS entries,
+const HEAD_COLUMNS = `batches.id, batches.stream,
+  coalesce(batches.last - batches.first + 1, length(batches.entries) / ${ENTRY_BYTES}) AS entries,
   octet_length(batches.payload) AS octets`;
 
 const inQuarantine = (state: QuarantineRow["state"]) =>
@@ -73,12 +78,15 @@ const inCall = (state: ShipmentRow["state"]) => `EXISTS (SELECT 1 FROM shipment_
 const WAITS = `EXISTS (SELECT 1 FROM outbox WHERE outbox.tenant = batches.tenant AND outbox.stream = batches.stream
     AND outbox.context = batches.context AND outbox.batch = batches.id)`;
 
+/** Of what has left, all was delivered or settled, and its calls may be gone. Said by the head of a row, not behind its payload. */
+const HAS_LEFT = "octet_length(batches.payload) = 0";
+
 const MATCHES = `(:producer IS NULL OR batches.producer = :producer) AND batches.received_at BETWEEN :from AND :to
   AND CASE coalesce(:state, '')
     WHEN 'quarantined' THEN ${inQuarantine("open")}
     WHEN 'discarded' THEN ${inQuarantine("discarded")}
     WHEN 'pending' THEN ${WAITS} OR ${inCall("open")} OR ${inQuarantine("replayed")}
-    WHEN 'delivered' THEN ${inCall("delivered")} OR ${inQuarantine("replayed")}
+    WHEN 'delivered' THEN ${HAS_LEFT} OR ${inCall("delivered")} OR ${inQuarantine("replayed")}
     ELSE 1 END`;
 
 const OF_WANTED = `tenant = :tenant AND stream = wanted.value ->> 0 AND seq >= wanted.value ->> 1 AND replay_of IS NULL`;
@@ -240,6 +248,11 @@ export const ATTEMPTS = statement<
 FROM json_each(:shipments) AS wanted CROSS JOIN shipments ON shipments.id = wanted.value
 CROSS JOIN attempts ON attempts.shipment = shipments.id
 ORDER BY at, shipment, attempt`);
+
+/** Where a batch is that has left. */
+export const ARCHIVED = statement<{ batch: number }, { readonly archive: string }>(
+  "SELECT archive FROM batches WHERE id = :batch AND archive IS NOT NULL",
+);
 
 const NAMING = "batches WHERE tenant = :tenant AND stream = :stream AND sent_ids > ''";
 

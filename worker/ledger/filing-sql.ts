@@ -50,7 +50,10 @@ const CATALOG_VERSION = "coalesce((SELECT version FROM catalogs WHERE tenant = :
 const GATE = `${KEY_VALID} AND ${CATALOG_VERSION} = :catalogVersion AND ${OWNED}`;
 
 /** A row of `batches`; its entries as `entryText` gives them: bytes are bound as a list of numbers, which is far longer. */
-export type BatchColumns = Omit<typeof batches.$inferSelect, "entries" | "replayOf" | "seq"> & {
+export type BatchColumns = Omit<
+  typeof batches.$inferSelect,
+  "entries" | "replayOf" | "seq" | "prunedAt" | "archive"
+> & {
   readonly entries: string;
 };
 
@@ -246,6 +249,9 @@ const SAME_IDS = "coalesce(batches.sent_ids, batches.context) = :sentIds";
 /** A row that holds some of a run's positions. */
 export interface HeldRow {
   readonly first: number;
+  readonly last: number;
+  /** 1 where its payload has left the ledger. */
+  readonly has_left: 0 | 1;
   /** 1 where its events went where the request's go. */
   readonly same_ids: 0 | 1;
   /** Hex. */
@@ -255,7 +261,8 @@ export interface HeldRow {
 
 /** The rows that hold the positions of a run, with what is stored there. */
 export const HELD_POSITIONS = statement<Run & { sentIds: string }, HeldRow>(
-  `SELECT first, ${SAME_IDS} AS same_ids, hex(entries) AS entries, payload FROM batches WHERE ${OVERLAPPING}`,
+  `SELECT first, last, pruned_at IS NOT NULL AS has_left, ${SAME_IDS} AS same_ids, hex(entries) AS entries, payload
+FROM batches WHERE ${OVERLAPPING}`,
 );
 
 /** Second hashes of events that were corrected in quarantine, by position. */

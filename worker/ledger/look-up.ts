@@ -75,7 +75,13 @@ function contentsOf(
   run: { readonly first: number; readonly last: number },
 ): Map<number, KnownContent> {
   const positions = new Map<number, KnownContent>();
-  for (const { first, same_ids, entries, payload } of held) {
+  for (const { first, last, same_ids, has_left, entries, payload } of held) {
+    if (has_left === 1 && entries === "") {
+      const to = Math.min(last, run.last);
+      for (let position = Math.max(first, run.first); position <= to; position++)
+        positions.set(position, same_ids === 1 ? LEFT : ELSEWHERE);
+      continue;
+    }
     const hex = entries.toLowerCase();
     for (const [i, { start, end, status }] of entrySpans(hex).entries()) {
       const position = first + i;
@@ -84,11 +90,20 @@ function contentsOf(
       const hash = hex.slice(at, at + CONTENT_HASH_BYTES * 2);
       const isText = status === ENTRY_STATUS.stored;
       const hashes = [...(isText ? [] : [hash]), ...(corrections.get(position) ?? [])];
-      const content = { text: isText ? payload.slice(start, end) : null, hashes };
+      const content =
+        has_left === 1 && isText ? contentThatLeft(hash) : { text: isText ? payload.slice(start, end) : null, hashes };
       positions.set(position, same_ids === 1 ? content : ELSEWHERE);
     }
   }
   return positions;
+}
+
+/** What was taken there is delivered and has left: whatever its number brings again is taken for a repeat. */
+const LEFT: KnownContent = { text: null, hashes: [], hasLeft: true };
+
+/** Of a batch that keeps its entries, for they know keys by their hash; an event without one is known by its position. */
+function contentThatLeft(hash: string): KnownContent {
+  return /^0*$/.test(hash) ? LEFT : { text: null, hashes: [hash] };
 }
 
 const ELSEWHERE: KnownContent = { text: null, hashes: [] };

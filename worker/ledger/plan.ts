@@ -66,6 +66,8 @@ export interface KnownContent {
   readonly text: string | null;
   /** Hashes in hex: its own where its source is not stored, and that of its correction. */
   readonly hashes: readonly string[];
+  /** It was delivered, and nothing of it is here to compare. */
+  readonly hasLeft?: true;
 }
 
 export const NOTHING_KNOWN: Known = { keys: new Map(), positions: new Map(), closedGroups: new Set() };
@@ -154,8 +156,8 @@ function decideFates(events: readonly IncomingEvent[], known: Known): Fate[] {
 }
 
 /** At a position with the very bytes it was taken with or corrected to, else with the same content. */
-function isSame(event: IncomingEvent, { text, hashes }: KnownContent): boolean {
-  return text === event.source || (hashes.length > 0 && hashes.includes(hashHex(event.hash)));
+function isSame(event: IncomingEvent, { text, hashes, hasLeft }: KnownContent): boolean {
+  return hasLeft === true || text === event.source || (hashes.length > 0 && hashes.includes(hashHex(event.hash)));
 }
 
 /** By what the ledger knows an event's identity, if it does. */
@@ -165,7 +167,7 @@ function knownOf(event: IncomingEvent, known: Known): KnownContent | undefined {
   if (hashes !== undefined) return { text: null, hashes };
   // Taken before its stream had own ids, the very same event at the very same position is no other one.
   const held = event.position === null ? undefined : known.positions.get(event.position);
-  return held?.text === event.source ? held : undefined;
+  return held?.text === event.source || held?.hasLeft === true ? held : undefined;
 }
 
 /** By what an earlier event of the same request has the identity, if one does. */

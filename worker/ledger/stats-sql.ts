@@ -63,7 +63,7 @@ SELECT stream FROM found WHERE stream IS NOT NULL AND stream = coalesce(:stream,
  * for its position alone; every other batch is as long as it looks.
  */
 const ACCEPTED = `CASE WHEN first IS NULL OR (own_id_field IS NULL AND idempotency_key IS NULL)
-  THEN length(entries) / ${ENTRY_BYTES}
+  THEN coalesce(last - first + 1, length(entries) / ${ENTRY_BYTES})
   ELSE (WITH RECURSIVE entry (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM entry WHERE n < length(entries) / ${ENTRY_BYTES})
     SELECT count(*) FROM entry WHERE substr(entries, n * ${ENTRY_BYTES}, 1) <> x'0${ENTRY_STATUS.positionOnly}') END`;
 

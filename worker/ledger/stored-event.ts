@@ -5,7 +5,7 @@ import { contentHash, eventId, type Identity, ownIdOf, toHex } from "../../share
 import { scanDocument } from "../../shared/json/document.ts";
 import type { JsonObject } from "../../shared/json/value.ts";
 import type { BatchRow } from "../database/rows.ts";
-import { type ReadOrdinal, readOrdinal } from "./ordinal.ts";
+import { mayLackOwnId, type ReadOrdinal, readOrdinal } from "./ordinal.ts";
 
 export const EVENT_STATES = ["pending", "delivered", "quarantined", "discarded"] as const;
 export type EventState = (typeof EVENT_STATES)[number];
@@ -14,8 +14,15 @@ export type EventState = (typeof EVENT_STATES)[number];
 export const QUARANTINE_STATES = ["open", "replayed", "discarded"] as const;
 export type QuarantineState = (typeof QUARANTINE_STATES)[number];
 
+/** Where a payload is that is no more in the ledger, and since when (ISO 8601). */
+export interface Departure {
+  readonly kind: "archived" | "removed";
+  readonly at: string;
+}
+
 export interface StoredEvent {
-  readonly id: string;
+  /** Null where only its content told it, and that was removed: who asks by id knows it. */
+  readonly id: string | null;
   readonly kind: Kind;
   readonly stream: string;
   readonly producer: string | null;
@@ -23,8 +30,10 @@ export interface StoredEvent {
   /** Where its identity is filed. */
   readonly batch: number;
   readonly entry: number;
-  /** Source text; a corrected event's is the correction. */
-  readonly source: string;
+  /** Source text; a corrected event's is the correction. Null where it was removed, or cannot be read back. */
+  readonly source: string | null;
+  /** Null while its payload is in the ledger. */
+  readonly departure: Departure | null;
   /** When it was first received, by an agent if one was on the way (ISO 8601). */
   readonly receivedAt: string;
   readonly state: EventState;
@@ -49,6 +58,15 @@ export function storedEventId(
 ): string {
   const kind = kindOf(stream);
   return eventId(kind, stream, identityOf(kind, row, entry, ordinal, source), row.sent_ids ?? "");
+}
+
+/** The same where the source was removed; null where that alone would tell. */
+export function removedEventId(stream: string, row: IdentityRow, entry: number, ordinal: number): string | null {
+  if (row.own_id_field !== null && !mayLackOwnId(ordinal)) return null;
+  const known = { ...row, own_id_field: null };
+  const isNew = withoutNames(row, ordinal).by === "new";
+  const isKnown = row.idempotency_key !== null || (row.producer !== null && row.first !== null) || isNew;
+  return isKnown ? storedEventId(stream, known, entry, ordinal, "{}") : null;
 }
 
 /** The source is read only where it decides: of most events, known by position or key, it never does. */

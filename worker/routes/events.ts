@@ -46,16 +46,24 @@ const STORED_EVENT = schema(
   "StoredEvent",
   object(
     {
-      id: TEXT,
+      id: described(
+        nullable(TEXT),
+        "Null where only the content told it, and that was removed; reading by id knows it.",
+      ),
       stream: STREAM_NAME,
       state: choice(EVENT_STATES),
       received_at: TIME,
       batch: object({ id: TEXT, entry: COUNT }),
-      event: { type: "object", description: "The event as it was sent, digit for digit." },
+      event: described(
+        nullable({ type: "object" }),
+        "The event as it was sent, digit for digit. Null where it was removed, or cannot be read back just now.",
+      ),
     },
     {
       producer: TEXT,
       position: COUNT,
+      archived_at: described(TIME, "When it left the database for the archive, from where it is read."),
+      removed_at: described(TIME, "When it left the database for good."),
       attempts: described(list(ATTEMPT), "Every delivery attempt; of a single event only."),
     },
   ),
@@ -164,7 +172,15 @@ async function customerFields(c: WeirContext): Promise<(stream: string) => reado
 
 function resourceOf(event: StoredEvent): string {
   if (!isSolvimonKind(event.kind)) throw new Error("a usage event is no Solvimon resource");
-  return resourceText(event.kind, event.id, event.source, event.receivedAt);
+  const { kind, id, source, receivedAt } = event;
+  if (id !== null && source !== null) return resourceText(kind, id, source, receivedAt);
+  const objectType = SOLVIMON[event.kind].objectType;
+  return JSON.stringify({ object_type: objectType, id, created_at: receivedAt, ...departed(event), payload: null });
+}
+
+/** When an event's payload left the database, and how. */
+function departed({ departure }: StoredEvent): Record<string, string> {
+  return departure === null ? {} : { [`${departure.kind}_at`]: departure.at };
 }
 
 const BEHIND = "more events came in than are searchable yet; this one may be among them";
@@ -223,10 +239,11 @@ function eventText(event: StoredEvent, attempts?: readonly unknown[]): string {
     ...(position === null ? {} : { position }),
     state,
     received_at: receivedAt,
+    ...departed(event),
     batch: { id: String(batch), entry: event.entry },
     ...(attempts === undefined ? {} : { attempts }),
   };
-  return `${JSON.stringify(fields).slice(0, -1)},"event":${event.source}}`;
+  return `${JSON.stringify(fields).slice(0, -1)},"event":${event.source ?? "null"}}`;
 }
 
 function jsonText(c: WeirContext, text: string): Response {

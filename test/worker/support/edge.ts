@@ -11,6 +11,8 @@ import { createServices, type Runtime, type Services, WORKERD } from "../../../w
 import { asInvocation, type StrictOptions, type StrictPeaks, strictPlatform } from "./strict-platform.ts";
 
 interface TestBindings extends Bindings {
+  /** Bound to an edge where a test says so. */
+  readonly ARCHIVE: R2Bucket;
   readonly TEST_MIGRATIONS: D1Migration[];
 }
 
