@@ -73,8 +73,8 @@ export const streamSchema = z.strictObject({
 });
 export type StreamSchema = z.infer<typeof streamSchema>;
 
-/** Errors of one event, without their index; an empty list for a valid event. */
-export type EventCheck = (event: Fields) => ValidationError[];
+/** Errors of one event, without their index; an empty list for a valid event, and one list for events in a row that are alike. */
+export type EventCheck = (event: Fields) => readonly ValidationError[];
 
 /**
  * Compiles a stream's schema into a check. Null counts as absent for an optional field. A strict stream
@@ -84,27 +84,49 @@ export function compileCheck(stream: StreamSchema): EventCheck {
   const fields = (stream.fields ?? DEFAULT_FIELDS).map(fieldCheck);
   const names = new Set((stream.fields ?? DEFAULT_FIELDS).map((field) => field.name));
   const idField = stream.event_id_field;
+  const errors = new ErrorList();
   return (event) => {
-    const errors: ValidationError[] = [];
-    for (const check of fields) {
-      const error = check(event);
-      if (error !== null) errors.push(error);
-    }
-    if (idField !== undefined && !names.has(idField)) {
-      const error = checkOwnId(idField, kindOf(event, idField));
-      if (error !== null) errors.push(error);
-    }
+    errors.begin();
+    for (const check of fields) errors.add(check(event));
+    if (idField !== undefined && !names.has(idField)) errors.add(checkOwnId(idField, kindOf(event, idField)));
     if (stream.strict === true) {
       for (const name of event.keys()) {
         if (names.has(name) || name === idField) continue;
-        if (errors.length >= ERRORS_LISTED_MAX) break;
-        errors.push(
+        if (errors.count >= ERRORS_LISTED_MAX) break;
+        errors.add(
           validationError(`${shown(name)} is not a field of this meter's event schema`, { field: shown(name) }),
         );
       }
     }
-    return errors;
+    return errors.end();
   };
+}
+
+const NO_ERRORS: readonly ValidationError[] = [];
+
+/** Collects one event's errors after another's. A list for each event of a large body would be more than the body. */
+class ErrorList {
+  count = 0;
+  private readonly errors: ValidationError[] = [];
+  private last = NO_ERRORS;
+
+  begin(): void {
+    this.count = 0;
+  }
+
+  add(error: ValidationError | null): void {
+    if (error !== null) this.errors[this.count++] = error;
+  }
+
+  /** What was added; the list given before where that is the same. */
+  end(): readonly ValidationError[] {
+    if (this.count === 0) return NO_ERRORS;
+    const { errors, last } = this;
+    let same = this.count === last.length;
+    for (let i = 0; same && i < this.count; i++) same = errors[i] === last[i];
+    if (!same) this.last = errors.slice(0, this.count);
+    return this.last;
+  }
 }
 
 /** The check of a field. What it finds is made once: a body may hold the same error 200,000 times. */

@@ -50,7 +50,10 @@ export interface StreamRules<R> {
 export type BodyOutcome<T, R> =
   | {
       readonly kind: "events";
+      /** What was kept of them; empty where that is nothing. */
       readonly events: T[];
+      /** Events in the body. */
+      readonly count: number;
       /** When an agent on the way first received each event, if the body says so. */
       readonly receivedAt: readonly string[] | null;
     }
@@ -59,7 +62,10 @@ export type BodyOutcome<T, R> =
   /** Not a body of JSON objects: 400 whatever the preference. */
   | { readonly kind: "malformed"; readonly reason: R };
 
-/** Takes each checked event; what it returns is kept in its place, and nothing else of the event is. */
+/**
+ * Takes each checked event, which is only good until it returns; what it returns is kept in its place, unless that is
+ * nothing, and nothing else of the event is.
+ */
 export type Keep<T, R> = (event: CheckedEvent<R>, index: number) => T;
 
 /** Why an event conflicts: by which identity it was accepted before, or that its reprocessing group was closed. */

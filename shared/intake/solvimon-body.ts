@@ -11,7 +11,7 @@ import type { ScanError } from "../json/scan-error.ts";
 import { skipSpace } from "../json/skip.ts";
 import { SpanList } from "../json/span.ts";
 import type { BodyLimits } from "../wire.ts";
-import { checkedEvent } from "./checked-event.ts";
+import { checkEach } from "./checked-event.ts";
 import type { BodyOutcome, Check, CheckedEvent, Keep } from "./dialect.ts";
 import type { SolvimonReason } from "./solvimon-answer.ts";
 import { bodyError } from "./usage-body.ts";
@@ -69,7 +69,7 @@ export function readSolvimonList<T>(
   if (countIn(bytes, list.from, list.to) > limits.eventsMax) return tooMany(limits);
   const read = readList(bytes, list, limits, keep, check);
   if (read.kind !== "events") return read;
-  const times = receivedTimes(envelope.members.get("received_at"), read.events.length);
+  const times = receivedTimes(envelope.members.get("received_at"), read.count);
   return times.kind === "malformed" ? times : { ...read, receivedAt: times.times };
 }
 
@@ -81,8 +81,8 @@ function readList<T>(
   keep: Keep<T, SolvimonReason>,
   check: Check<SolvimonReason>,
 ): SolvimonBody<T> {
-  const scanned = scanJson(bytes, limits, (event, index) => keep(checkedEvent(event, index, check), index), part);
-  if (scanned.kind === "events") return { kind: "events", events: scanned.events, receivedAt: null };
+  const scanned = scanJson(bytes, limits, checkEach(check, keep), part);
+  if (scanned.kind === "events") return { ...scanned, receivedAt: null };
   const { error } = scanned;
   if (error.kind === "too-many-events" || countIn(bytes, part.from, part.to) > limits.eventsMax) return tooMany(limits);
   if (error.kind === "event-too-large") return { kind: "too-large", message: error.message };

@@ -3,15 +3,14 @@ import { VALIDATION_CODE, type ValidationError } from "../events/validation-erro
 import { scanJson, scanLines } from "../json/bodies.ts";
 import { countEvents } from "../json/count-events.ts";
 import type { ScanError } from "../json/scan-error.ts";
-import type { ScannedEvent } from "../json/scanned-event.ts";
 import type { BodyForm, BodyLimits } from "../wire.ts";
-import { checkedEvent } from "./checked-event.ts";
+import { checkEach } from "./checked-event.ts";
 import type { BodyOutcome, Check, Keep } from "./dialect.ts";
 
 /**
  * Reads an inflated body and checks each event.
  * Events are counted before they are checked, so a body that is both too long and invalid is too long.
- * @param keep takes each checked event; what it returns is kept in its place.
+ * @param keep takes each checked event, which is only good until it returns; what it returns is kept in its place, if anything.
  */
 export function readUsageBody<T>(
   bytes: Uint8Array,
@@ -21,10 +20,10 @@ export function readUsageBody<T>(
   keep: Keep<T, ValidationError>,
 ): BodyOutcome<T, ValidationError> {
   if (bytes.length > limits.bodyBytesMax) return tooLarge(`the body has more than ${limits.bodyBytesMax} bytes`);
-  const take = (event: ScannedEvent, index: number) => keep(checkedEvent(event, index, check), index);
+  const take = checkEach(check, keep);
   const scanned = form === "json" ? scanJson(bytes, limits, take) : scanLines(bytes, limits, take);
   if (scanned.kind === "invalid") return refuseBody(scanned.error, bytes, form, limits);
-  return { kind: "events", events: scanned.events, receivedAt: null };
+  return { ...scanned, receivedAt: null };
 }
 
 function refuseBody(

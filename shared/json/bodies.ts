@@ -7,10 +7,14 @@ import { type ScanLimits, Scanner } from "./scanner.ts";
 import { Source } from "./source.ts";
 
 export type ScanOutcome<T = ScannedEvent> =
-  | { readonly kind: "events"; readonly events: T[] }
+  /** `events` is empty where nothing is kept of them. */
+  | { readonly kind: "events"; readonly events: T[]; readonly count: number }
   | { readonly kind: "invalid"; readonly error: ScanError };
 
-/** Takes each event as it is found; what it returns is kept in its place. */
+/**
+ * Takes each event as it is found; what it returns is kept in its place, unless that is nothing. The event is only good until
+ * it returns: then it becomes the next one.
+ */
 export type Visit<T> = (event: ScannedEvent, index: number) => T;
 
 /** A part of a body, in bytes. */
@@ -34,7 +38,7 @@ export function scanJson<T>(
 export function scanJson(
   body: string | Uint8Array,
   limits: ScanLimits,
-  visit: Visit<unknown> = (event) => event,
+  visit: Visit<unknown> = keepEvent,
   part?: Part,
 ): ScanOutcome<unknown> {
   return scanWith(body, limits, visit, (scanner, take) => {
@@ -65,13 +69,15 @@ export function scanJson(
   });
 }
 
+const keepEvent: Visit<ScannedEvent> = (event) => event.kept();
+
 /** Scans a body of one object a line; blank lines are passed over, the last newline may be missing. */
 export function scanLines(body: string | Uint8Array, limits: ScanLimits): ScanOutcome;
 export function scanLines<T>(body: string | Uint8Array, limits: ScanLimits, visit: Visit<T>): ScanOutcome<T>;
 export function scanLines(
   body: string | Uint8Array,
   limits: ScanLimits,
-  visit: Visit<unknown> = (event) => event,
+  visit: Visit<unknown> = keepEvent,
 ): ScanOutcome<unknown> {
   return scanWith(body, limits, visit, (scanner, take) => {
     const { bytes } = scanner;
@@ -101,10 +107,15 @@ function scanWith<T>(
   const source = new Source(body);
   const scanner = new Scanner(source, limits);
   const events: T[] = [];
+  let count = 0;
   try {
     scanner.refuseByteOrderMark();
-    run(scanner, () => events.push(visit(scanner.event(), events.length)));
-    return { kind: "events", events };
+    run(scanner, () => {
+      const kept = visit(scanner.event(), count++);
+      // Of a million events a list of nothing would be megabytes.
+      if (kept !== undefined) events.push(kept);
+    });
+    return { kind: "events", events, count };
   } catch (stop) {
     const error = scanErrorOf(stop, source);
     const hasIndex = scanner.began > 0 && error.kind !== "not-utf8";

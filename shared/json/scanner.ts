@@ -11,7 +11,7 @@ import { keyText, OpenKeys } from "./open-keys.ts";
 import { ScanStop } from "./scan-error.ts";
 import { ScannedEvent } from "./scanned-event.ts";
 import type { Source } from "./source.ts";
-import { SpanObject } from "./span.ts";
+import { Members, SpanObject } from "./span.ts";
 import { Tokens } from "./tokens.ts";
 import { hasByteOrderMark } from "./utf8-sequence.ts";
 
@@ -40,12 +40,15 @@ export class Scanner extends Tokens {
   /** How many events were begun. */
   began = 0;
   private readonly keys: OpenKeys;
+  private readonly members = new Members();
+  private readonly found: ScannedEvent;
 
   constructor(source: Source, limits: ScanLimits) {
     super(source.bytes);
     this.source = source;
     this.limits = limits;
     this.keys = new OpenKeys(source.bytes);
+    this.found = new ScannedEvent(source, new SpanObject(source.bytes, 0, 0, this.members), 0, 0);
   }
 
   refuseByteOrderMark(): void {
@@ -54,7 +57,7 @@ export class Scanner extends Tokens {
     }
   }
 
-  /** Reads one event, held to the limits of count and size. */
+  /** Reads one event, held to the limits of count and size. What it gives is the next event once that is read. */
   event(): ScannedEvent {
     const start = this.position;
     const surplus = this.surplus;
@@ -62,8 +65,8 @@ export class Scanner extends Tokens {
     if (this.began > this.limits.eventsMax) {
       throw new ScanStop("too-many-events", `more than ${this.limits.eventsMax} events`, start);
     }
-    const members: number[] = [];
-    if (this.peek() === OPEN_BRACE) this.object(1, members);
+    this.members.length = 0;
+    if (this.peek() === OPEN_BRACE) this.object(1, this.members);
     else {
       this.value(0);
       throw new ScanStop("not-object", "an event must be a JSON object", start);
@@ -72,8 +75,8 @@ export class Scanner extends Tokens {
     if (end - start > this.limits.eventBytesMax) {
       throw new ScanStop("event-too-large", `the event has more than ${this.limits.eventBytesMax} bytes`, start);
     }
-    const fields = new SpanObject(this.bytes, start, end, members);
-    return new ScannedEvent(this.source, fields, start - surplus, end - this.surplus);
+    this.found.become(start, end, start - surplus, end - this.surplus);
+    return this.found;
   }
 
   /** @param depth how many objects and arrays stand around this value. */
@@ -96,8 +99,8 @@ export class Scanner extends Tokens {
     this.space();
   }
 
-  /** @param members takes four numbers for each member, as a SpanObject keeps them. */
-  object(depth: number, members: number[] | null = null, onMember: OnMember | null = null): void {
+  /** @param members takes each of its members. */
+  object(depth: number, members: Members | null = null, onMember: OnMember | null = null): void {
     this.enter(depth);
     if (this.peek() === CLOSE_BRACE) {
       this.position++;
@@ -115,7 +118,7 @@ export class Scanner extends Tokens {
       const from = this.position;
       const surplusBefore = this.surplus;
       this.value(depth);
-      if (members !== null) members.push(keyAt + 1, keyEnd, from, this.position);
+      if (members !== null) members.add(keyAt + 1, keyEnd, from, this.position);
       if (onMember !== null) onMember(keyAt + 1, keyEnd, from, this.position, surplusBefore);
       this.space();
       const next = this.peek();

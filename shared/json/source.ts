@@ -25,14 +25,17 @@ export class Source {
   }
 }
 
+/** By length, filled anew for each text: a list for each would be many times its text. */
+const CODES: readonly number[][] = Array.from({ length: SHORT_BYTES + 1 }, (_, length) => Array(length).fill(0));
+
 /** The text of bytes that are UTF-8. */
 export function textOf(bytes: Uint8Array, from: number, to: number): string {
-  if (to - from > SHORT_BYTES) return DECODER.decode(bytes.subarray(from, to));
-  const codes: number[] = [];
-  for (let at = from; at < to; at++) {
-    const code = bytes[at] ?? 0;
+  const codes = CODES[to - from];
+  if (codes === undefined) return DECODER.decode(bytes.subarray(from, to));
+  for (let at = 0; at < codes.length; at++) {
+    const code = bytes[from + at] ?? 0;
     if (code >= 0x80) return DECODER.decode(bytes.subarray(from, to));
-    codes.push(code);
+    codes[at] = code;
   }
   return String.fromCharCode.apply(null, codes);
 }

@@ -18,24 +18,55 @@ export type ValueKind = "string" | "number" | "boolean" | "null" | "object" | "l
 /** Numbers kept of a member: where its key lies between the quotes, and its value. */
 const STRIDE = 4;
 
+/** Where the members of one object lie. It is filled anew for the next: an array for each would be most of a scan's garbage. */
+export class Members {
+  /** Four numbers for each member, as far as they count. */
+  readonly spans: number[] = [];
+  /** Numbers that count. */
+  length = 0;
+
+  add(keyFrom: number, keyTo: number, from: number, to: number): void {
+    const { spans, length } = this;
+    spans[length] = keyFrom;
+    spans[length + 1] = keyTo;
+    spans[length + 2] = from;
+    spans[length + 3] = to;
+    this.length = length + STRIDE;
+  }
+}
+
 /** A checked object. */
 export class SpanObject {
   readonly bytes: Uint8Array;
-  /** Where it begins and ends in the bytes. */
-  readonly from: number;
-  readonly to: number;
-  private members: readonly number[] | null;
+  private begin: number;
+  private end: number;
+  private members: Members | null;
 
-  /** @param members four numbers for each, where they are known already. */
-  constructor(bytes: Uint8Array, from: number, to: number, members: readonly number[] | null = null) {
+  /** @param members of this very object, where they are known already. */
+  constructor(bytes: Uint8Array, from: number, to: number, members: Members | null = null) {
     this.bytes = bytes;
-    this.from = from;
-    this.to = to;
+    this.begin = from;
+    this.end = to;
     this.members = members;
   }
 
+  /** Where it begins and ends in the bytes. */
+  get from(): number {
+    return this.begin;
+  }
+
+  get to(): number {
+    return this.end;
+  }
+
+  /** Becomes another object of the same bytes, whose members are those it was made with, filled anew. */
+  become(from: number, to: number): void {
+    this.begin = from;
+    this.end = to;
+  }
+
   get size(): number {
-    return this.spans().length / STRIDE;
+    return this.found().length / STRIDE;
   }
 
   get(name: string): SpanValue | undefined {
@@ -50,12 +81,12 @@ export class SpanObject {
   /** What a member is, without making it. */
   kindOf(name: string): ValueKind | undefined {
     const at = this.find(name);
-    return at < 0 ? undefined : kindAt(this.bytes, this.spans()[at + 2] ?? 0);
+    return at < 0 ? undefined : kindAt(this.bytes, this.found().spans[at + 2] ?? 0);
   }
 
   *keys(): Generator<string> {
-    const spans = this.spans();
-    for (let at = 0; at < spans.length; at += STRIDE) yield keyText(this.bytes, spans[at] ?? 0, spans[at + 1] ?? 0);
+    const { spans, length } = this.found();
+    for (let at = 0; at < length; at += STRIDE) yield keyText(this.bytes, spans[at] ?? 0, spans[at + 1] ?? 0);
   }
 
   /** Parsed whole, and anew each time. */
@@ -66,20 +97,20 @@ export class SpanObject {
   }
 
   private valueAt(at: number): SpanValue {
-    const spans = this.spans();
+    const { spans } = this.found();
     return spanValue(this.bytes, spans[at + 2] ?? 0, spans[at + 3] ?? 0);
   }
 
   private find(name: string): number {
     const { bytes } = this;
-    const spans = this.spans();
-    for (let at = 0; at < spans.length; at += STRIDE) {
+    const { spans, length } = this.found();
+    for (let at = 0; at < length; at += STRIDE) {
       if (isKey(bytes, spans[at] ?? 0, spans[at + 1] ?? 0, name)) return at;
     }
     return -1;
   }
 
-  private spans(): readonly number[] {
+  private found(): Members {
     this.members ??= membersIn(this.bytes, this.from);
     return this.members;
   }
@@ -184,15 +215,15 @@ export function spanValue(bytes: Uint8Array, from: number, to: number): SpanValu
   }
 }
 
-function membersIn(bytes: Uint8Array, from: number): number[] {
-  const members: number[] = [];
+function membersIn(bytes: Uint8Array, from: number): Members {
+  const members = new Members();
   let at = skipSpace(bytes, from + 1);
   while (bytes[at] !== CLOSE_BRACE) {
     const keyEnd = skipString(bytes, at);
     // One byte further stands the colon.
     const valueAt = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1);
     const end = skipValue(bytes, valueAt);
-    members.push(at + 1, keyEnd - 1, valueAt, end);
+    members.add(at + 1, keyEnd - 1, valueAt, end);
     at = skipSpace(bytes, end);
     if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1);
   }

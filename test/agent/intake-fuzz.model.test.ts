@@ -23,6 +23,7 @@ import { modelRuns } from "../support/model-runs.ts";
 import { cli } from "./support/cli.ts";
 import { openDestination } from "./support/destination.ts";
 import { agentRequests, type Caller } from "./support/fuzz-requests.ts";
+import { AGENT_FLAGS } from "./support/npm-agent.ts";
 import { EVENT } from "./support/setup.ts";
 
 const REQUESTS = modelRuns({ full: 20_000, short: 400 });
@@ -32,8 +33,6 @@ const AT_ONCE = 6;
 /** Drawn together; few enough that their bodies are no memory to speak of. */
 const DRAWN_AT_ONCE = 100;
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-/** As `npm run agent` has it. */
-const FLAGS = ["--max-semi-space-size=2", "--max-old-space-size=96", "--v8-pool-size=1"];
 /** What docs/agent.md says of hostile bodies. */
 const RSS_MB_MAX = 350;
 const LIMITS = { eventsMax: 200_000, eventBytesMax: 1_000_000 };
@@ -69,7 +68,7 @@ async function setupFuzz() {
     await destination.close();
     directory.remove();
   });
-  const child = agent.run({ nodeFlags: FLAGS });
+  const child = agent.run({ nodeFlags: AGENT_FLAGS });
   const url = await child.ready;
   const credentials: Record<Caller, Readonly<Record<string, string>>> = {
     nobody: {},

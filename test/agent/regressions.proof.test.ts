@@ -13,6 +13,7 @@ import { until } from "../../tools/processes/until.ts";
 import { cli } from "./support/cli.ts";
 import { openCountingDestination } from "./support/counting-destination.ts";
 import { notOnce, paddedEvent, postEvents, startLoad } from "./support/load.ts";
+import { AGENT_FLAGS } from "./support/npm-agent.ts";
 import { running } from "./support/running.ts";
 import { eventNumber, events } from "./support/setup.ts";
 
@@ -146,9 +147,6 @@ function mostMemory(pid: number): number {
   return Number(line?.[1]) * 1024;
 }
 
-// The flags of `npm run agent`.
-const NODE_FLAGS = ["--max-semi-space-size=2", "--max-old-space-size=96", "--v8-pool-size=1"];
-
 test("memory or disk blow up while a backlog drains (OTel #11018, Fluent Bit #9997): 100 MB of events drain in a process that never has 200, the files never exceed max_bytes, and shrink afterwards", async () => {
   const destination = await openCountingDestination();
   const agent = cli(destination.url);
@@ -158,7 +156,7 @@ test("memory or disk blow up while a backlog drains (OTel #11018, Fluent Bit #99
   });
   const [max, buffer] = [128 * MIB, join(agent.directory, BUFFER)];
   agent.configure(destination.url, `[buffer]\nmax_bytes = ${max}`);
-  let process = agent.run({ nodeFlags: NODE_FLAGS });
+  let process = agent.run({ nodeFlags: AGENT_FLAGS });
   const url = await process.ready;
   let mostBytes = 0;
   const measure = async () => {
@@ -179,7 +177,7 @@ test("memory or disk blow up while a backlog drains (OTel #11018, Fluent Bit #99
   expect(taken * eventBytes).toBeGreaterThan(90 * MIB);
   // Started anew, so that what its memory was at most tells of the drain alone.
   await process.kill("SIGKILL");
-  process = agent.run({ nodeFlags: NODE_FLAGS });
+  process = agent.run({ nodeFlags: AGENT_FLAGS });
   await process.ready;
   destination.open = true;
   await until(

@@ -413,3 +413,26 @@ describe("a document", () => {
     expect(scanDocument(text)).toEqual({ kind: "invalid", error: { kind, message: expect.any(String), offset } });
   });
 });
+
+describe("what a scan costs besides its body", () => {
+  const LIST = '[{"a":1},{"b":[2,3]}]';
+
+  test("it has one event, which becomes the next; without a visitor each is kept for good", () => {
+    const seen = new Set<object>();
+    const kept = scanJson(LIST, LIMITS, (event) => {
+      seen.add(event).add(event.fields);
+      return [...event.fields.keys()].join();
+    });
+    expect(kept).toEqual({ kind: "events", events: ["a", "b"], count: 2 });
+    expect(seen.size).toBe(2);
+
+    const outcome = scanJson(LIST, LIMITS);
+    expect(sourcesOf(outcome)).toEqual(['{"a":1}', '{"b":[2,3]}']);
+    expect(outcome.kind === "events" && outcome.events.map(({ fields }) => [...fields.keys()])).toEqual([["a"], ["b"]]);
+  });
+
+  test("where nothing is kept of its events there is no list of them, and they are counted", () => {
+    expect(scanJson(LIST, LIMITS, () => undefined)).toEqual({ kind: "events", events: [], count: 2 });
+    expect(scanLines("{}\n\n{}\n{}", LIMITS, () => undefined)).toEqual({ kind: "events", events: [], count: 3 });
+  });
+});

@@ -28,6 +28,7 @@ describe("a body of usage events", () => {
   test("gives every event with its source and its errors, each with the event's index", () => {
     expect(read('[{"a":1}, {"a":"x" , "b":2} ,{}]')).toEqual({
       kind: "events",
+      count: 3,
       receivedAt: null,
       events: [
         { source: '{"a":1}', value: expect.any(Map), errors: [] },
