@@ -66,11 +66,28 @@ export function writeExecutable(product: Product, bundle: Bundle, architecture: 
     const postject = createRequire(import.meta.url).resolve("postject/dist/cli.js");
     // What it says of section names, on success too, is of no use to anybody.
     execFileSync(process.execPath, [postject, part, RESOURCE, blob, "--sentinel-fuse", FUSE], { stdio: "pipe" });
+    const wrong = whatIsWrong(readFileSync(part), architecture, readFileSync(blob));
+    if (wrong !== null) throw new Error(`the executable for ${architecture} is no good: ${wrong}`);
     copyFileSync(part, `${out}.part`);
     renameSync(`${out}.part`, out);
   } finally {
     temp.remove();
   }
+}
+
+/** ELF's numbers of machines. */
+const MACHINES: Readonly<Record<Architecture, number>> = { amd64: 0x3e, arm64: 0xb7 };
+
+/**
+ * Looks at an executable without running it, for it may be another machine's.
+ * @returns why it could not run there as the agent; null where it could.
+ */
+export function whatIsWrong(executable: Buffer, architecture: Architecture, blob: Buffer): string | null {
+  if (executable.subarray(0, 5).toString("latin1") !== "\u007fELF\u0002") return "it is no ELF of 64 bits";
+  const machine = executable.readUInt16LE(18);
+  if (machine !== MACHINES[architecture]) return `its machine is ${machine}`;
+  if (!executable.includes(`${FUSE}:1`)) return "Node would not look for an application in it";
+  return executable.includes(blob) ? null : "the application is not in it";
 }
 
 /** @returns the path of what Node reads at its start: code, flags, assets. */

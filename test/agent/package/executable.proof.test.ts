@@ -1,11 +1,12 @@
 /** The agent as one executable keeps what the agent promises: it starts without Node, ends as it should, and survives. */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type NodeProcess, spawnProgram } from "../../../tools/processes/node-process.ts";
 import { type TempDir, tempDir } from "../../../tools/processes/temp-dir.ts";
 import { until } from "../../../tools/processes/until.ts";
+import { ROOT } from "../../support/markdown.ts";
 import { chooseCuts } from "../power-cut/places.ts";
 import { whyNotRecorded } from "../power-cut/recorder.ts";
 import { failuresIn, recordIn, tryCuts } from "../power-cut/verdicts.ts";
@@ -119,6 +120,36 @@ describe.skipIf(NO_EXECUTABLE !== null)("the executable", () => {
     expect(ledger).toMatchObject({ pending: 0, delivered: destination.taken.size });
   });
 
+  const noRoot = process.getuid?.() === 0 ? null : "it takes root";
+  test.skipIf(noRoot !== null)(
+    `runs as an image's user in a root that is read-only and has nothing but its libraries${noRoot === null ? "" : ` (skipped: ${noRoot})`}`,
+    async () => {
+      const { destination } = await setup();
+      const folder = tempDir("weir-image");
+      onTestFinished(folder.remove);
+      const root = join(folder.path, "root");
+      makeImage(program, root);
+      const script = `set -e
+        mount --make-rprivate /
+        mount --bind "$1" "$1"
+        mount -t tmpfs -o mode=700,uid=65532,gid=65532 volume "$1/var/lib/weir-agent"
+        mount -t proc proc "$1/proc"
+        mount --rbind /dev "$1/dev"
+        mount -o remount,bind,ro "$1"
+        exec chroot --userspec=65532:65532 "$1" /usr/bin/weir-agent run --config /etc/weir-agent/agent.toml`;
+      const agent = spawnProgram("unshare", ["--mount", "sh", "-c", script, "sh", root], {
+        env: { ...EXECUTABLE_ENV, WEIR_URL: destination.url, WEIR_API_KEY: "test-key" },
+      });
+      onTestFinished(async () => void (await agent.stop()));
+      const { port } = new URL(await agent.ready);
+      const url = `http://127.0.0.1:${port}`;
+      expect((await postEvents(url, [eventNumber(1)])).status).toBe(401);
+      expect((await postEvents(url, [eventNumber(1)], { "x-api-key": "ingest" })).status).toBe(200);
+      await until(() => destination.taken.size === 1, { what: "the event to arrive" });
+      expect(await agent.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+    },
+  );
+
   const noCuts = whyNotRecorded();
   test.skipIf(noCuts !== null)(
     `loses nothing to a hundred power cuts${noCuts === null ? "" : ` (skipped: ${noCuts})`}`,
@@ -134,3 +165,20 @@ describe.skipIf(NO_EXECUTABLE !== null)("the executable", () => {
     },
   );
 });
+
+/** What the image has of an agent's: its libraries, the executable, the example's configuration. */
+function makeImage(program: string, root: string): void {
+  const put = (from: string, to = from) => {
+    mkdirSync(dirname(join(root, to)), { recursive: true });
+    copyFileSync(from, join(root, to));
+  };
+  for (const folder of ["proc", "dev", "var/lib/weir-agent", "etc/weir-agent"]) {
+    mkdirSync(join(root, folder), { recursive: true });
+  }
+  put(program, "/usr/bin/weir-agent");
+  const { stdout } = spawnSync("ldd", [program], { encoding: "utf8" });
+  for (const [, library = ""] of stdout.matchAll(/(\/\S+) \(0x/g)) put(library);
+  const example = readFileSync(join(ROOT, "agent/package/container/agent.toml"), "utf8");
+  writeFileSync(join(root, "etc/weir-agent/agent.toml"), example.replace("[listen]", "[listen]\nport = 0"));
+  writeFileSync(join(root, "etc/weir-agent/ingest-token"), "ingest");
+}
