@@ -8,6 +8,8 @@ import { type BodyLimits, DEFAULT_LIMITS } from "../shared/wire.ts";
 export interface Nudge {
   readonly tenant: string;
   readonly stream: string;
+  /** Of the one lane that it is about; absent: any of the stream's. */
+  readonly context?: string;
 }
 
 /** Cloudflare's rate-limiting binding: it counts, and says yes or no. */

@@ -2,7 +2,7 @@
 import { createApp } from "./app.ts";
 import { createBudget, STATEMENTS_MAX, type StatementBudget } from "./database/statement-budget.ts";
 import { MESSAGE_STATEMENTS } from "./delivery/delivery.ts";
-import type { HandOver } from "./delivery/invocation.ts";
+import type { HandOver, Wanted } from "./delivery/invocation.ts";
 import type { Bindings, Nudge } from "./env.ts";
 import { logFailure } from "./log.ts";
 import { type Services, servicesOf } from "./services.ts";
@@ -43,6 +43,17 @@ const SWEEP_SHARES = { delivery: STATEMENTS_MAX - 300, fold: 120, index: 100, re
 /** What a sweep leaves of retention an invocation of its own goes on with, once; no tenant has this name. */
 const RETENTION: Nudge = { tenant: "", stream: "retention" };
 
+/** Lanes that messages name; of more of them the whole stream is looked at. */
+const LANES_NAMED_MAX = 20;
+
+/** What messages of one stream are about: the lanes that all of them name, or the whole of it. */
+function wantedOf(messages: readonly Message<Nudge>[], { tenant, stream }: Nudge): Wanted {
+  const contexts = new Set(messages.map(({ body }) => body.context));
+  const named = [...contexts].filter((context) => context !== undefined);
+  const isAll = named.length < contexts.size || named.length > LANES_NAMED_MAX;
+  return { tenant, stream, ...(isAll ? {} : { contexts: named }) };
+}
+
 /** Follows messages of one stream; where the invocation has no statements left for it, they come again. */
 async function followNudge(
   { delivery, nudge }: Services,
@@ -54,7 +65,7 @@ async function followNudge(
   if (first === undefined) return;
   const { tenant, stream } = first.body;
   try {
-    if (budget.has(MESSAGE_STATEMENTS)) await delivery.deliver(first.body, handOver, budget);
+    if (budget.has(MESSAGE_STATEMENTS)) await delivery.deliver(wantedOf(messages, first.body), handOver, budget);
     else await nudge(tenant, stream);
     for (const message of messages) message.ack();
   } catch (cause) {
@@ -78,7 +89,7 @@ async function tidy(
   tenant: string,
   budget: StatementBudget,
 ): Promise<void> {
-  const isLeft = await usageFold.fold(tenant, budget);
+  const isLeft = await usageFold.follow(tenant, budget);
   const isStopped = await eventIndex.follow(tenant, clock.now(), budget);
   if (isLeft || isStopped) await nudge(tenant, TIDY_STREAM);
 }

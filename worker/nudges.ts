@@ -12,8 +12,11 @@ export interface Nudges {
    * Never fails: see above.
    */
   nudge(tenant: string, stream: string, delaySeconds?: number): Promise<void>;
-  /** Something of a stream is pending from now on. The first message goes at once, one a second later of all that comes meanwhile. */
-  nudgePending(tenant: string, stream: string): Promise<void>;
+  /**
+   * Something of a lane of a stream is pending from now on. The first message goes at once, about this lane; one a second later
+   * of all that comes meanwhile, whichever lanes that is of.
+   */
+  nudgePending(tenant: string, stream: string, context?: string): Promise<void>;
 }
 
 export interface NudgesHost {
@@ -72,13 +75,14 @@ export function createNudges({ clock, send, tell }: NudgesHost): Nudges {
       const until = now + 1_000 * delaySeconds + (delaySeconds > GATHER_SECONDS ? 1_000 : 0);
       if (!isComing(keyOf(nudge), now, until)) await sendOne(nudge, now, delaySeconds);
     },
-    async nudgePending(tenant, stream) {
+    async nudgePending(tenant, stream, context) {
       const now = clock.now();
       const nudge = { tenant, stream };
       const key = keyOf(nudge);
       if (isComing(key, now, now + GATHER_MS)) return;
       const isSoonAfter = now - (streams.get(key, now) ?? NONE).soonAt < GATHER_MS;
-      await sendOne(nudge, now, isSoonAfter ? GATHER_SECONDS : 0);
+      const named = context === undefined ? nudge : { ...nudge, context };
+      await (isSoonAfter ? sendOne(nudge, now, GATHER_SECONDS) : sendOne(named, now, 0));
     },
   };
 }

@@ -63,11 +63,12 @@ const RULES: readonly Rule[] = [
     may: ({ target }) => under("shared", "worker/pricing")(target) || named("big.js", "decimal.js")(target),
   },
   {
-    of: "worker/usage: pricing, itself, a hash, the database's statements, their budget and types, the catalog's types; never drizzle",
+    of: "worker/usage: pricing, itself, a hash, what an instance remembers, the database's statements, their budget and types, the catalog's types; never drizzle",
     files: under("worker/usage"),
     may: ({ target, typeOnly }) =>
       under("shared", "worker/pricing", "worker/usage")(target) ||
-      named("@noble/hashes", "worker/database/statement.ts", "worker/database/statement-budget.ts")(target) ||
+      named("@noble/hashes", "worker/remembered.ts")(target) ||
+      named("worker/database/statement.ts", "worker/database/statement-budget.ts")(target) ||
       (typeOnly && under("worker/catalog", "worker/database")(target)),
   },
   {

@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
-import { type RunHost, type RunLane, runLanes, type Turn } from "../../worker/delivery/run.ts";
+import { LeftLanes, type RunHost, type RunLane, runLanes, type Turn } from "../../worker/delivery/run.ts";
 import { Slots } from "../../worker/delivery/slots.ts";
 import { CALL_BYTES_MAX } from "../../worker/delivery/upstream.ts";
 
 const laneOf = (context: string): RunLane => ({
   lane: { tenant: "t", stream: "usage/m", context },
   troubled: false,
+  fixed: false,
   boundTo: null,
 });
 
@@ -23,10 +24,10 @@ it("a call that had no room beside another, which ended while it was looked for,
     },
   });
   const host: RunHost = {
-    ...{ now: () => 0, slots: new Slots(), slotMs: 1000, patienceMs: Number.POSITIVE_INFINITY },
+    ...{ now: () => 0, slots: new Slots(), leftLanes: new LeftLanes(), slotMs: 1000, leavesHanging: false },
     mayTake: () => true,
     pause: () => Promise.resolve(),
-    async lease(of, room) {
+    async lease(of, { room }) {
       if (sent.includes(of.lane.context)) return null;
       if (of === small) return turn(small, 1000, smallEnds.promise);
       if (room >= CALL_BYTES_MAX) return turn(large, CALL_BYTES_MAX, Promise.resolve());

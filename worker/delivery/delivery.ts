@@ -12,8 +12,8 @@ import type { Settings } from "../env.ts";
 import { createRowId } from "../ledger/row-id.ts";
 import type { Fetch } from "./exchange.ts";
 import { createHolds, type Holds, logHolds } from "./holds.ts";
-import { createInvocation, endStatements, type HandOver } from "./invocation.ts";
-import type { StreamKey } from "./scopes.ts";
+import { createInvocation, type HandOver, LEAST_STATEMENTS, type Wanted } from "./invocation.ts";
+import { LeftLanes } from "./run.ts";
 import { Slots } from "./slots.ts";
 import { createWays } from "./ways.ts";
 import { type Withdrawal, withdrawLanes } from "./withdraw.ts";
@@ -35,11 +35,11 @@ export interface DeliveryParts {
 
 export interface Delivery {
   /**
-   * Sends what is due of one stream, within the bounds of an invocation; what is left comes by messages.
+   * Sends what is due of one stream, or of some lanes of it, within the bounds of an invocation; what is left comes by messages.
    * @param handOver takes calls that hang, as `waitUntil` does; without it they are waited for.
    * @param budget of the whole invocation; its own where it does nothing else.
    */
-  deliver(stream: StreamKey, handOver?: HandOver, budget?: StatementBudget): Promise<void>;
+  deliver(wanted: Wanted, handOver?: HandOver, budget?: StatementBudget): Promise<void>;
   /** Finds pending work that no message reached and delivers it likewise; tells of what waits. */
   sweep(handOver?: HandOver, budget?: StatementBudget): Promise<void>;
   /** What waits, since when and why. */
@@ -63,11 +63,8 @@ export interface WithdrawFilter {
 
 /** Streams one sweep looks at: calls of so many are about what an invocation may make. */
 const SWEEP_STREAMS_MAX = 60;
-/** Streams looked at once calls are made: of a sweep, and of a message, beside which others may be worked on. */
-const SWEEP_ENDS_MAX = 28;
-const MESSAGE_ENDS_MAX = 10;
-/** What a message takes at least: it is found which lanes wait, one call is made, and what is left comes again. */
-export const MESSAGE_STATEMENTS = 6 + 24 + endStatements(MESSAGE_ENDS_MAX);
+/** What a message takes at least. */
+export const MESSAGE_STATEMENTS = LEAST_STATEMENTS;
 /** Streams one withdrawal looks at. */
 const WITHDRAWN_STREAMS_MAX = 1000;
 
@@ -75,16 +72,17 @@ export function createDelivery({ db, settings, directory, runtime, nudge, refusa
   const { clock, fetch } = runtime;
   const holds = createHolds(db);
   const ways = createWays(directory, fetch, clock.now);
-  const slots = new Slots();
-  const invocation = (handOver: HandOver | null, budget: StatementBudget, endedStreamsMax: number) =>
-    createInvocation({ budget, settings, ways, slots, runtime, nudge, refusals, handOver, endedStreamsMax });
+  const shared = { settings, ways, runtime, nudge, refusals };
+  const state = { slots: new Slots(), leftLanes: new LeftLanes() };
+  const invocation = (handOver: HandOver | null, budget: StatementBudget) =>
+    createInvocation({ ...shared, ...state, budget, handOver });
 
   async function withdraw(tenant: string, filter: WithdrawFilter, { apiKeyId }: Writer): Promise<Withdrawal> {
     const { stream, context, from, to } = filter;
     const found =
       stream === null ? await WITHDRAW.STREAMS.all(db, { tenant, count: WITHDRAWN_STREAMS_MAX }) : [{ stream }];
     const lanes = (
-      await invocation(null, createBudget(db), 0).pendingLanes(found.map((row) => ({ tenant, stream: row.stream })))
+      await invocation(null, createBudget(db)).pendingLanes(found.map((row) => ({ tenant, stream: row.stream })))
     ).flat();
     const wanted = lanes.filter(({ lane, waits }) => waits && (context === null || lane.context === context));
     const waiting = (
@@ -107,14 +105,14 @@ export function createDelivery({ db, settings, directory, runtime, nudge, refusa
   return {
     holds,
     withdraw,
-    async deliver(key, handOver, budget = createBudget(db)) {
-      const { readyLanes, send } = invocation(handOver ?? null, budget, MESSAGE_ENDS_MAX);
-      await send(await readyLanes([key]), [key]);
+    async deliver(wanted, handOver, budget = createBudget(db)) {
+      const { lanesOf, send } = invocation(handOver ?? null, budget);
+      await send(await lanesOf(wanted));
     },
     async sweep(handOver, budget = createBudget(db)) {
       logHolds(await createHolds(budget.db).due(clock.now()));
-      const { pendingStreams, readyLanes, send } = invocation(handOver ?? null, budget, SWEEP_ENDS_MAX);
-      await send(await readyLanes(await pendingStreams(SWEEP_STREAMS_MAX)), []);
+      const { pendingStreams, readyLanes, send } = invocation(handOver ?? null, budget);
+      await send(await readyLanes(await pendingStreams(SWEEP_STREAMS_MAX)));
     },
   };
 }

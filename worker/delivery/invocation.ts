@@ -9,13 +9,22 @@ import type { Settings } from "../env.ts";
 import { pauseFor, READ_REPEATS, repeated, SETTLE_REPEATS } from "../repeat.ts";
 import type { CallOutcome, Dialect } from "./dialect.ts";
 import { logHolds } from "./holds.ts";
+import type { Leased } from "./leases.ts";
 import { createOutbox, type PendingLane } from "./outbox.ts";
 import { rejectedEvent, upstreamRefusal } from "./rejected-event.ts";
-import { type RunEnd, type RunHost, type RunLane, runLanes, type Turn, type TurnOutcome } from "./run.ts";
+import {
+  type LeftLanes,
+  type RunEnd,
+  type RunHost,
+  type RunLane,
+  runLanes,
+  type Turn,
+  type TurnOutcome,
+} from "./run.ts";
 import type { StreamKey } from "./scopes.ts";
 import { type Shipping, ship } from "./ship.ts";
 import type { Settlement, Shipment } from "./shipment.ts";
-import type { Slots } from "./slots.ts";
+import type { Slot, Slots } from "./slots.ts";
 import type { Way, Ways } from "./ways.ts";
 
 /** Takes what goes on after an invocation's own work is done: `waitUntil`. */
@@ -27,13 +36,12 @@ export interface InvocationParts {
   readonly settings: Settings;
   readonly ways: Ways;
   readonly slots: Slots;
+  readonly leftLanes: LeftLanes;
   readonly runtime: ClockAndRandom;
   readonly nudge: (tenant: string, stream: string, delaySeconds?: number) => Promise<void>;
   readonly refusals: RefusalLog;
   /** Null: it waits for all of its calls itself. */
   readonly handOver: HandOver | null;
-  /** Streams that it looks at once its calls are made; the sweep finds the others. */
-  readonly endedStreamsMax: number;
 }
 
 export interface Invocation {
@@ -41,9 +49,16 @@ export interface Invocation {
   pendingStreams(countMax: number): Promise<StreamKey[]>;
   /** Lanes with something due, of these streams. */
   readyLanes(keys: readonly StreamKey[]): Promise<RunLane[]>;
+  /** The same of one stream, or of some lanes of it; the others come again when they are due. */
+  lanesOf(of: Wanted): Promise<RunLane[]>;
   pendingLanes(keys: readonly StreamKey[]): Promise<PendingLane[][]>;
-  /** Sends what is due of lanes, and has what is left of them, and of these streams, come again. */
-  send(lanes: readonly RunLane[], keys: readonly StreamKey[]): Promise<void>;
+  /** Sends what is due of lanes, and has what is left of them come again. */
+  send(lanes: readonly RunLane[]): Promise<void>;
+}
+
+/** What there may be work of: a stream, or only these lanes of it. */
+export interface Wanted extends StreamKey {
+  readonly contexts?: readonly string[];
 }
 
 /** At most these go into leasing a call, and into all that follows of it. */
@@ -53,23 +68,23 @@ const CALL_STATEMENTS_MAX = 10;
 const FREED_STREAMS_MAX = 50;
 /** Messages that an invocation sends about what it left; the sweep finds the rest. */
 const NUDGES_MAX = 100;
-/** Where nothing ends for so long and there is nothing else to do, calls are taken to hang. */
-const HANGS_AFTER_MS = 500;
+/**
+ * Calls fixed in one packing, about. Of a lane that nothing has got through lately a few: what else of it there is may
+ * have to wait, and then leaves in few full calls.
+ */
+const PACK_CALLS_MAX = { proven: 200, unproven: 4 } as const;
 /** A lease outlasts the call by this, so that a slow settlement is not taken for a dead sender. */
 const LEASE_MARGIN_MS = 15_000;
 /** What found no slot comes again after this. */
-const NO_SLOT_MS = 2_000;
+const NO_SLOT_MS = 1_000;
 /** Longest delay a queue takes. */
 const DELAY_SECONDS_MAX = 43_200;
 
-/** What an invocation takes to look at streams once its calls are made. */
-export function endStatements(streams: number): number {
-  return 2 * streams + END_MARGIN;
-}
-const END_MARGIN = 4;
+/** What an invocation takes at least: it is found which lanes wait, and one call is made. */
+export const LEAST_STATEMENTS = 6 + LEASE_STATEMENTS_MAX + CALL_STATEMENTS_MAX;
 
 export function createInvocation(parts: InvocationParts): Invocation {
-  const { budget, settings, ways, slots, runtime, nudge, refusals, handOver, endedStreamsMax } = parts;
+  const { budget, settings, ways, slots, leftLanes, runtime, nudge, refusals, handOver } = parts;
   const { db } = budget;
   const { clock } = runtime;
   const outbox = createOutbox(db);
@@ -77,33 +92,55 @@ export function createInvocation(parts: InvocationParts): Invocation {
   // Two tries at most go into a call (a fresh token), each with a token fetch before it.
   const leaseMs = 4 * settings.upstreamTimeoutMs + LEASE_MARGIN_MS;
   const host: RunHost = {
-    ...{ now: clock.now, slots, slotMs: leaseMs, pause: pauseFor, lease },
+    ...{ now: clock.now, slots, leftLanes, slotMs: leaseMs, pause: pauseFor, lease },
     mayTake: () => budget.has(LEASE_STATEMENTS_MAX + CALL_STATEMENTS_MAX),
-    patienceMs: handOver === null ? Number.POSITIVE_INFINITY : HANGS_AFTER_MS,
+    leavesHanging: handOver !== null,
   };
+  /** When streams that were looked at are due again. */
+  const due = new Map<string, { readonly key: StreamKey; readonly at: number }>();
 
-  async function lease(of: RunLane, room: number): Promise<Turn | null> {
-    const own = await leaseBy(await ways.of(of.lane, db), of, room, false);
+  async function lease(of: RunLane, slot: Pick<Slot, "room" | "isProven">): Promise<Turn | null> {
+    const own = await leaseBy(await ways.of(of.lane, db), of, slot, false);
     if (own !== null || of.boundTo === null) return own;
-    return leaseBy(await ways.to(of.lane.stream, of.boundTo, db), of, room, true);
+    return leaseBy(await ways.to(of.lane.stream, of.boundTo, db), of, slot, true);
   }
 
-  async function leaseBy(way: Way | null, of: RunLane, room: number, onlyBound: boolean): Promise<Turn | null> {
-    if (way === null || way.freeAt(clock.now()) > 0) return null;
-    const { account } = way.dialect;
-    const request = { account, lane: of.lane, now: clock.now(), leaseMs, room, onlyBound };
+  async function leaseBy(
+    way: Way | null,
+    of: RunLane,
+    { room, isProven }: Pick<Slot, "room" | "isProven">,
+    onlyBound: boolean,
+  ): Promise<Turn | null> {
+    if (way === null) return null;
+    const freeAt = way.freeAt(clock.now());
+    if (freeAt > 0) {
+      isDue(of.lane, freeAt);
+      return null;
+    }
+    const { account, takesSingly } = way.dialect;
     const leasing = budget.setAside(LEASE_STATEMENTS_MAX);
-    const leased = await outbox.lease(request, way.limits).finally(leasing);
+    const leased = await outbox
+      .lease(
+        {
+          ...{ account, lane: of.lane, now: clock.now(), leaseMs, room, onlyBound, fixed: of.fixed },
+          ...{ withEntries: takesSingly, callsMax: PACK_CALLS_MAX[isProven ? "proven" : "unproven"] },
+        },
+        way.limits,
+      )
+      .finally(leasing);
     if (leased === null) return null;
     const { shipment, isLast } = leased;
+    of.fixed = !isLast;
     way.count(clock.now());
     const settled = budget.setAside(CALL_STATEMENTS_MAX);
-    const send = () => sendOne(of, shipment, way.dialect).finally(settled);
+    const send = () => sendOne(of, leased, way.dialect).finally(settled);
     return { bytes: shipment.bytes, isLast, send };
   }
 
-  async function sendOne(of: RunLane, shipment: Shipment, dialect: Dialect): Promise<TurnOutcome> {
-    const cargo = await repeated(() => outbox.cargo(shipment, dialect.takesSingly), READ_REPEATS, patient);
+  async function sendOne(of: RunLane, leased: Leased, dialect: Dialect): Promise<TurnOutcome> {
+    const { shipment } = leased;
+    const read = () => outbox.cargo(shipment, dialect.takesSingly);
+    const cargo = leased.cargo ?? (await repeated(read, READ_REPEATS, patient));
     const { record, settlement: found } = await ship(shipment, cargo, dialect, settings, runtime);
     const settlement = await complete(shipment, found);
     // The call was made: that one settlement failed is no reason to make it again. A settlement after the commit does nothing.
@@ -113,10 +150,14 @@ export function createInvocation(parts: InvocationParts): Invocation {
     if (found.kind === "rejected") noteRefusal(shipment, found.outcome);
     const ended = changes.filter(({ kind }) => kind === "ended");
     if (ended.some(({ hold }) => hold.kind !== "lane")) return { kind: "freed", lanes: await freedLanes(of) };
-    if (settlement.kind === "postponed") return { kind: "postponed" };
+    if (settlement.kind === "postponed") {
+      isDue(of.lane, settlement.hold.until);
+      return { kind: "postponed" };
+    }
     of.troubled = false;
     // A closing item is due once the others of its group are settled.
     const more = settlement.kind === "split" || shipment.stream === "persist";
+    of.fixed ||= more || ended.length > 0;
     return ended.length > 0 ? { kind: "freed", lanes: [of] } : { kind: "settled", more };
   }
 
@@ -136,59 +177,77 @@ export function createInvocation(parts: InvocationParts): Invocation {
 
   /** What waited for the same destination or credentials; the others of it come by their own messages. */
   async function freedLanes(of: RunLane): Promise<RunLane[]> {
+    of.fixed = true;
     if (!budget.has(2 + 2 * FREED_STREAMS_MAX)) return [of];
     return readyLanes(await outbox.pending(FREED_STREAMS_MAX));
   }
 
   async function readyLanes(keys: readonly StreamKey[]): Promise<RunLane[]> {
-    const lanes = (await pendingLanes(keys)).flat();
+    return readyOf((await pendingLanes(keys)).flat());
+  }
+
+  function readyOf(lanes: readonly PendingLane[]): RunLane[] {
     const now = clock.now();
     return lanes
       .filter(({ nextAt }) => nextAt <= now)
-      .map(({ lane, troubled, boundTo }) => ({ lane, troubled, boundTo }));
+      .map(({ lane, troubled, fixed, boundTo }) => ({ lane, troubled, fixed, boundTo }));
+  }
+
+  async function lanesOf({ contexts, ...key }: Wanted): Promise<RunLane[]> {
+    const way = await ways.of(key, db);
+    if (way === null) return [];
+    const of = { key, account: way.dialect.account };
+    const now = clock.now();
+    const lanes =
+      contexts === undefined ? (await outbox.lanes([of], now)).flat() : await outbox.namedLanes(of, contexts, now);
+    for (const { nextAt } of lanes) if (nextAt > now) isDue(key, nextAt);
+    return readyOf(lanes);
   }
 
   async function pendingLanes(keys: readonly StreamKey[]): Promise<PendingLane[][]> {
     const found = await Promise.all(keys.map(async (key) => ({ key, way: await ways.of(key, db) })));
     const streams = found.flatMap(({ key, way }) => (way === null ? [] : [{ key, account: way.dialect.account }]));
-    return outbox.lanes(streams);
+    return outbox.lanes(streams, clock.now());
   }
 
-  /** Sends a message for each of these streams that is to come when its next call is due. */
-  async function scheduleNext(keys: readonly StreamKey[], notBefore: number): Promise<void> {
-    for (const lanes of await pendingLanes(keys)) {
-      const [first] = lanes;
-      if (first === undefined) continue;
-      const { tenant, stream } = first.lane;
-      const freeAt = (await ways.of(first.lane, db))?.freeAt(clock.now()) ?? 0;
-      const due = Math.max(notBefore, freeAt, Math.min(...lanes.map(({ nextAt }) => nextAt)));
-      const seconds = Math.max(1, Math.ceil((due - clock.now()) / 1000));
-      await nudge(tenant, stream, Math.min(seconds, DELAY_SECONDS_MAX));
+  function isDue({ tenant, stream }: StreamKey, at: number): void {
+    const text = streamKeyText({ tenant, stream });
+    const known = due.get(text);
+    if (known === undefined || at < known.at) due.set(text, { key: { tenant, stream }, at });
+  }
+
+  async function wakeDue(): Promise<void> {
+    const waiting = [...due.values()].slice(0, NUDGES_MAX);
+    due.clear();
+    for (const { key, at } of waiting) {
+      const seconds = Math.max(1, Math.ceil((at - clock.now()) / 1000));
+      await nudge(key.tenant, key.stream, Math.min(seconds, DELAY_SECONDS_MAX));
     }
   }
 
   /** What is left comes at once where only this invocation is over, else when a slot may be free. */
-  async function comeAgain({ left, isOver, tried }: RunEnd, keys: readonly StreamKey[]): Promise<void> {
-    const leftStreams = streamsOf(left).slice(0, NUDGES_MAX);
-    for (const { tenant, stream } of leftStreams) await nudge(tenant, stream, isOver ? 0 : NO_SLOT_MS / 1000);
-    const isLeft = new Set(leftStreams.map(streamKeyText));
-    const others = distinct([...keys, ...streamsOf(tried)]).filter((key) => !isLeft.has(streamKeyText(key)));
-    await scheduleNext(others.slice(0, endedStreamsMax), 0);
+  async function comeAgain({ left, isOver }: RunEnd): Promise<void> {
+    for (const key of streamsOf(left).slice(0, NUDGES_MAX)) {
+      if (isOver) await nudge(key.tenant, key.stream, 0);
+      else isDue(key, clock.now() + NO_SLOT_MS);
+    }
+    await wakeDue();
   }
 
   async function onceEnded(hanging: Promise<readonly RunLane[]>): Promise<void> {
     for (const { tenant, stream } of streamsOf(await hanging)) await nudge(tenant, stream, 0);
+    await wakeDue();
   }
 
   return {
     pendingStreams: (countMax) => outbox.pending(countMax),
     readyLanes,
+    lanesOf,
     pendingLanes,
-    async send(lanes, keys) {
-      const ending = budget.setAside(endStatements(endedStreamsMax));
-      const end = await runLanes(lanes, host).finally(ending);
+    async send(lanes) {
+      const end = await runLanes(lanes, host);
       if (end.hanging !== null) handOver?.(onceEnded(end.hanging));
-      await comeAgain(end, keys);
+      await comeAgain(end);
     },
   };
 }
@@ -197,10 +256,6 @@ function streamKeyText({ tenant, stream }: StreamKey): string {
   return `${tenant}\n${stream}`;
 }
 
-function distinct(keys: readonly StreamKey[]): StreamKey[] {
-  return [...new Map(keys.map((key) => [streamKeyText(key), key])).values()];
-}
-
 function streamsOf(lanes: readonly RunLane[]): StreamKey[] {
-  return distinct(lanes.map(({ lane }) => lane));
+  return [...new Map(lanes.map(({ lane }) => [streamKeyText(lane), lane])).values()];
 }

@@ -278,37 +278,48 @@ export interface LaneStanding {
   /** 1 where something held it that no call has got through since; `troubled` where that is the lane's own. */
   readonly probing: 0 | 1;
   readonly troubled: 0 | 1;
-  /** When its next fixed call is due; null where none is fixed. */
+  /** Where it need not wait: when its next fixed call is due; null where none is fixed. */
   readonly due: number | null;
-  /** How many are fixed, counted to the bound that trouble sets them. */
+  /** Likewise: how many are fixed, counted to the bound that trouble sets them. */
   readonly fixed: number;
-  /** 1 where batches of it wait to be packed. */
+  /** Likewise: 1 where batches of it wait to be packed. */
   readonly unpacked: 0 | 1;
-  /** Another account than the stream's that calls in doubt went to; null for none. */
+  /** Likewise: another account than the stream's that calls in doubt went to; null for none. */
   readonly bound: string | null;
 }
 
+/** What stands of the lanes that `listed` names. Of one that must wait no call is looked at: it costs a seek or two. */
+const STANDING = `lanes(context, held, probing, troubled) AS MATERIALIZED (SELECT context,
+    coalesce((SELECT max(max(until, probing_until)) FROM holds
+      WHERE scope IN (:destinationScope, :credentialsScope, :lanePrefix || listed.context)), 0),
+    EXISTS (SELECT 1 FROM holds WHERE scope IN (:destinationScope, :credentialsScope, :lanePrefix || listed.context)),
+    EXISTS (SELECT 1 FROM holds WHERE scope = :lanePrefix || listed.context)
+  FROM listed)
+SELECT context, held, probing, troubled,
+  CASE WHEN held <= :now THEN (SELECT min(max(next_at, lease_until)) FROM (SELECT next_at, lease_until FROM shipments
+    WHERE state = 'open' AND tenant = :tenant AND stream = :stream AND context = lanes.context AND ${READY}
+    ORDER BY id LIMIT 100)) END AS due,
+  CASE WHEN held <= :now THEN (SELECT count(*) FROM (SELECT 1 FROM shipments WHERE state = 'open'
+    AND tenant = :tenant AND stream = :stream AND context = lanes.context LIMIT ${PROBE_CALLS_MAX})) ELSE 0 END AS fixed,
+  held <= :now AND EXISTS (SELECT 1 FROM outbox
+    WHERE tenant = :tenant AND stream = :stream AND context = lanes.context) AS unpacked,
+  CASE WHEN held <= :now THEN (SELECT min(destination) FROM (SELECT ${SENT_TO} AS destination, in_flight, outcome_unknown
+    FROM shipments WHERE state = 'open' AND tenant = :tenant AND stream = :stream AND context = lanes.context
+    ORDER BY id LIMIT 100) WHERE destination <> :destination AND ${IN_DOUBT}) END AS bound
+FROM lanes`;
+
 /** The lanes of a stream with pending work, those first that may go first. */
 export const LANES = statement<
-  StreamKey & StreamScopes & { destination: string; lanesMax: number; count: number },
+  StreamKey & StreamScopes & { destination: string; now: number; lanesMax: number; count: number },
   LaneStanding
 >(`WITH RECURSIVE ${contextsOf("packed", "shipments", "state = 'open'")},
 ${contextsOf("unpacked", "outbox", "true")},
-lanes(context) AS (SELECT context FROM packed WHERE context IS NOT NULL
-  UNION SELECT context FROM unpacked WHERE context IS NOT NULL)
-SELECT context,
-  coalesce((SELECT max(max(until, probing_until)) FROM holds
-    WHERE scope IN (:destinationScope, :credentialsScope, :lanePrefix || lanes.context)), 0) AS held,
-  EXISTS (SELECT 1 FROM holds
-    WHERE scope IN (:destinationScope, :credentialsScope, :lanePrefix || lanes.context)) AS probing,
-  EXISTS (SELECT 1 FROM holds WHERE scope = :lanePrefix || lanes.context) AS troubled,
-  (SELECT min(max(next_at, lease_until)) FROM (SELECT next_at, lease_until FROM shipments WHERE state = 'open'
-    AND tenant = :tenant AND stream = :stream AND context = lanes.context AND ${READY} ORDER BY id LIMIT 100)) AS due,
-  (SELECT count(*) FROM (SELECT 1 FROM shipments WHERE state = 'open'
-    AND tenant = :tenant AND stream = :stream AND context = lanes.context LIMIT ${PROBE_CALLS_MAX})) AS fixed,
-  EXISTS (SELECT 1 FROM outbox
-    WHERE tenant = :tenant AND stream = :stream AND context = lanes.context) AS unpacked,
-  (SELECT min(destination) FROM (SELECT ${SENT_TO} AS destination, in_flight, outcome_unknown FROM shipments
-    WHERE state = 'open' AND tenant = :tenant AND stream = :stream AND context = lanes.context ORDER BY id LIMIT 100)
-    WHERE destination <> :destination AND ${IN_DOUBT}) AS bound
-FROM lanes ORDER BY held, coalesce(due, 0) LIMIT :count`);
+listed(context) AS (SELECT context FROM packed WHERE context IS NOT NULL
+  UNION SELECT context FROM unpacked WHERE context IS NOT NULL),
+${STANDING} ORDER BY held, coalesce(due, 0) LIMIT :count`);
+
+/** Lanes of a stream by their names, with pending work or without. `contexts`: JSON array. */
+export const NAMED_LANES = statement<
+  StreamKey & StreamScopes & { destination: string; now: number; contexts: string },
+  LaneStanding
+>(`WITH listed(context) AS (SELECT value FROM json_each(:contexts)), ${STANDING}`);

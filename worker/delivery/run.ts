@@ -9,6 +9,8 @@ import type { Slot, Slots } from "./slots.ts";
 export interface RunLane {
   readonly lane: Lane;
   troubled: boolean;
+  /** Calls of it may be fixed; else the next one must be packed first. */
+  fixed: boolean;
   /** Another account that calls of it in doubt are bound to; null for none. */
   readonly boundTo: string | null;
 }
@@ -21,6 +23,8 @@ export type TurnOutcome =
   /** The lane waits. */
   | { readonly kind: "postponed" };
 
+type CallTrust = "troubled" | "unknown" | "proven";
+
 /** A leased call and its sending. */
 export interface Turn {
   readonly bytes: number;
@@ -32,16 +36,16 @@ export interface Turn {
 export interface RunHost {
   readonly now: () => number;
   readonly slots: Slots;
+  readonly leftLanes: LeftLanes;
   /** How long a slot may be held, milliseconds. */
   readonly slotMs: number;
   /** Whether this invocation may take one more call beside so many under way. */
   mayTake(underWay: number): boolean;
-  /** How long nothing may end, with nothing else to do, until the rest is left to itself; milliseconds. */
-  readonly patienceMs: number;
-  /** Slots that others hold are looked for again after a while: nobody may wait for another request's promise. */
+  /** Whether it may end while calls hang; else it waits for all of them. */
+  readonly leavesHanging: boolean;
   pause(ms: number): Promise<void>;
   /** Null where nothing of the lane is due that fits. */
-  lease(of: RunLane, room: number): Promise<Turn | null>;
+  lease(of: RunLane, slot: Pick<Slot, "room" | "isProven">): Promise<Turn | null>;
 }
 
 export interface RunEnd {
@@ -49,17 +53,17 @@ export interface RunEnd {
   readonly left: readonly RunLane[];
   /** They are left because the run was long enough, not for want of a slot. */
   readonly isOver: boolean;
-  /** Lanes that calls were made of. */
-  readonly tried: readonly RunLane[];
   /** Calls that hang: once they have ended, the lanes of which more may go. Null for none. */
   readonly hanging: Promise<readonly RunLane[]> | null;
 }
 
 /** Time of one run; what is left is another's. */
 const RUN_MS_MAX = 600_000;
-/** How often a run without a slot looks for one, and how many times before it gives up. */
-const LOOK_AGAIN_MS = 20;
-const LOOKS_MAX = 10;
+/**
+ * Where nothing ends for so long and there is nothing else to do, calls are taken to hang: sooner where none of them is of
+ * a lane that goes well, and at once where all are of lanes in trouble. Messages of others wait until a handler is done.
+ */
+const PATIENCE_MS = { proven: 500, unknown: 50 } as const;
 
 /** @throws Error where a call could not be settled, once all others are, or hang. */
 export function runLanes(lanes: readonly RunLane[], host: RunHost): Promise<RunEnd> {
@@ -69,10 +73,9 @@ export function runLanes(lanes: readonly RunLane[], host: RunHost): Promise<RunE
 class Run {
   private readonly host: RunHost;
   private readonly ring: LaneRing;
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly underWay = new Map<Promise<void>, CallTrust>();
   /** Lanes whose next call had no room beside their tenant's others. */
   private readonly cramped = new Set<RunLane>();
-  private readonly tried = new Set<RunLane>();
   private readonly failures: unknown[] = [];
   private readonly end: number;
   /** When a call was taken or ended last. */
@@ -86,13 +89,12 @@ class Run {
   }
 
   async toEnd(): Promise<RunEnd> {
-    for (let looks = 0; ; ) {
+    for (;;) {
       const { blocked, isOver } = await this.takeTurns();
+      if (this.underWay.size === 0) return this.ended(blocked, isOver, null);
       for (const of of blocked) this.ring.add(of);
-      const isIdle = this.underWay.size === 0;
-      if (isIdle && (isOver || blocked.length === 0 || ++looks > LOOKS_MAX)) return this.ended(blocked, isOver, null);
-      if (!isIdle && this.patienceLeft() <= 0) return this.ended([...blocked, ...this.cramped], isOver, this.goesOn());
-      await this.oneEnds(blocked.length > 0 && !isOver);
+      if (this.patienceLeft() <= 0) return this.ended([...blocked, ...this.cramped], isOver, this.goesOn());
+      await this.oneEnds();
     }
   }
 
@@ -114,7 +116,7 @@ class Run {
     const isBesideOthers = this.underWay.size > 0;
     let turn: Turn | null = null;
     try {
-      turn = await host.lease(of, slot.room);
+      turn = await host.lease(of, slot);
     } catch (error) {
       this.failures.push(error);
     }
@@ -124,12 +126,11 @@ class Run {
       return "done";
     }
     slot.shrink(turn.bytes);
-    this.tried.add(of);
     this.movedAt = host.now();
     // What is in trouble is tried by one call; what goes well has several under way.
     if (!of.troubled && !turn.isLast) this.ring.add(of);
     const call = this.send(of, turn, slot).finally(() => this.underWay.delete(call));
-    this.underWay.add(call);
+    this.underWay.set(call, of.troubled ? "troubled" : slot.isProven ? "proven" : "unknown");
     return "done";
   }
 
@@ -155,39 +156,76 @@ class Run {
     } finally {
       this.movedAt = this.host.now();
       slot.release(hasPassed, this.movedAt);
-      for (const lane of this.cramped) this.ring.add(lane);
+      for (const lane of [...this.cramped, ...this.leftByOthers(of.lane.tenant)]) this.ring.add(lane);
       this.cramped.clear();
     }
   }
 
-  private patienceLeft(): number {
-    return this.movedAt + this.host.patienceMs - this.host.now();
+  /** What may take the slot that a tenant's call gives back: its own lanes, and others' that go well and hang nobody. */
+  private leftByOthers(tenant: string): RunLane[] {
+    const { leftLanes, slots } = this.host;
+    return leftLanes.take(this.movedAt, ({ lane, troubled }) => {
+      return lane.tenant === tenant || (!troubled && slots.isProven(lane, this.movedAt));
+    });
   }
 
-  /** Resolves once a call has ended, a slot may be free (`looksAgain`), or nothing has ended for too long. */
-  private async oneEnds(looksAgain: boolean): Promise<void> {
-    const { patienceMs, pause } = this.host;
-    const waits = Number.isFinite(patienceMs) ? [pause(Math.max(1, this.patienceLeft()))] : [];
-    if (looksAgain) waits.push(pause(LOOK_AGAIN_MS));
-    await Promise.race([...this.underWay, ...waits]);
+  private patienceLeft(): number {
+    if (!this.host.leavesHanging) return Number.POSITIVE_INFINITY;
+    const trusts = [...this.underWay.values()];
+    const known = (["proven", "unknown"] as const).find((one) => trusts.includes(one));
+    return known === undefined ? 0 : this.movedAt + PATIENCE_MS[known] - this.host.now();
+  }
+
+  /** Resolves once a call has ended, or nothing has for too long. */
+  private async oneEnds(): Promise<void> {
+    const left = this.patienceLeft();
+    const waits = Number.isFinite(left) ? [this.host.pause(Math.max(1, left))] : [];
+    await Promise.race([...this.underWay.keys(), ...waits]);
   }
 
   /** The lanes of which more may go once what is under way has ended. */
   private async goesOn(): Promise<readonly RunLane[]> {
-    await Promise.all(this.underWay);
+    await Promise.all(this.underWay.keys());
     const lanes: RunLane[] = [];
     for (let next = this.ring.next(); next !== undefined; next = this.ring.next()) lanes.push(next);
     this.throwFailure();
     return lanes;
   }
 
+  /** What found no slot is left to the run that has one, as well as to a later message. */
   private ended(left: readonly RunLane[], isOver: boolean, hanging: RunEnd["hanging"]): RunEnd {
     if (hanging === null) this.throwFailure();
-    return { left, isOver, tried: [...this.tried], hanging };
+    if (!isOver) this.host.leftLanes.add(left, this.host.now());
+    return { left, isOver, hanging };
   }
 
   private throwFailure(): void {
     if (this.failures.length > 0) throw new Error("a call could not be settled", { cause: this.failures[0] });
+  }
+}
+
+/** How long a run that gives a slot back takes up what another left; a message comes for it then. */
+const LEFT_MS = 2_000;
+const LEFT_LANES_MAX = 1_000;
+
+/** Lanes of an instance that found no slot, for the run that gives one back: nobody waits for another's promise. */
+export class LeftLanes {
+  private readonly lanes = new Map<string, { readonly of: RunLane; readonly until: number }>();
+
+  add(lanes: readonly RunLane[], now: number): void {
+    for (const of of lanes) {
+      if (this.lanes.size < LEFT_LANES_MAX) this.lanes.set(laneKey(of.lane), { of, until: now + LEFT_MS });
+    }
+  }
+
+  take(now: number, wants: (of: RunLane) => boolean): RunLane[] {
+    const taken: RunLane[] = [];
+    for (const [key, { of, until }] of this.lanes) {
+      if (until > now && !wants(of)) continue;
+      this.lanes.delete(key);
+      if (until > now) taken.push(of);
+    }
+    return taken;
   }
 }
 

@@ -35,6 +35,8 @@ export interface Slot {
   readonly room: number;
   /** Whether any call would have had room. */
   readonly isWide: boolean;
+  /** A call of its lane went through lately, and none failed since. */
+  readonly isProven: boolean;
   /** Says what the call has, so that others get the rest. */
   shrink(bytes: number): void;
   /** @param hasPassed whether the call went through; null where none was made. */
@@ -75,9 +77,14 @@ export class Slots {
     return this.add({ tenant: lane.tenant, trust, since: now, until, bytes }, lane, room);
   }
 
+  /** A call of the lane went through lately, and none failed since. */
+  isProven(lane: Lane, now: number): boolean {
+    return this.proven.get(laneKey(lane), now) !== undefined;
+  }
+
   private trustOf(lane: Lane, isTroubled: boolean, now: number): Trust {
     if (isTroubled) return "troubled";
-    if (this.proven.get(laneKey(lane), now) !== undefined) return "proven";
+    if (this.isProven(lane, now)) return "proven";
     return this.wary.get(lane.tenant, now) === undefined ? "unknown" : "troubled";
   }
 
@@ -86,6 +93,7 @@ export class Slots {
     return {
       room,
       isWide: room >= CALL_BYTES_MAX,
+      isProven: slot.trust === "proven",
       shrink: (bytes) => {
         slot.bytes = bytes;
       },

@@ -88,7 +88,7 @@ async function take(
   const calls = SQL.TAKE.rows(taken);
   const unpacked = SQL.UNPACKED.rows(waiting);
   if (calls.length > 0 || unpacked.length === 0) return calls;
-  const { statements } = await packing(db, lane, now, unpacked, limits);
+  const { statements } = await packing(db, lane, now, unpacked, limits, SINGLES_MAX);
   const results = await writeAs(db, writer, [...statements, taking]);
   return SQL.TAKE.rows(results.at(-1));
 }

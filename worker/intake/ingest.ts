@@ -42,7 +42,7 @@ export interface IngestHost {
   readonly ledgerSize: LedgerSize;
   readonly events: EventReader;
   /** Accepted events wait for delivery. The answer need not. */
-  onPending(tenant: string, stream: string): void;
+  onPending(tenant: string, stream: string, context: string): void;
 }
 
 export type Ingest = <R extends Reason>(dialect: EdgeDialect<R>, request: IngestRequest) => Promise<Answerable<R>>;
@@ -215,7 +215,7 @@ async function file<R extends Reason>(
       };
     case "filed": {
       const place = { stream, producer: position?.producer ?? null };
-      if (outcome.fates.includes("accepted")) host.onPending(tenant, stream);
+      if (outcome.fates.includes("accepted")) host.onPending(tenant, stream, context);
       const resource = dialect.isSingle
         ? await resourceOf(incoming, outcome, tenant, place, receivedAt, host.events)
         : null;

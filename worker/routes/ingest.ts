@@ -13,7 +13,7 @@ export async function answerIngest<R extends Reason>(c: WeirContext, dialect: Ed
     c.get("services");
   const ingest = createIngest({
     ...{ limits: settings.limits, clock, admission, catalogs, ledger, ledgerSize, events },
-    onPending: (tenant, stream) => c.executionCtx.waitUntil(nudgePending(tenant, stream)),
+    onPending: (tenant, stream, context) => c.executionCtx.waitUntil(nudgePending(tenant, stream, context)),
   });
   const principal = c.get("principal");
   const outcome = await ingest(dialect, { ...bodyRequestOf(c), principal });

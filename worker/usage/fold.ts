@@ -8,6 +8,7 @@
 import type { WallClock } from "../../shared/clock.ts";
 import { createBudget, type StatementBudget } from "../database/statement-budget.ts";
 import { decimalText } from "../pricing/decimal.ts";
+import { Remembered } from "../remembered.ts";
 import { jsonArrays } from "./json-arrays.ts";
 import { type Contexts, DAY_MS, dayOf, seriesValues } from "./series.ts";
 import { bounded, joined, type Tally, tallyOf, tallyOfRow } from "./tally.ts";
@@ -20,6 +21,8 @@ const DAY_TOTALS_MAX = 20_000;
 /** Slices and days of one run; what is left waits for the next. */
 const SLICES_MAX = 50;
 const DAYS_MAX = 20;
+/** A message folds a tenant's once in so long an instance. */
+const FOLLOW_MS = 2_000;
 /** Tenants one sweep looks at. */
 const TENANTS_MAX = 1_000;
 /** A tenant whose folding fails is left alone for so long, twice as long each time. */
@@ -35,6 +38,8 @@ export interface UsageFold {
    * @returns whether it stopped before all was folded.
    */
   fold(tenant: string, budget?: StatementBudget): Promise<boolean>;
+  /** The same where this instance did not fold all that the tenant had just now: who calculates reads what is not folded. */
+  follow(tenant: string, budget: StatementBudget): Promise<boolean>;
   /** The same for every tenant that has something waiting. @returns those of which something is left. */
   sweep(budget?: StatementBudget): Promise<string[]>;
   /** How many tenants are set aside. */
@@ -70,8 +75,15 @@ export function createUsageFold(db: D1Database, clock: WallClock, tell: TellFail
       return false;
     }
   }
+  const followed = new Remembered<true>(TENANTS_MAX);
   return {
     fold,
+    async follow(tenant, budget) {
+      if (followed.get(tenant, clock.now())) return false;
+      const isLeft = await fold(tenant, budget);
+      if (!isLeft) followed.set(tenant, true, clock.now() + FOLLOW_MS);
+      return isLeft;
+    },
     async sweep(budget = createBudget(db)) {
       const left: string[] = [];
       for (const { tenant } of await SQL.WAITING.all(budget.db, { now: clock.now(), count: TENANTS_MAX })) {
