@@ -28,14 +28,20 @@ export interface WantedKey {
   readonly permissions: readonly string[];
 }
 
+/** By the edge's own schema. @throws UsageError naming what is wrong. */
+export function checkedKey(wanted: WantedKey): WantedKey {
+  const { tenant = wanted.tenant, name, permissions } = checkedBy(newKeySchema, wanted);
+  return { tenant, name, permissions: [...new Set(permissions)] };
+}
+
 /** Makes a key on this machine and files its hash; the key's text never leaves it. Makes the tenant where it is new. */
 export async function createKey(ledger: Ledger, wanted: WantedKey, nowMs: number): Promise<MadeKey> {
-  const { tenant = wanted.tenant, name, permissions } = checkedBy(newKeySchema, wanted);
+  const { tenant, name, permissions } = checkedKey(wanted);
   const isNewTenant = await createTenant(ledger, { id: tenant });
   const id = `key_${randomText(ID_RANDOM_CHARACTERS)}`;
   const key = createKeyText();
   const [row] = await ledger.run(sql`INSERT INTO api_keys (id, hash, tenant, name, permissions, lineage, created_at)
-    VALUES (${id}, ${hashApiKey(key)}, ${tenant}, ${name}, ${JSON.stringify([...new Set(permissions)])}, ${id}, ${nowMs})
+    VALUES (${id}, ${hashApiKey(key)}, ${tenant}, ${name}, ${JSON.stringify(permissions)}, ${id}, ${nowMs})
     RETURNING id`);
   if (row?.["id"] !== id) throw new Error("the database did not confirm the key: list-keys shows whether it is there");
   return { id, key, tenant, isNewTenant };

@@ -6,7 +6,7 @@ import { DEFAULT_LEDGER_FOLDER } from "../local-ledger/ledger-file.ts";
 import { runCommandLine, UsageError } from "../processes/command-line.ts";
 import { tableLines } from "../terminal/text-table.ts";
 import { runWrangler } from "../wrangler/run.ts";
-import { createKey, KEYS_SHOWN_MAX, listKeys, revokeKey } from "./keys.ts";
+import { checkedKey, createKey, KEYS_SHOWN_MAX, listKeys, revokeKey } from "./keys.ts";
 import { type Ledger, localLedger, wranglerLedger } from "./ledger.ts";
 import { createTenant, listDestinations, listTenants } from "./tenants.ts";
 
@@ -32,8 +32,9 @@ command("create-key", "makes a key, and its tenant where that is new; prints the
   .requiredOption("--permissions <list>", `of ${PERMISSIONS.join(", ")}, with commas between`)
   .option("--name <text>", "by which a person knows it", "made by npm run admin")
   .action(async ({ tenant, permissions, name, ...place }: { tenant: string; permissions: string; name: string }) => {
+    // Before a ledger is made for it.
+    const wanted = checkedKey({ tenant, name, permissions: permissions.split(",").map((one) => one.trim()) });
     await withLedger(place, async (ledger) => {
-      const wanted = { tenant, name, permissions: permissions.split(",").map((one) => one.trim()) };
       const made = await createKey(ledger, wanted, Date.now());
       console.log(made.key);
       if (made.isNewTenant) console.error(`made the tenant ${shown(tenant)} in ${ledger.where}`);
