@@ -4,6 +4,7 @@
  */
 import { BODY_HASH_BYTES } from "./tables/bodies.ts";
 import { joinRuns } from "./tables/event-run.ts";
+import { NONE_KNOWN } from "./tables/known-events.ts";
 import { scopeText } from "./tables/scope.ts";
 import type { AppendInput, AppendOutcome } from "./transactions/append.ts";
 import type { AppendRunInput, AppendRunOutcome } from "./transactions/append-run.ts";
@@ -110,7 +111,7 @@ function eachOf({ counts, receivedAt }: AppendRunInput, { firstPosition, others 
       seen++;
       return other.outcome;
     }
-    const durable: AppendOutcome = { kind: "durable", firstPosition: next, known: [], receivedAt };
+    const durable: AppendOutcome = { kind: "durable", firstPosition: next, known: NONE_KNOWN, receivedAt };
     next += count;
     return durable;
   });

@@ -23,9 +23,8 @@ import { sentIdsOf } from "../../shared/intake/sent-ids.ts";
 import { textOf } from "../../shared/json/source.ts";
 import { type BodyForm, type BodyLimits, HEADER } from "../../shared/wire.ts";
 import type { Log } from "../buffer/log.ts";
-import type { TakenBody } from "../buffer/tables/bodies.ts";
 import { freeBytes, packSpans } from "../buffer/tables/event-run.ts";
-import type { KnownEvent } from "../buffer/tables/keys.ts";
+import { allKnown, knownIn } from "../buffer/tables/known-events.ts";
 import type { AppendInput, AppendOutcome } from "../buffer/transactions/append.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { AgentDialect } from "./agent-dialect.ts";
@@ -310,20 +309,16 @@ function answerOf<R extends Reason>(
         ? refused("buffer-full", "the buffer is full (buffer.max_bytes)")
         : refused("disk-full", "the disk is full");
     case "refused":
-      return rejection(events, conflictsOf(dialect, outcome.known));
+      return rejection(events, conflictsOf(dialect, knownIn(outcome.known)));
     case "repeated":
     case "durable": {
-      const known = outcome.kind === "repeated" ? allKnown(events.count, outcome) : outcome.known;
+      const known =
+        outcome.kind === "repeated"
+          ? allKnown(events.count, outcome.firstPosition, outcome.receivedAt)
+          : knownIn(outcome.known);
       const { firstPosition, receivedAt = input.receivedAt } = outcome;
       const appended = { preferences, producer: log.producer, receivedAt, scope, source, firstPosition, known };
       return acceptedOf(dialect, events, appended);
     }
   }
-}
-
-/** Each event of a body that was taken before. */
-function allKnown(count: number, { firstPosition, receivedAt }: TakenBody): KnownEvent[] {
-  return Array.from({ length: count }, (_, index) => {
-    return { index, position: firstPosition + index, same: true, receivedAt };
-  });
 }

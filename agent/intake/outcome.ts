@@ -4,13 +4,17 @@ import { conflictResult } from "../../shared/intake/answers.ts";
 import type { Accepted, Conflicting, Dialect, Reason, Resource } from "../../shared/intake/dialect.ts";
 import type { Preferences } from "../../shared/intake/headers.ts";
 import type { EventCounts, EventResult, EventResults } from "../../shared/intake/usage-answer.ts";
-import type { KnownEvent } from "../buffer/tables/keys.ts";
+import type { KnownEvent, KnownInOrder } from "../buffer/tables/known-events.ts";
 import type { KeptEvents } from "./kept-event.ts";
 
 /** The events of a strict request whose idempotency key brought other content before. */
-export function conflictsOf<R extends Reason>(dialect: Dialect<R>, known: readonly KnownEvent[]): Conflicting<R>[] {
-  const conflicts = known.filter((event) => !event.same);
-  return conflicts.map(({ index }) => ({ reason: dialect.conflict("key", index), id: "" }));
+export function conflictsOf<R extends Reason>(dialect: Dialect<R>, known: KnownInOrder): Conflicting<R>[] {
+  const conflicts: Conflicting<R>[] = [];
+  for (let place = 0; place < known.length; place++) {
+    const event = known.at(place);
+    if (event?.same === false) conflicts.push({ reason: dialect.conflict("key", event.index), id: "" });
+  }
+  return conflicts;
 }
 
 /** Up to here an answer's results are there at once. */
@@ -40,7 +44,7 @@ export interface Appended {
   readonly source: string | null;
   /** Events that are not known from before have positions from here on, in order. */
   readonly firstPosition: number;
-  readonly known: readonly KnownEvent[];
+  readonly known: KnownInOrder;
 }
 
 export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEvents<R>, appended: Appended): Accepted {
@@ -65,13 +69,19 @@ export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEv
   };
   const made: EventResults = {
     length: events.count,
+    // Counted without making any of them: each is hashed for its id.
+    get counts() {
+      return countsOf(events, appended.known);
+    },
     *[Symbol.iterator]() {
       // Those that are known are in order too.
       let [next, seen] = [appended.firstPosition, 0];
+      let known = appended.known.at(0);
       for (let index = 0; index < events.count; index++) {
-        const before = appended.known[seen]?.index === index ? appended.known[seen++] : undefined;
+        const before = known?.index === index ? known : undefined;
         yield resultAt(index, before, next);
         if (before === undefined) next++;
+        else known = appended.known.at(++seen);
       }
     },
   };
@@ -81,11 +91,25 @@ export function acceptedOf<R extends Reason>(dialect: Dialect<R>, events: KeptEv
   return { kind: "accepted", results, preferences, resource };
 }
 
+function countsOf<R extends Reason>(events: KeptEvents<R>, known: KnownInOrder): EventCounts {
+  const counts = { accepted: 0, duplicate: 0, conflict: 0, quarantined: events.invalid };
+  for (let place = 0; place < known.length; place++) {
+    const before = known.at(place);
+    if (before === undefined) break;
+    counts[before.same ? "duplicate" : "conflict"]++;
+    // Known is known, whatever is wrong with it.
+    if (events.errors.get(before.index) !== undefined) counts.quarantined--;
+  }
+  counts.accepted = events.count - counts.duplicate - counts.conflict - counts.quarantined;
+  return counts;
+}
+
 function identityOf(ownId: string | undefined, producer: string, position: number): Identity {
   return ownId === undefined ? { by: "position", producer, position } : { by: "id", id: ownId };
 }
 
-function resourceOf([result]: readonly EventResult[], { source, known: [before], receivedAt }: Appended): Resource {
+function resourceOf([result]: readonly EventResult[], { source, known, receivedAt }: Appended): Resource {
+  const before = known.at(0);
   if (source === null || result === undefined) throw new RangeError("a body of one event holds none");
   return {
     id: result.id,

@@ -64,3 +64,15 @@ test("one large body is worked on at a time, in turn; one that leaves is passed 
   third.end();
   expect(await first.turn()).toBe(true);
 });
+
+test("what was charged though there was no room is in the way of others, and gone with its request's end", () => {
+  const budget = budgetOf();
+  const [first, second] = [budget.share(), budget.share()];
+  expect(first.take(MB)).toBe(true);
+  first.charge(6 * MB);
+  expect(second.take(MB)).toBe(false);
+  first.end();
+  expect(second.take(5 * MB)).toBe(true);
+  expect(budget.share().take(MB)).toBe(true);
+  expect(budget.share().take(MB)).toBe(false);
+});

@@ -82,7 +82,7 @@ test("a clock that starts in 1970 and is set right ages no key and no delivered 
     });
   const isKnown = async (core: Awaited<ReturnType<typeof start>>) => {
     const outcome = await appendTo(core);
-    return outcome.kind === "durable" && outcome.known.length === 1;
+    return outcome.kind === "durable" && outcome.known.indexes.length === 1;
   };
 
   clock.set(1000);

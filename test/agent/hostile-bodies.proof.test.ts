@@ -88,6 +88,15 @@ test("one bomb alone, 400 KB that become 400 MB, is cut off at the limit", async
   expect(peak() - before).toBeLessThan(100);
 });
 
+test("a gzip that holds 400 MB and tells of a thousand bytes is cut off at its own word", async () => {
+  const { before, peak, send } = await started();
+  const lie = gzipSync(Buffer.alloc(400 * MB, 0x20));
+  lie.writeUInt32LE(1000, lie.length - 4);
+  expect(await send(lie, GZIP)).toBe(400);
+  expect(await send(EVENT)).toBe(200);
+  expect(peak() - before).toBeLessThan(100);
+});
+
 test.each([
   { bytes: 4 * MB, atOnce: 10, most: 300 },
   { bytes: 16 * MB, atOnce: 4, most: 300 },

@@ -143,3 +143,22 @@ describe("a stream's own schema", () => {
     expect(takes(document)).toBe(false);
   });
 });
+
+test("one check tells each event's own errors, one event after another", () => {
+  const fields = ["a", "b"].map((name) => ({ name, type: "string" as const, required: true }));
+  const check = compileCheck({ meter_global_id: "m", fields });
+  const told = ['{"a":1}', '{"a":1}', '{"a":"x"}', '{"b":"x"}', "{}", '{"a":"x","b":"x"}', '{"b":"x"}'].map((text) =>
+    check(event(text)).map(({ field, message }) => `${field}: ${message.replace(/^\w+ /, "")}`),
+  );
+  const [wrong, absent] = ["must be a string, got a number", "is required and absent"];
+  const both = [`a: ${wrong}`, `b: ${absent}`];
+  expect(told).toEqual([
+    both,
+    both,
+    [`b: ${absent}`],
+    [`a: ${absent}`],
+    [`a: ${absent}`, `b: ${absent}`],
+    [],
+    [`a: ${absent}`],
+  ]);
+});

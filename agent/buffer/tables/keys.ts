@@ -2,19 +2,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import { CONTENT_HASH_BYTES } from "../../../shared/identity.ts";
 import type { Age } from "./age.ts";
+import { type KnownEvents, KnownList, NONE_KNOWN } from "./known-events.ts";
 import { query, statement } from "./rows.ts";
 
 /** Rows forgotten in one go, so that housekeeping never holds up an append for long. */
 const FORGET_ROWS_MAX = 500;
-
-/** An event that its request's idempotency key brought before. */
-export interface KnownEvent {
-  readonly index: number;
-  readonly position: number;
-  readonly same: boolean;
-  /** When the key first brought it. */
-  readonly receivedAt: number;
-}
 
 export interface KeyedBody {
   readonly key: string;
@@ -26,7 +18,7 @@ export interface KeyedBody {
 
 export interface KnownBody {
   /** The events of this body that the key brought before, with the positions they got then. */
-  readonly events: readonly KnownEvent[];
+  readonly events: KnownEvents;
   /** Events from this index on are new to the key. */
   readonly through: number;
 }
@@ -58,9 +50,11 @@ export function createKeyTable(db: DatabaseSync, age: Age): KeyTable {
   );
   return {
     known(stream, body) {
-      const events: KnownEvent[] = [];
+      const rows = runsOf.all({ stream, key: body.key });
+      if (rows.length === 0) return NOTHING_KNOWN;
+      const events = new KnownList(body.hashes.length / CONTENT_HASH_BYTES);
       let through = 0;
-      for (const row of runsOf.all({ stream, key: body.key })) {
+      for (const row of rows) {
         const { first_index: firstIndex, first_position: firstPosition, hashes, received_at: receivedAt } = row;
         through = firstIndex + hashes.length / CONTENT_HASH_BYTES;
         const count =
@@ -69,10 +63,10 @@ export function createKeyTable(db: DatabaseSync, age: Age): KeyTable {
           const index = firstIndex + i;
           const same = sameHash(hashes, i, body.hashes, index);
           // Its own id outranks the key: other content there is another event, and the edge will judge it.
-          if (same || body.ownIds[index] !== 1) events.push({ index, position: firstPosition + i, same, receivedAt });
+          if (same || body.ownIds[index] !== 1) events.add(index, firstPosition + i, same, receivedAt);
         }
       }
-      return { events, through };
+      return { events: events.all, through };
     },
     keep(stream, { key, hashes: all }, firstIndex, firstPosition, receivedAt) {
       const hashes = all.subarray(firstIndex * CONTENT_HASH_BYTES);
@@ -82,6 +76,8 @@ export function createKeyTable(db: DatabaseSync, age: Age): KeyTable {
     forget: (before) => void forget.run({ before }),
   };
 }
+
+export const NOTHING_KNOWN: KnownBody = { events: NONE_KNOWN, through: 0 };
 
 function sameHash(a: Uint8Array, aIndex: number, b: Uint8Array, bIndex: number): boolean {
   for (let i = 0; i < CONTENT_HASH_BYTES; i++) {

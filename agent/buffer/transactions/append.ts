@@ -2,7 +2,8 @@
 import { DigestSum } from "../../../shared/ledger-digest.ts";
 import type { TakenBody } from "../tables/bodies.ts";
 import { addRun, type EventRun, eventBytes, sliceRun } from "../tables/event-run.ts";
-import type { KeyedBody, KnownBody, KnownEvent } from "../tables/keys.ts";
+import { type KeyedBody, NOTHING_KNOWN } from "../tables/keys.ts";
+import { countBelow, type KnownEvents } from "../tables/known-events.ts";
 import type { QuarantineReason } from "../tables/quarantine.ts";
 import { type Scope, scopeText } from "../tables/scope.ts";
 import type { StreamRow } from "../tables/streams.ts";
@@ -42,14 +43,14 @@ export type AppendOutcome =
   | {
       readonly kind: "durable";
       readonly firstPosition: number;
-      readonly known: readonly KnownEvent[];
+      readonly known: KnownEvents;
       /** Where they were taken under another time of receipt than their own: that of the run that they are part of. */
       readonly receivedAt?: number;
     }
   /** The very same body was taken before, and nothing of it is taken again: its events have positions from there on. */
   | ({ readonly kind: "repeated" } & TakenBody)
   /** Strict, and the key stood for other content, or events are invalid: nothing was taken. */
-  | { readonly kind: "refused"; readonly known: readonly KnownEvent[] }
+  | { readonly kind: "refused"; readonly known: KnownEvents }
   /** No room: the buffer's own bound, or the disk's. */
   | { readonly kind: "full"; readonly bound: "buffer" | "disk" };
 
@@ -68,8 +69,6 @@ export function append(context: Context, input: AppendInput): AppendOutcome {
   return insertEvents(context, input);
 }
 
-const NOTHING_KNOWN: KnownBody = { events: [], through: 0 };
-
 /**
  * Gives every event that its key did not bring before the stream's next position, those that go to
  * quarantine included: positions rise by one for each event accepted.
@@ -78,7 +77,7 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
   const { idempotency, strict, receivedAt } = input;
   const stream = tables.streams.open(input.stream);
   const known = idempotency === null ? NOTHING_KNOWN : tables.keys.known(stream.id, idempotency);
-  const conflicts = known.events.some((event) => !event.same);
+  const conflicts = known.events.same.includes(0);
   const invalid = input.invalid?.indexes.length ?? 0;
   if (strict && (conflicts || invalid > 0)) return { kind: "refused", known: known.events };
 
@@ -87,7 +86,7 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
   const counts = { positions: accepted, accepted, pending, quarantined: accepted - pending, pendingBytes, digest };
   tables.streams.add(stream.id, counts);
   if (idempotency !== null) {
-    const knownBefore = known.events.reduce((sum, event) => sum + (event.index < known.through ? 1 : 0), 0);
+    const knownBefore = countBelow(known.events, known.through);
     const newBefore = Math.min(known.through, input.events.ends.length) - knownBefore;
     const firstPosition = stream.nextPosition + newBefore;
     tables.keys.keep(stream.id, idempotency, known.through, firstPosition, receivedAt);
@@ -98,7 +97,7 @@ function insertEvents(tables: Context, input: AppendInput): AppendOutcome {
 }
 
 /** Writes each run of events that lie together and are to be sent, and each that goes to quarantine; what is known is left out. */
-function insertEach(tables: Context, stream: StreamRow, input: AppendInput, known: readonly KnownEvent[]) {
+function insertEach(tables: Context, stream: StreamRow, input: AppendInput, known: KnownEvents) {
   const { events, invalid, receivedAt } = input;
   const origin = { scope: scopeText(input.scope), receivedAt };
   const sum = { accepted: 0, pending: 0, pendingBytes: 0 };
@@ -132,23 +131,22 @@ function insertEach(tables: Context, stream: StreamRow, input: AppendInput, know
 
 /** Events that are not to be sent, in order: known ones without a reason, those for quarantine with theirs. */
 function* leftOut(
-  known: readonly KnownEvent[],
+  { indexes: known }: KnownEvents,
   invalid: InvalidEvents | undefined,
 ): Generator<{ readonly index: number; readonly reason: QuarantineReason | null }> {
   let seen = 0;
   const indexes = invalid?.indexes ?? NO_INDEXES;
   for (const [place, index] of indexes.entries()) {
-    for (let event = known[seen]; event !== undefined && event.index < index; event = known[seen]) {
-      yield { index: event.index, reason: null };
-      seen++;
+    for (let before = known[seen]; before !== undefined && before < index; before = known[++seen]) {
+      yield { index: before, reason: null };
     }
     // Known is known, whatever is wrong with it.
-    if (known[seen]?.index === index) continue;
+    if (known[seen] === index) continue;
     const reason = invalid?.reasons[invalid.which[place] ?? 0];
     if (reason === undefined) throw new RangeError(`event ${index} is not valid for no reason`);
     yield { index, reason };
   }
-  for (const { index } of known.slice(seen)) yield { index, reason: null };
+  for (const index of known.subarray(seen)) yield { index, reason: null };
 }
 
 const NO_INDEXES = new Uint32Array(0);

@@ -1,9 +1,11 @@
 /** Opens what a power cut left, as the agent would, and looks for all that was acknowledged before it. */
+
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { boundsOf } from "../../../agent/buffer/disk/bounds.ts";
 import { openStore, type Store } from "../../../agent/buffer/store.ts";
 import { eventBytes } from "../../../agent/buffer/tables/event-run.ts";
+import { knownIn, NONE_KNOWN } from "../../../agent/buffer/tables/known-events.ts";
 import { METADATA } from "../../../agent/buffer/tables/metadata.ts";
 import { NO_SCOPE } from "../../../agent/buffer/tables/scope.ts";
 import type { Operation, Outcome } from "../../../agent/buffer/transactions/operations.ts";
@@ -212,10 +214,11 @@ function keyFaults(store: Store, { stream, events }: ToldRequest, key: string, p
     },
     idempotency: { key, hashes, ownIds: new Uint8Array(events.length) },
   });
-  const known = outcome.kind === "durable" ? outcome.known : [];
+  const known = knownIn(outcome.kind === "durable" ? outcome.known : NONE_KNOWN);
   const isKnown = events.every((text, index) => {
-    const before = known.find((event) => event.index === index);
-    return before?.same === true && before.position === positions.get(placeKey(stream, text));
+    // Those of a body that was taken whole are all of its events.
+    const before = known.at(index);
+    return before?.index === index && before.same && before.position === positions.get(placeKey(stream, text));
   });
   return isKnown ? [] : [{ kind: "lost", what: `${key} of ${stream} is not known, its request was answered` }];
 }
