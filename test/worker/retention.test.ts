@@ -1,7 +1,9 @@
 /** What was delivered leaves the ledger in time, is found all the same, and counts no second time. */
 import { describe, expect, it } from "vitest";
+import type { Bindings, Nudge } from "../../worker/env.ts";
 import { membersOf, parsePlace, placeText } from "../../worker/retention/archive-text.ts";
 import { cutSlice } from "../../worker/retention/slice.ts";
+import { ingest, meterData, predicted, pricedCatalog } from "./support/calculation.ts";
 import {
   bindings,
   connectEdge,
@@ -11,7 +13,9 @@ import {
   ownIdStream,
   setupEdge,
   type TestEdge,
+  twinUrl,
 } from "./support/edge.ts";
+import { fillings } from "./support/large-ledger.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -316,4 +320,60 @@ it("small batches share a member of the archive, and a place is read as it was w
   const place = { object: "payload/a b/2026/1-x.ndjson.gz", offset: 12, length: 34 };
   expect(parsePlace(placeText(place))).toEqual(place);
   expect(parsePlace("nonsense")).toBeNull();
+});
+
+it("what events cost is the same before and after their payload left, folded or not", async () => {
+  let now = Date.now();
+  const upstream = { SOLVIMON_BASE_URL: twinUrl(), SOLVIMON_API_KEY: "twin-key" };
+  const edge = await setupEdge({ vars: upstream, runtime: { clock: { now: () => now } } });
+  await bindings.LEDGER.prepare("DELETE FROM retention").run();
+  await edge.putCatalog(pricedCatalog());
+  const probe = meterData("SUM", "700.25", { timestamp: "2026-03-20T12:00:00Z" });
+  const send = async (from: number) => {
+    for (let i = from; i < from + 5; i++) {
+      const datum = meterData("SUM", `${i * 31}.5`, {
+        reference: `priced-event-${i}`,
+        timestamp: `2026-03-1${i}T12:00:00Z`,
+      });
+      expect((await ingest(edge, datum)).status).toBe(201);
+    }
+  };
+  await send(0);
+  await edge.services.usageFold.fold(edge.tenant);
+  await send(5);
+  await edge.services.delivery.sweep();
+  const before = await predicted(edge, probe);
+  now += 35 * DAY_MS;
+  await edge.services.retention.sweep();
+  await edge.services.retention.sweep();
+  expect(new Set(await payloads(edge))).toEqual(new Set([""]));
+  expect(await predicted(edge, probe)).toEqual(before);
+  await edge.services.usageFold.fold(edge.tenant);
+  expect(await predicted(edge, probe)).toEqual(before);
+});
+
+it("the clock has it done, and what one invocation leaves a message has another go on with", async () => {
+  const { default: worker } = await import("../../worker/index.ts");
+  await bindings.LEDGER.prepare("DELETE FROM retention").run();
+  const tenant = `by-the-clock-${crypto.randomUUID()}`;
+  const none = { keys: 0, facts: 0, gaps: 0, pending: 0, quarantined: 0 };
+  const size = { ...none, tenant, batches: 60, eventsABatch: 1_000, producers: 2, spanMs: DAY_MS };
+  for (const { sql, values } of fillings({ ...size, now: Date.now() - 40 * DAY_MS }))
+    await bindings.LEDGER.prepare(sql)
+      .bind(...values)
+      .run();
+  const sent: unknown[] = [];
+  const NUDGES = { send: async (body: unknown) => void sent.push(body) } as unknown as Queue;
+  const own = { LEDGER: bindings.LEDGER, NUDGES } as unknown as Bindings;
+  const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
+  const left = () =>
+    bindings.LEDGER.prepare("SELECT count(*) AS n FROM batches WHERE tenant = ?1 AND payload <> ''")
+      .bind(tenant)
+      .first("n");
+  await worker.scheduled({} as ScheduledController, own, context);
+  expect(await left()).toBe(0);
+  let acknowledged = 0;
+  const message = { body: { tenant: "", stream: "retention" }, ack: () => acknowledged++, retry() {} };
+  await worker.queue({ queue: "weir-nudges", messages: [message] } as unknown as MessageBatch<Nudge>, own, context);
+  expect(acknowledged).toBe(1);
 });
