@@ -158,11 +158,13 @@ const RANGES_MORE = `(SELECT coalesce(max(number), 0) FROM ${JOINED}) - (SELECT 
 /** The number of a tenant's next entry in quarantine. */
 export const NEXT_NUMBER = "(SELECT coalesce(max(of.number), 0) + 1 FROM quarantine AS of WHERE of.tenant = :tenant)";
 
-/** `held`: JSON [[batch, entry, event id, event, reasons], …]. */
-export const QUARANTINE = statement<Claim & StreamOf & { context: string; now: number; held: string }>(
+/** `held`: JSON [[batch, entry, event id, event, reasons], …]. `event`: of the only one, where it is not there. */
+export const QUARANTINE = statement<
+  Claim & StreamOf & { context: string; now: number; held: string; event: string | null }
+>(
   `INSERT INTO quarantine
   (tenant, number, stream, producer, batch, entry, event_id, event, context, reasons, created_at, state)
-SELECT :tenant, ${NEXT_NUMBER} + json_each.key, :stream, :producer, value ->> 0, value ->> 1, value ->> 2, value ->> 3, :context, value ->> 4, :now, 'open'
+SELECT :tenant, ${NEXT_NUMBER} + json_each.key, :stream, :producer, value ->> 0, value ->> 1, value ->> 2, coalesce(:event, value ->> 3), :context, value ->> 4, :now, 'open'
 FROM json_each(:held) WHERE ${CLAIMED}`,
 );
 

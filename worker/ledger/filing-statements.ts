@@ -44,7 +44,7 @@ function gateOf({ apiKeyId, catalogVersion, owner, isListed }: Filing, now: numb
   return { apiKeyId, catalogVersion, owner, isListed: isListed ? (1 as const) : (0 as const), now };
 }
 
-/** A row of so many bytes, about, is bound by itself: as JSON it would be copied twice. */
+/** A row or event of so many bytes, about, is bound by itself: as JSON it would be copied twice, and may be twice as long. */
 const LARGE_ROW = 65_536;
 
 /** The claim, then the other rows in their order: large ones by themselves, small ones together. */
@@ -125,13 +125,26 @@ function quarantineStatements(
   claim: SQL.Claim,
   now: number,
 ): D1PreparedStatement[] {
-  const texts = rows.flatMap(({ id, quarantined }) =>
-    quarantined.map(({ entry, event }) =>
-      JSON.stringify([id, entry, event.id, event.source, JSON.stringify(event.reasons)]),
-    ),
-  );
   const of = { ...claim, tenant, stream, producer: producer ?? "", context, now };
-  return jsonArrays(texts).map((held) => SQL.QUARANTINE.bind(db, { ...of, held }));
+  const statements: D1PreparedStatement[] = [];
+  let small: string[] = [];
+  const fileSmall = () => {
+    statements.push(...jsonArrays(small).map((held) => SQL.QUARANTINE.bind(db, { ...of, held, event: null })));
+    small = [];
+  };
+  for (const { id, quarantined } of rows)
+    for (const { entry, event } of quarantined) {
+      const isLarge = event.source.length >= LARGE_ROW;
+      const held = [id, entry, event.id, isLarge ? null : event.source, JSON.stringify(event.reasons)];
+      if (!isLarge) {
+        small.push(JSON.stringify(held));
+        continue;
+      }
+      fileSmall();
+      statements.push(SQL.QUARANTINE.bind(db, { ...of, held: JSON.stringify([held]), event: event.source }));
+    }
+  fileSmall();
+  return statements;
 }
 
 function factStatements(
