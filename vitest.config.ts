@@ -7,12 +7,14 @@ const TEST_MS = 600_000;
 
 /**
  * Two tiers, told apart by the names of files. `npm test` runs all but `*.proof.test.ts`, its `*.model.test.ts` short;
- * `npm run proof` (mode "proof") runs these two, the models at full length. Mode "all" runs every file at full length:
+ * `npm run proof` (mode "proof") runs these two, the models at full length. `*.machine.test.ts` need a machine of their own,
+ * whose root they mount and where they start systemd: nobody's by surprise, so `npm run proof:machine` alone runs them. Mode "all" runs every file at full length:
  * `vitest run --mode all FILE` for any one of them.
  */
 const TIERS = {
-  test: { suffix: "test", isFullLength: false, exclude: ["**/*.proof.test.ts"] },
+  test: { suffix: "test", isFullLength: false, exclude: ["**/*.{proof,machine}.test.ts"] },
   proof: { suffix: "{proof,model}.test", isFullLength: true, exclude: [] },
+  machine: { suffix: "machine.test", isFullLength: true, exclude: [] },
   all: { suffix: "test", isFullLength: true, exclude: [] },
 } as const;
 
