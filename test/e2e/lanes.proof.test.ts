@@ -15,6 +15,8 @@ const CALLS_A_LANE = 250;
 const ROUNDS = 6;
 const EVENTS_A_ROUND = 60;
 const NEIGHBOUR_METER = "neighbours";
+/** By turns, so that no event waits to be gathered with the stream's one before: messages about a stream go once a second. */
+const NEIGHBOUR_METERS = Array.from({ length: 60 }, (_, n) => `${NEIGHBOUR_METER}-${n}`);
 
 const event = (customer: string, n: number) =>
   JSON.stringify({
@@ -34,14 +36,14 @@ async function send(url: string, key: string, init: { path: string; body: unknow
   return (await response.json()) as Record<string, unknown>;
 }
 
-/** A second tenant with a meter and keys of its own. */
+/** A second tenant with meters and keys of its own. */
 async function addNeighbour(river: River): Promise<string> {
   const wanted = { name: "neighbour", tenant: "neighbour", permissions: ["METER_DATA.INGEST", "WEIR.ADMIN"] };
   const { key } = await send(river.edge.url, LOCAL_KEYS.admin, { path: "/admin/api-keys", body: wanted });
   const answer = await fetch(`${river.edge.url}/admin/catalog`, {
     method: "PUT",
     headers: { "x-api-key": String(key), "if-match": "*" },
-    body: JSON.stringify({ streams: [{ meter_global_id: NEIGHBOUR_METER }] }),
+    body: JSON.stringify({ streams: NEIGHBOUR_METERS.map((meter_global_id) => ({ meter_global_id })) }),
   });
   if (!answer.ok) throw new Error(await answer.text());
   return String(key);
@@ -64,7 +66,7 @@ async function sendRound({ river, key, sent: from, found }: Neighbour): Promise<
   for (let n = from; n < from + EVENTS_A_ROUND; n++) {
     const { events } = await river.twinCounts();
     const begun = performance.now();
-    const path = `/meters/streaming/ingestion/${NEIGHBOUR_METER}`;
+    const path = `/meters/streaming/ingestion/${NEIGHBOUR_METERS[n % NEIGHBOUR_METERS.length]}`;
     await send(river.edge.url, key, { path, body: event("theirs", n) });
     const isThere = async () => (await river.twinCounts()).events > events;
     await until(isThere, { what: `event ${n} of the neighbour`, everyMs: 2 });
