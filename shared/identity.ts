@@ -131,6 +131,25 @@ function base62(hash: Uint8Array): string {
   return digits;
 }
 
+/** Writes the 20 digits of an id, of the hash as eight words, in ASCII. */
+export function writeDigits(words: Int32Array, into: Uint8Array, at: number): void {
+  for (let word = 0; word < 8; word++) {
+    LIMBS[2 * word] = (words[word] ?? 0) >>> 16;
+    LIMBS[2 * word + 1] = (words[word] ?? 0) & 0xffff;
+  }
+  let to = at + 20;
+  for (let group = 0; group < 4; group++) {
+    let rest = nextFiveDigits();
+    for (let digit = 0; digit < 5; digit++) {
+      const left = Math.floor(rest / 62);
+      into[--to] = DIGIT_CODES[rest - 62 * left] ?? 0;
+      rest = left;
+    }
+  }
+}
+
+const DIGIT_CODES = Uint8Array.from(ALPHANUMERICS, (digit) => digit.charCodeAt(0));
+
 /** Divides what is in LIMBS by 62^5. @returns the remainder. */
 function nextFiveDigits(): number {
   let rest = 0;
@@ -216,6 +235,16 @@ export function fromBase62(digits: string): number {
 export function toHex(bytes: Uint8Array): string {
   let hex = "";
   for (let at = 0; at < bytes.length; at++) hex += HEX[bytes[at] ?? 0] ?? "";
+  return hex;
+}
+
+/** The first words of a hash in hex, 8 digits each. */
+export function wordsHex(words: Int32Array, count: number): string {
+  let hex = "";
+  for (let at = 0; at < count; at++) {
+    const word = words[at] ?? 0;
+    hex += `${HEX[word >>> 24]}${HEX[(word >>> 16) & 255]}${HEX[(word >>> 8) & 255]}${HEX[word & 255]}`;
+  }
   return hex;
 }
 

@@ -22,6 +22,25 @@ export function isDateTime(text: string): boolean {
   return (hour * 60 + minute - offset + 2 * 1440) % 1440 === 1439;
 }
 
+/** Where in `"2026-11-21T10:05:03Z"` what stands that is no digit. */
+const USUAL_FORM = '"0000-00-00T00:00:00Z"';
+
+/**
+ * Whether bytes are a JSON string of a date-time as most are written, in UTC and without a fraction, up to the 28th of a
+ * month. Of others it says nothing.
+ */
+export function isUsualDateTime(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from !== USUAL_FORM.length) return false;
+  for (let at = 0; at < USUAL_FORM.length; at++) {
+    const code = bytes[from + at] ?? 0;
+    const wanted = USUAL_FORM.charCodeAt(at);
+    if (wanted === 0x30 ? code < 0x30 || code > 0x39 : code !== wanted) return false;
+  }
+  const two = (at: number) => 10 * (bytes[from + at] ?? 0) + (bytes[from + at + 1] ?? 0) - 11 * 0x30;
+  const [month, day] = [two(6), two(9)];
+  return month >= 1 && month <= 12 && day >= 1 && day <= 28 && two(12) <= 23 && two(15) <= 59 && two(18) <= 59;
+}
+
 function isAt(text: string, at: number, one: string, other = one): boolean {
   const character = text[at];
   return character === one || character === other;

@@ -4,9 +4,9 @@
  * every event.
  */
 import { z } from "zod";
-import { type Fields, kindOf, type ValueKind } from "../json/span.ts";
+import { type Fields, kindOf, SpanObject, type ValueKind } from "../json/span.ts";
 import { JsonNumber } from "../json/value.ts";
-import { isDateTime } from "./date-time.ts";
+import { isDateTime, isUsualDateTime } from "./date-time.ts";
 import { ERRORS_LISTED_MAX, type ValidationError, validationError } from "./validation-error.ts";
 
 export const FIELD_TYPES = ["string", "number", "integer", "boolean", "date-time"] as const;
@@ -174,6 +174,7 @@ const KIND_OF: Record<FieldType, ValueKind> = {
 /** Of types that ask for more than their kind; only there the value is made. */
 function isWellWritten(type: FieldType, event: Fields, name: string): boolean {
   if (type !== "integer" && type !== "date-time") return true;
+  if (type === "date-time" && event instanceof SpanObject && event.passes(name, isUsualDateTime)) return true;
   const value = event.get(name);
   if (value instanceof JsonNumber) return /^-?\d+$/.test(value.text);
   return typeof value === "string" && isDateTime(value);

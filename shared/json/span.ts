@@ -84,6 +84,13 @@ export class SpanObject {
     return at < 0 ? undefined : kindAt(this.bytes, this.found().spans[at + 2] ?? 0);
   }
 
+  /** Whether a member is there and its value's bytes pass a test. */
+  passes(name: string, test: (bytes: Uint8Array, from: number, to: number) => boolean): boolean {
+    const at = this.find(name);
+    const { spans } = this.found();
+    return at >= 0 && test(this.bytes, spans[at + 2] ?? 0, spans[at + 3] ?? 0);
+  }
+
   *keys(): Generator<string> {
     const { spans, length } = this.found();
     for (let at = 0; at < length; at += STRIDE) yield keyText(this.bytes, spans[at] ?? 0, spans[at + 1] ?? 0);

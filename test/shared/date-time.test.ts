@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { daysInMonth, isDateTime } from "../../shared/events/date-time.ts";
+import { daysInMonth, isDateTime, isUsualDateTime } from "../../shared/events/date-time.ts";
 
 describe("a date-time", () => {
   test.each([
@@ -89,6 +89,25 @@ describe("a date-time", () => {
       { seed: 31, numRuns: 2_000 },
     );
   });
+});
+
+test("what is taken for a usual date-time by its bytes is one, and any usual one is taken", () => {
+  const two = fc.integer({ min: 0, max: 99 }).map((number) => String(number).padStart(2, "0"));
+  const likely = fc.tuple(two, two, two, two, two).map(([mo, d, h, mi, s]) => `2024-${mo}-${d}T${h}:${mi}:${s}Z`);
+  const broken = fc.tuple(fc.nat(20), fc.constantFrom("x", "0", "9", ":", "-", "/", "")).map(([at, other]) => {
+    const text = "2024-02-28T23:59:59Z";
+    return text.slice(0, at) + other + text.slice(at + 1);
+  });
+  fc.assert(
+    fc.property(fc.oneof(likely, broken), (text) => {
+      const bytes = new TextEncoder().encode(`,"${text}",`);
+      const isUsual = isUsualDateTime(bytes, 1, bytes.length - 1);
+      if (isUsual) expect(isDateTime(text)).toBe(true);
+      const isEarly = /^....-..-([01].|2[0-8])T..:..:[0-5].Z$/.test(text) && isDateTime(text);
+      expect(isUsual).toBe(isEarly);
+    }),
+    { seed: 32, numRuns: 5_000 },
+  );
 });
 
 test("months have the days that a calendar gives them, leap years included", () => {

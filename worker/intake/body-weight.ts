@@ -7,12 +7,7 @@ const OPEN_BRACE = 0x7b;
 /** Bytes, rather too many: each `{` counts as an event. */
 export function bodyWeight(bytes: Uint8Array): number {
   let events = 0;
-  for (
-    let at = bytes.indexOf(OPEN_BRACE);
-    at >= 0 && events < EVENTS_COUNTED_MAX;
-    at = bytes.indexOf(OPEN_BRACE, at + 1)
-  ) {
-    events++;
-  }
+  // Byte by byte: a call of indexOf for each event takes longer.
+  for (let at = 0; at < bytes.length && events < EVENTS_COUNTED_MAX; at++) if (bytes[at] === OPEN_BRACE) events++;
   return bytes.length + BYTES_AN_EVENT * events;
 }

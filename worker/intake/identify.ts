@@ -5,7 +5,7 @@ import { eventId, type Identity, toHex } from "../../shared/identity.ts";
 import type { ProducerPosition } from "../../shared/intake/headers.ts";
 import type { DigestSum } from "../../shared/ledger-digest.ts";
 import { sha256OfText } from "../../shared/sha256.ts";
-import { ledgerKey } from "../ledger/event-key.ts";
+import { LedgerKeys } from "../ledger/event-key.ts";
 import { ordinalOf } from "../ledger/ordinal.ts";
 import type { IncomingEvent, ReprocessGroup } from "../ledger/plan.ts";
 import type { Measure } from "../usage/measure.ts";
@@ -45,7 +45,11 @@ export interface DigestedEvent {
 /** An event's identity is the first of: own id, idempotency key, producer position, content; else it is a new one. */
 export function identify(events: readonly DigestedEvent[], rule: IdentityRule): IncomingEvent[] {
   const equals = new Map<string, number>();
-  return events.map((event, index) => new Identified(event, index, identityOf(event, index, rule, equals), rule));
+  const keys = new LedgerKeys(rule, rule.sentIds);
+  return events.map((event, index) => {
+    const identity = identityOf(event, index, rule, equals);
+    return new Identified(event, index, identity, rule, identity.by === "position" ? null : keys.of(identity));
+  });
 }
 
 /** What takes a hash is made when it is asked for: of most events at a position nobody asks for a content hash or a key. */
@@ -59,14 +63,14 @@ class Identified implements IncomingEvent {
   private madeId: string | null = null;
   private madeHash: Uint8Array | null;
 
-  constructor(event: DigestedEvent, index: number, is: Identity, rule: IdentityRule) {
+  constructor(event: DigestedEvent, index: number, is: Identity, rule: IdentityRule, key: string | null) {
     this.index = index;
     this.event = event;
     this.is = is;
     this.rule = rule;
     this.madeHash = event.hash;
     this.position = rule.position === null ? null : rule.position.first + index;
-    this.key = is.by === "position" ? null : ledgerKey(rule.tenant, this.id);
+    this.key = key;
   }
 
   get id(): string {
