@@ -7,7 +7,7 @@ import type { Nudge } from "../../worker/env.ts";
 import { modelRuns } from "../support/model-runs.ts";
 import { connectEdge, setupEdge, twinUrl } from "./support/edge.ts";
 
-const CHARGES = modelRuns({ full: 100_000, short: 300 });
+const CHARGES = modelRuns({ full: 2_000, short: 200 });
 const A_REQUEST = 100;
 const STATEMENTS_MAX = 600;
 const HOURS_MS = 3_600_000;

@@ -146,6 +146,9 @@ const OWNED: Record<string, string> = {
   corrections: OF_BATCH,
   shipment_parts: OF_SHIPMENT,
   attempts: OF_SHIPMENT,
+  retention_late: OF_BATCH,
+  // How far retention has come through everybody's.
+  retention: "length(?1) = 0",
 };
 
 /** All that the database holds of the owner. */

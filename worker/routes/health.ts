@@ -69,9 +69,16 @@ function unnamed(destinations: readonly DestinationStanding[]): PublicStanding[]
   return [...destinations.filter(({ destination }) => destination === DEFAULT_DESTINATION), ...others];
 }
 
+/** Up to the next hundredth of the bound: who asks without a key learns how full it is, not what was sent just now. */
+function coarse(bytes: number, bytesMax: number): number {
+  const step = Math.max(1, Math.ceil(bytesMax / 100));
+  return Math.ceil(bytes / step) * step;
+}
+
 /**
- * 503 only where the ledger cannot be read. One that is full still delivers, and makes room by itself. A destination that does not answer is no reason to take this edge out of
- * service: it accepts events all the same, and no other edge would deliver them either.
+ * 503 only where the ledger cannot be read. One that is full still delivers, and makes room by itself. A destination
+ * that does not answer is no reason to take this edge out of service: it accepts events all the same, and no other edge
+ * would deliver them either.
  */
 async function readiness(c: WeirContext): Promise<Response> {
   const { standing, clock, issuesTokens, ledgerSize } = c.get("services");
@@ -83,7 +90,11 @@ async function readiness(c: WeirContext): Promise<Response> {
     return c.json({
       status: isFull ? "full" : waits ? "waiting" : "ok",
       database: "ok",
-      ledger: { state: isFull ? "full" : "ok", bytes, bytes_max: ledgerSize.bytesMax },
+      ledger: {
+        state: isFull ? "full" : "ok",
+        bytes: coarse(bytes, ledgerSize.bytesMax),
+        bytes_max: ledgerSize.bytesMax,
+      },
       tokens: issuesTokens ? "ok" : "no_secret",
       destinations: destinations.map(({ vendor, destination, ...rest }) => ({
         vendor,
