@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { type CrashPoint, type GroupResult, openStore, type Store } from "../../agent/buffer/store.ts";
-import { type KnownEvent, knownIn, NONE_KNOWN } from "../../agent/buffer/tables/known-events.ts";
+import { NONE_KNOWN } from "../../agent/buffer/tables/known-events.ts";
 import { NO_SCOPE } from "../../agent/buffer/tables/scope.ts";
 import type { AppendInput } from "../../agent/buffer/transactions/append.ts";
-import type { Operation, Outcome } from "../../agent/buffer/transactions/operations.ts";
+import type { Operation } from "../../agent/buffer/transactions/operations.ts";
 import { AgentError } from "../../agent/runtime/agent-error.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 import { invalidOf } from "./support/invalid-of.ts";
+import { knownOf } from "./support/known-of.ts";
 import { packEvents } from "./support/pack-events.ts";
 
 function setup() {
@@ -176,12 +177,6 @@ test("a read stops at a hole in the positions, at another scope, and where it wa
   expect(outcome).toMatchObject({ kind: "run", run: { first: 2, scope: NO_SCOPE } });
   expect(outcome?.kind === "run" && Buffer.from(outcome.run.events.body).toString()).toBe('"b"');
 });
-
-function knownOf(outcome: Outcome | undefined): (KnownEvent | undefined)[] {
-  if (typeof outcome !== "object" || outcome === null || !("known" in outcome)) return [];
-  const known = knownIn(outcome.known);
-  return Array.from({ length: known.length }, (_, place) => known.at(place));
-}
 
 test("a repeated key is known by content, other content under it is a conflict, more events are new", () => {
   const store = setup().open();
