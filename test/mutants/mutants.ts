@@ -9,6 +9,10 @@ export interface Mutant {
   readonly tests: readonly string[];
 }
 
+/** What an answer of the log says where it knew nothing of the events, as text of a program. */
+const NONE_KNOWN =
+  "{ indexes: new Uint32Array(0), positions: new Float64Array(0), same: new Uint8Array(0), receivedAt: new Float64Array(0) }";
+
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "deduplication off",
@@ -345,7 +349,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "agent: what fails to be written answered with a yes",
     file: "agent/buffer/log.ts",
     find: "for (const asked of group) asked.reject(error);",
-    replace: 'for (const asked of group) asked.resolve({ kind: "durable", firstPosition: 1, known: [] });',
+    replace: `for (const asked of group) asked.resolve({ kind: "durable", firstPosition: 1, known: ${NONE_KNOWN} });`,
     tests: ["test/agent/failing-disk.proof.test.ts"],
   },
   {
@@ -380,16 +384,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: "agent: an answer before the commit",
     file: "agent/intake/ingest.ts",
     find: "const outcome = await host.log.append(prepared.input);",
-    replace:
-      'void host.log.append(prepared.input); const outcome = { kind: "durable", firstPosition: 1, known: [] } as AppendOutcome;',
+    replace: `void host.log.append(prepared.input); const outcome = { kind: "durable", firstPosition: 1, known: ${NONE_KNOWN} } as AppendOutcome;`,
     tests: ["test/agent/power-cut"],
   },
   {
     name: "agent: a gathered answer before its commit",
     file: "agent/buffer/log.ts",
     find: "const result = await engine.run(gathered.map(({ operation }) => operation));",
-    replace:
-      'for (const { of } of gathered) if (of.length > 1) for (const { resolve } of of) resolve({ kind: "durable", firstPosition: 1, known: [] });\n      const result = await engine.run(gathered.map(({ operation }) => operation));',
+    replace: `for (const { of } of gathered) if (of.length > 1) for (const { resolve } of of) resolve({ kind: "durable", firstPosition: 1, known: ${NONE_KNOWN} });\n      const result = await engine.run(gathered.map(({ operation }) => operation));`,
     tests: ["test/agent/gather.test.ts"],
   },
   {
