@@ -1,12 +1,13 @@
 /** Packs what was picked and launches it. */
 import type { Logger } from "pino";
+import { DAMAGED } from "../buffer/tables/event-run.ts";
 import { type Backlog, type Lane, waiting } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Packing } from "./packing.ts";
 import type { Sending } from "./sending.ts";
 import type { ShipmentContext } from "./settling.ts";
 
-const DAMAGED = { status: 0, code: "DAMAGED", message: "changed on disk: the checksum is not the one written" };
+const REASON = { status: 0, code: DAMAGED, message: "changed on disk: the checksum is not the one written" };
 
 export interface SenderParts {
   readonly lanes: Lanes;
@@ -23,7 +24,7 @@ export function createSender(
   /** What the disk gave back changed is nobody's usage: it is kept for a person to look at. */
   const holdDamaged = async (stream: string, first: number, count: number): Promise<void> => {
     logger.error({ stream, first, count }, "events were changed on disk: quarantined");
-    const quarantine = Array.from({ length: count }, (_, i) => ({ position: first + i, reason: DAMAGED }));
+    const quarantine = Array.from({ length: count }, (_, i) => ({ position: first + i, reason: REASON }));
     await log.settle({ stream, first, count, at: clock.now(), quarantine });
   };
   return async ({ backlog, probe }: { backlog: Backlog; probe: Lane | null }): Promise<void> => {

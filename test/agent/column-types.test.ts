@@ -6,7 +6,7 @@ import { COLUMN_TYPES, upgrade } from "../../agent/buffer/tables/schema.ts";
 import { tempDir } from "../../tools/processes/temp-dir.ts";
 
 /** In no table: what queries compute. */
-const COMPUTED = ["events", "held"];
+const COMPUTED = ["damaged", "events", "held"];
 
 /** Each column of each table, as `COLUMN_TYPES` would name it, by the table's own account. */
 function columnsOfTables(): { readonly table: string; readonly name: string; readonly type: string }[] {

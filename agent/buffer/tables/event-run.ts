@@ -1,6 +1,9 @@
 /** Event texts as one run of bytes, cut and joined without ever looking inside them. */
 import type { DigestSum } from "../../../shared/ledger-digest.ts";
 
+/** The code of a reason for quarantine: the event lay in a run that changed on disk, and may have changed itself. */
+export const DAMAGED = "DAMAGED";
+
 /** Event texts laid end to end with a comma between, so that any run of them is one slice. */
 export interface EventRun {
   readonly body: Uint8Array;

@@ -1,5 +1,6 @@
 /** Events nobody takes as they are: kept whole, with the reason as whoever rejected them gave it. */
 import type { DatabaseSync } from "node:sqlite";
+import { DAMAGED } from "./event-run.ts";
 import { query, type Row, statement } from "./rows.ts";
 import { parseScope, type Scope } from "./scope.ts";
 
@@ -57,7 +58,7 @@ export interface HeldEvent {
 
 export interface QuarantineHistory {
   readonly position: number;
-  readonly taken: Uint8Array;
+  readonly taken: Uint8Array | null;
   readonly sent: Uint8Array | null;
 }
 
@@ -76,7 +77,7 @@ export interface QuarantineTable {
   lastSent(stream: number, position: number): HeldEvent | null;
   /** Positions that nobody has sent: held or discarded, in order. */
   withheld(stream: number): Iterable<number>;
-  /** Each position that ever was in quarantine, in order: the event as it was taken in, and as it was sent last, null where it is held. */
+  /** Each position that ever was in quarantine, in order: the event as it was taken in, null where it may have changed on disk since, and as it was sent last, null where it is held. */
   histories(stream: number): Iterable<QuarantineHistory>;
   /** Positions sent from quarantine between two, and not held since, in order. */
   sent(stream: number, first: number, last: number): number[];
@@ -138,9 +139,10 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
   // Of a position with several entries, which older versions made, the first holds what was taken in.
   const histories = query(
     db,
-    ["position", "event", "corrected", "state"],
+    ["position", "event", "corrected", "state", "damaged"],
     `SELECT q.position, (SELECT event FROM quarantine WHERE stream = q.stream AND position = q.position ORDER BY id LIMIT 1) AS event,
-       coalesce(q.corrected, q.event) AS corrected, q.state
+       coalesce(q.corrected, q.event) AS corrected, q.state, EXISTS (SELECT 1 FROM quarantine
+         WHERE stream = q.stream AND position = q.position AND reason ->> 'code' = '${DAMAGED}') AS damaged
      FROM quarantine AS q WHERE q.stream = :stream AND NOT EXISTS (SELECT 1 FROM quarantine AS newer
        WHERE newer.stream = q.stream AND newer.position = q.position AND newer.id > q.id)
      ORDER BY q.position`,
@@ -173,8 +175,9 @@ export function createQuarantineTable(db: DatabaseSync): QuarantineTable {
       for (const { position } of withheld.iterate({ stream })) yield position;
     },
     *histories(stream) {
-      for (const { position, event, corrected, state } of histories.iterate({ stream })) {
-        yield { position, taken: event, sent: state === "retried" ? (corrected ?? event) : null };
+      for (const { position, event, corrected, state, damaged } of histories.iterate({ stream })) {
+        const taken = damaged === 1 ? null : event;
+        yield { position, taken, sent: state === "retried" ? (corrected ?? event) : null };
       }
     },
     sent: (stream, first, last) => sentBetween.all({ stream, first, last }).map(({ position }) => position),

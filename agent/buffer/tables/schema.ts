@@ -204,7 +204,8 @@ export const COLUMN_TYPES = {
   state: "text",
   stream: "integer",
   value: "text",
-  // Only computed: what the rows of a stream come to.
+  // Only computed: what the rows of a stream come to, and whether an event may have changed on disk.
+  damaged: "integer",
   events: "integer",
   held: "integer",
 } as const;

@@ -16,8 +16,8 @@ export interface DigestInput {
 export interface DigestOutcome {
   readonly kind: "digest";
   /**
-   * Null where it cannot be said: the stream is older than its digest, the edge holds positions that were never given, the
-   * events that are not there are no longer kept, or too many to read.
+   * Null where it cannot be said: the stream is older than its digest, the edge holds positions that were never given, an
+   * event changed on disk, the events that are not there are no longer kept, or too many to read.
    */
   readonly digest: LedgerDigest | null;
 }
@@ -38,6 +38,7 @@ export function digest(tables: Context, { stream: name, taken }: DigestInput): D
   const sum = new DigestSum();
   sum.add(whole);
   for (const { position, taken: event, sent } of tables.quarantine.histories(stream.id)) {
+    if (event === null) return UNKNOWN;
     if (absent.delete(position)) sum.subtract(digestOf(position, event));
     else if (sent !== null) {
       sum.subtract(digestOf(position, event));
