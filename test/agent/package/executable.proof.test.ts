@@ -49,8 +49,14 @@ describe.skipIf(NO_EXECUTABLE !== null)("the executable", () => {
     return {
       folder: folder.path,
       destination,
+      /** While it runs the destination, in this process, answers nothing. */
       command: (args: readonly string[], input = "") =>
         spawnSync(program, [...args, "--config", config], { env, input, encoding: "utf8" }),
+      /** @returns its exit code. */
+      async drain() {
+        const draining = spawnProgram(program, ["drain", "--timeout", "120", "--config", config], { env });
+        return (await draining.exited).code;
+      },
       run(more: Readonly<Record<string, string>> = EXECUTABLE_ENV) {
         const agent = spawnProgram(program, ["run", "--config", config], { env: { ...env, ...more } });
         started.push(agent);
@@ -98,7 +104,7 @@ describe.skipIf(NO_EXECUTABLE !== null)("the executable", () => {
   });
 
   test(`loses and doubles nothing through ${KILLS} kills under load`, async () => {
-    const { run, destination, command } = await setup();
+    const { run, destination, command, drain } = await setup();
     let agent = run();
     let url = await agent.ready;
     const load = startLoad({ url: () => url });
@@ -112,7 +118,7 @@ describe.skipIf(NO_EXECUTABLE !== null)("the executable", () => {
       url = await agent.ready;
     }
     await load.stop();
-    expect(command(["drain", "--timeout", "120"]).status).toBe(0);
+    expect(await drain()).toBe(0);
     expect(load.owed.size).toBeGreaterThan(KILLS * 100);
     expect(notOnce(load.owed, [...destination.taken.values()])).toEqual([]);
     expect(destination.disagreements).toEqual([]);
